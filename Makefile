@@ -1,0 +1,80 @@
+# Kindstore: `make help` lists the recipes. Needs Python 3.11 or newer and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+BENCH_STAMP := $(VENV)/.set-up-bench
+TESTS ?= tests
+WORKERS ?= 2
+
+# Nothing from the caller's shell may change what a recipe does.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Wheels only: no setup script runs, so everything that set-up executes is in the lock file.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-input
+PIP_LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types format bench lock soak clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv from the lock file; nothing to do when it is up to date
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Kindstore needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)."; \
+	    echo "Name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	    echo "'$(PYTHON)' lacks venv or ensurepip. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) (once)"
+	@rm -f $(STAMP) $(BENCH_STAMP)
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_LOCKED) -r requirements-dev.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup ## The main job on real data
+	@$(BIN)/kindstore demo
+
+test: setup lint types ## Everything that must pass: lint, types, tests
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+
+lint: setup ## ruff, rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## Let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## mypy and pyright, both strict
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock
+	@$(PIP_LOCKED) -r requirements-bench.lock
+	@touch $(BENCH_STAMP)
+
+bench: $(BENCH_STAMP) ## Compare with SQLAlchemy, Peewee, Pony, Django and raw apsw; writes docs/performance.md
+	$(BIN)/python -m bench
+
+soak: setup ## The trust tests with large numbers: kills, faults, power loss, races (long)
+	KINDSTORE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) -s tests/trust
+
+# uv is needed for this alone: pip install uv
+lock: ## Renew the lock files (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
+	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --extra cli --extra demo --extra test --extra lint \
+	    --group build pyproject.toml --output-file requirements-dev.lock
+	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --extra bench --constraint requirements-dev.lock \
+	    pyproject.toml --output-file requirements-bench.lock
+
+LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --custom-compile-command "make lock"
+
+clean: ## Remove .venv and everything that tools have made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
