@@ -1,0 +1,1 @@
+"""The waist: what a store is asked and answers, and how its programs are run."""

@@ -1,0 +1,125 @@
+"""What a store is asked and answers: immutable messages, the same for every store.
+
+They follow the messages of ``google.datastore.v1`` (spec/v1.md), in our words.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ..values.entity import Entity
+from ..values.key import Key, Partition
+
+
+class Consistency(enum.Enum):
+    """What a read outside a transaction may see."""
+
+    STRONG = "strong"
+    EVENTUAL = "eventual"
+
+
+class Concurrency(enum.Enum):
+    """What makes two transactions conflict (architecture, section 6)."""
+
+    OPTIMISTIC = "optimistic"
+    """An entity or query result that was read has changed.  The default."""
+
+    OPTIMISTIC_WITH_ENTITY_GROUPS = "optimistic-with-entity-groups"
+    """The law of App Engine (spec/service.md 3.8): any change in an entity group that was touched conflicts;
+    25 groups at most, ancestor queries only."""
+
+
+class Upsert(msgspec.Struct, frozen=True):
+    """Write *entity*, there or not.  An incomplete key gets an id."""
+
+    entity: Entity
+    base_version: int | None = None
+    """`ConflictError` unless the stored version is this one (0: not stored)."""
+
+
+class Insert(msgspec.Struct, frozen=True):
+    """Write *entity*; `AlreadyExistsError` if its key is taken.  An incomplete key gets an id."""
+
+    entity: Entity
+    base_version: int | None = None
+
+
+class Update(msgspec.Struct, frozen=True):
+    """Write *entity*; `NotFoundError` if it is not stored."""
+
+    entity: Entity
+    base_version: int | None = None
+
+
+class Delete(msgspec.Struct, frozen=True):
+    """Remove the entity of *key*, there or not."""
+
+    key: Key
+    base_version: int | None = None
+
+
+Mutation: TypeAlias = Upsert | Insert | Update | Delete
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """A commit that is durable: the complete key of each mutation, in order, and the version they were given."""
+
+    keys: list[Key]
+    version: int
+
+
+class PropertyFilter(msgspec.Struct, frozen=True):
+    """*property* *op* *value*.  Property ``__key__`` is the entity's key.  *op* is one of = < <= > >=."""
+
+    property: str
+    op: str
+    value: Any
+
+
+class Order(msgspec.Struct, frozen=True):
+    """Sort by *property*, upwards unless *descending*."""
+
+    property: str
+    descending: bool = False
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which entities, in which order.  All filters must hold; see spec/service.md 3.2 for lists of values."""
+
+    partition: Partition
+    kind: str | None = None
+    ancestor: Key | None = None
+    filters: tuple[PropertyFilter, ...] = ()
+    orders: tuple[Order, ...] = ()
+    keys_only: bool = False
+    limit: int | None = None
+    offset: int = 0
+    start: bytes | None = None
+    """Cursor after which to begin."""
+    end: bytes | None = None
+    """Cursor at which to stop, its own result included."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some results of a query, in order.  Entities of a keys-only query have no values."""
+
+    results: list[Entity]
+    more: bool
+    """True if the query has, or may have, further results after *cursor* (before its limit)."""
+    cursor: bytes
+    """Where this page ends: the start of the next one."""
+    cursor_after: Callable[[int], bytes]
+    """The cursor after the n-th result of this page, counted from 0; -1 is where the page began."""
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many results, counted to *up_to* at most."""
+
+    up_to: int | None = None
+
+
+Aggregation: TypeAlias = Count

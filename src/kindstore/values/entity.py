@@ -1,0 +1,112 @@
+"""Entities, held as a shape (which columns there are) and a list of values (what is in them).
+
+A kind has few shapes and many entities, so a shape is interned and everything that depends on the columns
+alone (how to index them, how to fill a model) is worked out once per shape and looked up by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from .key import Key
+
+
+class Shape:
+    """The columns of an entity: their names, which are not indexed, and their meanings.  Immutable.
+
+    *names* tuple of str, stored property names in the order of the values; *unindexed* frozenset of names;
+    *meanings* tuple of (name, number) pairs, App Engine's type hints (spec/v1.md), sorted by name.
+    `Shape.of` interns: equal columns are the same object.
+    """
+
+    __slots__ = ("__weakref__", "meanings", "names", "positions", "unindexed")
+    names: tuple[str, ...]
+    unindexed: frozenset[str]
+    meanings: tuple[tuple[str, int], ...]
+    positions: dict[str, int]
+
+    _interned: dict[tuple[Any, ...], Shape] = {}
+
+    @classmethod
+    def of(
+        cls,
+        names: Iterable[str],
+        unindexed: Iterable[str] = (),
+        meanings: Mapping[str, int] | None = None,
+    ) -> Shape:
+        """The shape of these columns."""
+        key = (tuple(names), frozenset(unindexed), tuple(sorted((meanings or {}).items())))
+        found = cls._interned.get(key)
+        if found is None:
+            found = cls.__new__(cls)
+            found.names, found.unindexed, found.meanings = key
+            found.positions = {name: at for at, name in enumerate(found.names)}
+            cls._interned[key] = found
+        return found
+
+    def __repr__(self) -> str:
+        columns = (name if name not in self.unindexed else f"{name}*" for name in self.names)
+        return f"Shape({', '.join(columns)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shape.of, (self.names, self.unindexed, dict(self.meanings))
+
+
+EMPTY = Shape.of(())
+
+
+class Entity(msgspec.Struct, frozen=True, eq=False):
+    """One entity: its key, its shape, the values in the order of the shape, and the version it was read at.
+
+    *key* is None only in an embedded entity without one; *version* is 0 where it was never stored.
+    Values: None, bool, int, float, str, bytes, naive UTC datetime, GeoPt, User, Key, Entity, or a list of them.
+    """
+
+    key: Key | None
+    shape: Shape
+    values: list[Any]
+    version: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        key: Key | None,
+        properties: Mapping[str, Any],
+        unindexed: Iterable[str] = (),
+        meanings: Mapping[str, int] | None = None,
+    ) -> Entity:
+        """An entity of a mapping from property name to value."""
+        return cls(key, Shape.of(properties, unindexed, meanings), list(properties.values()))
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[self.shape.positions[name]]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shape.positions
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shape.names)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a property, *default* where there is no such property."""
+        at = self.shape.positions.get(name)
+        return default if at is None else self.values[at]
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """(name, value) pairs."""
+        return zip(self.shape.names, self.values, strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entity):
+            return NotImplemented
+        return (
+            self.key == other.key
+            and dict(self.items()) == dict(other.items())
+            and self.shape.unindexed == other.shape.unindexed
+            and self.shape.meanings == other.shape.meanings
+        )
+
+    __hash__ = None  # type: ignore[assignment]

@@ -1,0 +1,169 @@
+"""Order-preserving bytes: ``a < b`` as Datastore values exactly when ``pack(a) < pack(b)`` as bytes.
+
+`docs/format.md` is the written format; this module is its only reader and writer.  Every encoding is
+self-delimiting (none is the prefix of another), so encodings can be joined, and complemented for descending
+order.  Values of the same class and place in the order have the same bytes: ``"b"`` and ``b"b"``,
+0.0 and -0.0, a datetime and its integer of microseconds.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from .components import (
+    INT_ZERO,
+    STRING,
+    float_bits,
+    pack_int,
+    read_path,
+    readterminated,
+    read_three,
+    terminated,
+    unpack_float,
+    unpack_int,
+)
+from .errors import BadValueError, CorruptionError, TooLargeError
+from .key import Key, Partition
+from .limits import MAX_INDEXED
+from .types import GeoPt, User
+
+NULL = b"\x05"
+FALSE, TRUE = b"\x28", b"\x29"
+
+_EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_COMPLEMENT = bytes(255 - n for n in range(256))
+
+
+def microseconds(value: datetime) -> int:
+    """Microseconds since 1970 of a naive UTC datetime: the integer as which it is ordered."""
+    return (value - _EPOCH) // _MICROSECOND
+
+
+def descending(packed: bytes) -> bytes:
+    """The same place in reversed order."""
+    return packed.translate(_COMPLEMENT)
+
+
+def pack_bytes(value: bytes) -> bytes:
+    """An indexed bytes value; `TooLargeError` over 1,500 bytes."""
+    if len(value) > MAX_INDEXED:
+        raise TooLargeError(
+            "an indexed value has at most 1,500 bytes",
+            size=len(value),
+            hint="Store it unindexed (TextProperty, BlobProperty, indexed=False).",
+        )
+    if b"\0" in value:
+        value = value.replace(b"\0", b"\0\xff")
+    return b"\x30" + value + b"\0"
+
+
+def pack_str(value: str) -> bytes:
+    """An indexed string; `TooLargeError` over 1,500 bytes of UTF-8."""
+    return pack_bytes(value.encode())
+
+
+def pack_bool(value: bool) -> bytes:
+    """A bool."""
+    return TRUE if value else FALSE
+
+
+def pack_float(value: float) -> bytes:
+    """A double: -0.0 as 0.0, every NaN as one, after infinity."""
+    return b"\x40" + float_bits(value)
+
+
+def pack_datetime(value: datetime) -> bytes:
+    """A naive UTC datetime, as its integer of microseconds."""
+    return pack_int((value - _EPOCH) // _MICROSECOND)
+
+
+def pack_point(value: GeoPt) -> bytes:
+    """A point: latitude, longitude."""
+    return b"\x48" + float_bits(value.latitude) + float_bits(value.longitude)
+
+
+def pack_user(value: User) -> bytes:
+    """A user: e-mail, auth domain, id."""
+    parts = (value.email(), value.auth_domain(), value.user_id() or "")
+    return b"\x50" + b"".join(terminated(part) for part in parts)
+
+
+def pack_key(value: Key) -> bytes:
+    """A key as a value: project, database, namespace, path."""
+    return b"\x58" + b"".join(map(terminated, value.partition.names())) + value.path_bytes + b"\0"
+
+
+def pack_null(value: None) -> bytes:
+    """The null value."""
+    return NULL
+
+
+PACKERS: dict[type, Callable[[Any], bytes]] = {
+    type(None): pack_null,
+    bool: pack_bool,
+    int: pack_int,
+    str: pack_str,
+    bytes: pack_bytes,
+    float: pack_float,
+    datetime: pack_datetime,
+    GeoPt: pack_point,
+    User: pack_user,
+    Key: pack_key,
+}
+"""The packer of each exact type; `pack` looks further for subclasses."""
+
+
+def pack(value: Any) -> bytes:
+    """The ordered bytes of any indexable value; `BadValueError` for one that has no place in the order.
+
+    *value*: None, int, bool, str, bytes, float, datetime (naive UTC), GeoPt, User, Key, or a subclass.
+    """
+    packer = PACKERS.get(type(value))
+    if packer is not None:
+        return packer(value)
+    for cls, packer in PACKERS.items():
+        if cls is not type(None) and isinstance(value, cls):
+            return packer(value)
+    raise BadValueError("a value of this type can't be indexed", type=type(value).__name__)
+
+
+def unpack(packed: bytes) -> Any:
+    """The value of *packed* in its index form: int for a datetime, bytes for a str; `CorruptionError` if malformed."""
+    value, end = unpack_at(packed, 0)
+    if end != len(packed):
+        raise CorruptionError("bytes after the end of an encoded value", at=end)
+    return value
+
+
+def unpack_at(packed: bytes, at: int) -> tuple[Any, int]:
+    """The value that starts at *at*, and where the next one starts."""
+    try:
+        code = packed[at]
+        if INT_ZERO - 8 <= code <= INT_ZERO + 8:
+            return unpack_int(packed, at)
+        if code == STRING:
+            return readterminated(packed, at + 1)
+        match code:
+            case 0x05:
+                return None, at + 1
+            case 0x28 | 0x29:
+                return code == 0x29, at + 1
+            case 0x40:
+                return unpack_float(packed, at + 1), at + 9
+            case 0x48:
+                return GeoPt(unpack_float(packed, at + 1), unpack_float(packed, at + 9)), at + 17
+            case 0x50:
+                parts, end = read_three(packed, at + 1)
+                return User(parts[0], parts[1], parts[2] or None), end
+            case 0x58:
+                names, start = read_three(packed, at + 1)
+                flat, end = read_path(packed, start)
+                return Key.of(Partition.of(*names), flat), end + 1
+            case _:
+                raise CorruptionError("unknown type code in an encoded value", code=code, at=at)
+    except (IndexError, ValueError, struct.error) as exc:
+        raise CorruptionError("malformed encoded value", at=at) from exc
