@@ -1,0 +1,325 @@
+"""Filters and orders: what `Author.age > 3` and `-Author.age` are.
+
+Properties make these values, queries take them.  They are immutable, compare by value and do no I/O.  The names
+in them are stored names, and the values are stored values (spec/ndb.md 1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final, NoReturn, cast
+
+from kindstore.values.errors import BadArgumentError, BadQueryError
+
+OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
+"""The operators of a filter.  The engine runs a conjunction of = < <= > >=."""
+
+
+class Node:
+    """A condition on entities.  Base of all of them; not made itself."""
+
+    __slots__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} is immutable: can't set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a {type(self).__name__} is immutable: can't delete {name!r}")
+
+    def _set(self, *values: object) -> None:
+        for name, value in zip(self._fields, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return type(self) is type(other) and self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self)))
+
+    def __lt__(self, other: object) -> bool:
+        raise TypeError("nodes cannot be ordered")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._parts()
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:  # noqa: ARG002
+        """This node with its parameters replaced by their values; *used* collects the names of those."""
+        return self
+
+
+class FalseNode(Node):
+    """Nothing fulfils it: what a filter for membership in an empty list is."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "FalseNode()"
+
+
+class FilterNode(Node):
+    """Property *name* (as stored) *op* *value*, *op* one of `OPERATORS`.
+
+    ``in`` takes a list, tuple or set: of none it is a `FalseNode`, of one an equality, of more an OR of
+    equalities unless *server_op*.  `BadArgumentError` for an unknown operator or a wrong type of list.
+    """
+
+    __slots__ = ("name", "op", "server_op", "value")
+    _fields = ("name", "op", "value", "server_op")
+    name: str
+    op: str
+    value: Any
+    server_op: bool
+
+    def __new__(cls, name: str, op: str, value: Any, server_op: bool = False) -> Node:  # type: ignore[misc]
+        """See the class."""
+        if op not in OPERATORS:
+            raise BadArgumentError(
+                "a filter has no such operator", path=name, op=op, hint="Use " + " ".join(OPERATORS)
+            )
+        if op in ("in", "not_in"):
+            if not isinstance(value, list | tuple | set | frozenset):
+                raise BadArgumentError(
+                    "this operator takes a list, tuple or set", path=name, op=op, value=value
+                )
+            value = tuple(cast("Iterable[Any]", value))
+            if op == "in" and not server_op:
+                if len(value) != 1:
+                    return (
+                        DisjunctionNode(*(_filter(name, "=", item) for item in value))
+                        if value
+                        else FalseNode()
+                    )
+                op, value = "=", value[0]
+        return _filter(name, op, value, server_op)
+
+    @classmethod
+    def _of(cls, *values: object) -> FilterNode:
+        node: FilterNode = object.__new__(cls)
+        node._set(*values)
+        return node
+
+    def __repr__(self) -> str:
+        return f"FilterNode({self.name!r}, {self.op!r}, {self.value!r})"
+
+
+def _filter(name: str, op: str, value: Any, server_op: bool = False) -> FilterNode:
+    return FilterNode._of(name, op, value, server_op)  # pyright: ignore[reportPrivateUsage]
+
+
+class PostFilterNode(Node):
+    """*predicate* is called with each result and keeps those of which it says True; limits count after it."""
+
+    __slots__ = ("predicate",)
+    _fields = ("predicate",)
+    predicate: Callable[[Any], bool]
+
+    def __init__(self, predicate: Callable[[Any], bool]) -> None:
+        self._set(predicate)
+
+    def __repr__(self) -> str:
+        return f"PostFilterNode({self.predicate!r})"
+
+
+class _Combination(Node):
+    """AND or OR of nodes, flattened: one inside another of the same kind is one."""
+
+    __slots__ = ("nodes",)
+    _fields = ("nodes",)
+    nodes: tuple[Node, ...]
+
+    def __new__(cls, *nodes: Node) -> Node:  # type: ignore[misc]
+        """The combination of *nodes*; of one it is that node.  TypeError for none, or for what is no node."""
+        if not nodes:
+            raise TypeError(f"{cls.__name__}() requires at least one node.")
+        flat: list[Node] = []
+        for node in nodes:
+            if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+                raise TypeError(f"{cls.__name__}() expects Node instances as arguments; received {node!r}")
+            if type(node) is cls:
+                flat.extend(node.nodes)
+            else:
+                flat.append(node)
+        return cls._combine(flat)
+
+    @classmethod
+    def _combine(cls, flat: list[Node]) -> Node:
+        if len(flat) == 1:
+            return flat[0]
+        made: _Combination = object.__new__(cls)
+        made._set(tuple(flat))
+        return made
+
+    def __iter__(self) -> Any:
+        return iter(self.nodes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.nodes
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
+        """See `Node.resolve`."""
+        resolved = tuple(node.resolve(bindings, used) for node in self.nodes)
+        return self if resolved == self.nodes else type(self)(*resolved)
+
+
+class DisjunctionNode(_Combination):
+    """OR: at least one of *nodes* holds."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _combine(cls, flat: list[Node]) -> Node:
+        possible = [node for node in flat if not isinstance(node, FalseNode)]
+        return super()._combine(possible or flat[:1])
+
+    def __repr__(self) -> str:
+        return f"OR({', '.join(map(repr, self.nodes))})"
+
+
+class ConjunctionNode(_Combination):
+    """AND: all of *nodes* hold.  With an OR among them it becomes an OR of ANDs."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _combine(cls, flat: list[Node]) -> Node:
+        if any(isinstance(node, FalseNode) for node in flat):
+            return FalseNode()
+        branches: list[list[Node]] = [[]]
+        for node in flat:
+            choices = node.nodes if isinstance(node, DisjunctionNode) else (node,)
+            branches = [[*branch, choice] for branch in branches for choice in choices]
+        if len(branches) == 1:
+            return super()._combine(branches[0])
+        return DisjunctionNode(*(cls(*branch) for branch in branches))
+
+    def __repr__(self) -> str:
+        return f"AND({', '.join(map(repr, self.nodes))})"
+
+
+AND = ConjunctionNode
+OR = DisjunctionNode
+
+
+class Parameter:
+    """A place for a value that is given later, to `Query.bind`: *key* is a position (from 1) or a name."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: int | str) -> None:
+        if not isinstance(key, int | str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+            raise TypeError(f"Parameter key must be an integer or string, not {key!r}")
+        self._key = key
+
+    @property
+    def key(self) -> int | str:
+        """The position or name."""
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Parameter) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"Parameter({self._key!r})"
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Any:
+        """The value that *bindings* has for it; `BadArgumentError` if there is none."""
+        if self._key not in bindings:
+            raise BadArgumentError(
+                "a parameter is not bound", parameter=self._key, hint="Give it to Query.bind()."
+            )
+        used.add(self._key)
+        return bindings[self._key]
+
+
+class ParameterNode(Node):
+    """A filter on *prop* whose value is a `Parameter`."""
+
+    __slots__ = ("op", "param", "prop")
+    _fields = ("prop", "op", "param")
+    prop: Any
+    op: str
+    param: Parameter
+
+    def __init__(self, prop: Any, op: str, param: Parameter) -> None:
+        self._set(prop, op, param)
+
+    def __repr__(self) -> str:
+        return f"ParameterNode({self.prop!r}, {self.op!r}, {self.param!r})"
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
+        """The property's own comparison with the parameter's value."""
+        value = self.param.resolve(bindings, used)
+        if self.op == "in":
+            return cast("Node", self.prop._IN(value))
+        return cast("Node", self.prop._comparison(self.op, value))
+
+
+class PropertyOrder:
+    """Sort by property *name* (as stored), downwards if *reverse*.  Unary minus turns it round."""
+
+    __slots__ = ("name", "reverse")
+
+    def __init__(self, name: str, reverse: bool = False) -> None:
+        self.name, self.reverse = name, reverse
+
+    def __neg__(self) -> PropertyOrder:
+        return PropertyOrder(self.name, not self.reverse)
+
+    def __pos__(self) -> PropertyOrder:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PropertyOrder):
+            return NotImplemented
+        return (self.name, self.reverse) == (other.name, other.reverse)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.reverse))
+
+    def __repr__(self) -> str:
+        return f"PropertyOrder(name={self.name!r}, reverse={self.reverse!r})"
+
+
+def conjunction_of(node: Node | None) -> tuple[tuple[FilterNode, ...], tuple[PostFilterNode, ...]]:
+    """The filters of which all must hold, and the predicates to ask after them.
+
+    `BadQueryError` for what the engine does not run: OR, != and membership are not supported yet.
+    """
+    if node is None:
+        return (), ()
+    filters: list[FilterNode] = []
+    after: list[PostFilterNode] = []
+    for part in node.nodes if isinstance(node, ConjunctionNode) else (node,):
+        match part:
+            case FilterNode(op="=" | "<" | "<=" | ">" | ">="):
+                filters.append(part)
+            case FilterNode():
+                raise BadQueryError(
+                    "filters with this operator are not supported yet", path=part.name, op=part.op
+                )
+            case PostFilterNode():
+                after.append(part)
+            case FalseNode():
+                raise BadQueryError(
+                    "a query that can have no results: a filter for membership in an empty list"
+                )
+            case DisjunctionNode():
+                raise BadQueryError("OR and membership in a list are not supported yet", filters=part)
+            case ParameterNode():
+                raise BadQueryError(
+                    "a parameter is not bound", parameter=part.param.key, hint="Use Query.bind()."
+                )
+            case _:
+                raise BadQueryError("not a filter", filters=part)
+    return tuple(filters), tuple(after)
