@@ -28,7 +28,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import apsw
 
 if TYPE_CHECKING:
-    from apsw import Buffer, URIFilename
+    from apsw import URIFilename
+    from typing_extensions import Buffer
 
 SECTOR = 512
 

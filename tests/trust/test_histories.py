@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 
 import pytest
+
 from tests.trust.histories import Append, Edge, Operation, Outcome, Read, Transaction, check, components
 
 
