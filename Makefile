@@ -3,10 +3,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# How much `make soak` does; tests/trust reads these, and does less without them.
+SOAK ?= KINDSTORE_SOAK=1 KINDSTORE_SOAK_KILLS=1000 KINDSTORE_SOAK_TRANSACTIONS=15000
+
 STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
+
+LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --custom-compile-command "make lock"
 
 # Nothing from the caller's shell may change what a recipe does.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
@@ -62,7 +68,7 @@ bench: $(BENCH_STAMP) ## Compare with SQLAlchemy, Peewee, Pony, Django and raw a
 	$(BIN)/python -m bench
 
 soak: setup ## The trust tests with large numbers: kills, faults, power loss, races (long)
-	KINDSTORE_SOAK=1 $(BIN)/python -m pytest -n $(WORKERS) -s tests/trust
+	$(SOAK) $(BIN)/python -m pytest -n $(WORKERS) tests/trust
 
 # uv is needed for this alone: pip install uv
 lock: ## Renew the lock files (needs uv)
@@ -71,9 +77,6 @@ lock: ## Renew the lock files (needs uv)
 	    --group build pyproject.toml --output-file requirements-dev.lock
 	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --extra bench --constraint requirements-dev.lock \
 	    pyproject.toml --output-file requirements-bench.lock
-
-LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-    --custom-compile-command "make lock"
 
 clean: ## Remove .venv and everything that tools have made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

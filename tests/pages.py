@@ -23,16 +23,14 @@ def _lines(page: str) -> Iterator[_Line]:
     began = 0
     for number, text in enumerate(page.splitlines(), start=1):
         fence = _FENCE.match(text)
-        if opened is None and fence is not None:
+        if opened is None:
             opened, began = fence, number
-            yield _Line(text, None, is_fence=True)
-        elif opened is not None and fence is not None and fence["marks"] == opened["marks"]:
+            yield _Line(text, None, is_fence=fence is not None)
+        elif fence is not None and fence["marks"] == opened["marks"]:
             opened = None
             yield _Line(text, None, is_fence=True)
-        elif opened is not None:
-            yield _Line(text.removeprefix(opened["indent"]), opened["language"], is_fence=False)
         else:
-            yield _Line(text, None, is_fence=False)
+            yield _Line(text.removeprefix(opened["indent"]), opened["language"], is_fence=False)
     if opened is not None:
         raise ValueError(f"the block that begins in line {began} never ends")
 
