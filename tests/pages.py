@@ -19,18 +19,19 @@ class _Line:
 
 def _lines(page: str) -> Iterator[_Line]:
     """The lines of *page*; ValueError, with the line's number, for a block that is not closed."""
-    opened: re.Match[str] | None = None
+    opened: tuple[str, str, str] | None = None  # indent, marks, language
     began = 0
     for number, text in enumerate(page.splitlines(), start=1):
         fence = _FENCE.match(text)
         if opened is None:
-            opened, began = fence, number
+            opened = (fence["indent"], fence["marks"], fence["language"]) if fence else None
+            began = number
             yield _Line(text, None, is_fence=fence is not None)
-        elif fence is not None and fence["marks"] == opened["marks"]:
+        elif fence is not None and fence["marks"] == opened[1]:
             opened = None
             yield _Line(text, None, is_fence=True)
         else:
-            yield _Line(text.removeprefix(opened["indent"]), opened["language"], is_fence=False)
+            yield _Line(text.removeprefix(opened[0]), opened[2], is_fence=False)
     if opened is not None:
         raise ValueError(f"the block that begins in line {began} never ends")
 
@@ -38,7 +39,7 @@ def _lines(page: str) -> Iterator[_Line]:
 def examples(page: str) -> int:
     """The number of Python blocks in *page*."""
     return sum(
-        bool(fence) and fence["language"] == "python" for fence in map(_FENCE.match, page.splitlines())
+        fence is not None and fence["language"] == "python" for fence in map(_FENCE.match, page.splitlines())
     )
 
 
