@@ -13,6 +13,8 @@ from kindstore.cli.demo.source import Source
 
 
 class Country(ndb.Model):
+    """A root of the tree. The population is the country's, not the sum of its cities'."""
+
     name = ndb.StringProperty(required=True)
     capital = ndb.StringProperty()
     continent = ndb.StringProperty()
@@ -20,11 +22,14 @@ class Country(ndb.Model):
 
 
 class Region(ndb.Model):
-    name = ndb.StringProperty()
-    country = ndb.StringProperty(required=True)
+    """A first-level division: canton, state, prefecture. Its code is the name of its key."""
+
+    name = ndb.StringProperty()  # the source names US states only
 
 
 class City(ndb.Model):
+    """A city. *country* repeats what its key says, as a query by two properties wants it."""
+
     name = ndb.StringProperty(required=True)
     country = ndb.StringProperty(required=True)
     location = ndb.GeoPtProperty()
@@ -45,12 +50,7 @@ def entities(source: Source) -> Iterator[ndb.Model]:
             population=country.population,
         )
     for region in rows.regions(source):
-        yield Region(
-            parent=ndb.Key("Country", region.country),
-            id=region.code,
-            name=region.name,
-            country=region.country,
-        )
+        yield Region(parent=ndb.Key("Country", region.country), id=region.code, name=region.name)
     for city in rows.cities(source):
         yield City(
             parent=ndb.Key("Country", city.country, "Region", city.region),

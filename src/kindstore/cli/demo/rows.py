@@ -62,7 +62,9 @@ def countries(source: Source) -> Iterator[CountryRow]:
 
 def regions(source: Source) -> Iterator[RegionRow]:
     """Every region that has a city in *source*, once, in order of first appearance."""
-    for country, code in dict.fromkeys((city.countrycode, region_of(city)) for city in source.cities.values()):
+    for country, code in dict.fromkeys(
+        (city.countrycode, region_of(city)) for city in source.cities.values()
+    ):
         state = source.states.get(code) if country == "US" else None
         yield RegionRow(country, code, state.name if state else None)
 
@@ -83,6 +85,11 @@ def cities(source: Source) -> Iterator[CityRow]:
             [name for name in names if is_indexable(name)],
             [name for name in names if not is_indexable(name)],
         )
+
+
+def entity_count(source: Source) -> int:
+    """How many rows there are in all."""
+    return sum(1 for _ in countries(source)) + sum(1 for _ in regions(source)) + len(source.cities)
 
 
 def region_of(city: SourceCity) -> str:
