@@ -27,7 +27,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
         prog="python -m bench", description="Kindstore beside its peers, in ratios."
     )
     parser.add_argument("--records", type=int, default=10_000, help="records in each database (10,000)")
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds, after one that warms up (5)")
+    parser.add_argument("--rounds", type=int, default=7, help="measured rounds, after one that warms up (7)")
     parser.add_argument("--peers", help=f"some of {','.join(NAMES)} (all that are installed)")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="calls a round, as a multiple of the usual (1)"

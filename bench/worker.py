@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from time import perf_counter_ns, process_time_ns
 from typing import Any
@@ -29,6 +29,7 @@ class Worker:
         self._name = name
         self._peer: Peer = open_peer(name, path)
         self._stored = 0
+        self._added: list[Any] = []
 
     def load(self, count: int) -> dict[str, Any]:
         """Fill the empty database with records 1 to *count*."""
@@ -62,20 +63,13 @@ class Worker:
 
     def measure(self, operation: str, seed: str, scale: float) -> dict[str, float]:
         """Run one round of *operation*: CPU and wall nanoseconds a call (an object, where it says so)."""
-        chosen = OPERATIONS[operation]
-        questions: Any = chosen.questions(seed, self._stored, scale)
-        if operation == "delete_one":
-            handles = self._peer.batch_500([fields for (fields,) in questions])
-            questions = [(handle,) for handle in handles]
-        kept: list[Any] = []
-        run = self._loop(chosen, kept)
+        run, questions = self.prepare(operation, seed, scale)
         self._peer.settle()
         gc.collect()
         wall, cpu = perf_counter_ns(), process_time_ns()
         run(questions)
         cpu, wall = process_time_ns() - cpu, perf_counter_ns() - wall
-        if operation in ("put_one", "batch_500"):
-            self._peer.discard(kept)
+        self.tidy(operation)
         calls = len(questions)
         if operation == "iterate":
             calls *= self._stored
@@ -83,7 +77,22 @@ class Worker:
             calls *= 500
         return {"cpu": cpu / calls, "wall": wall / calls}
 
-    def _loop(self, operation: Operation, kept: list[Any]) -> Callable[[Any], None]:
+    def prepare(self, operation: str, seed: str, scale: float) -> tuple[Callable[[Any], None], Sequence[Any]]:
+        """What `measure` runs, and the questions it runs it on."""
+        chosen = OPERATIONS[operation]
+        questions = chosen.questions(seed, self._stored, scale)
+        if operation == "delete_one":
+            handles = self._peer.batch_500([fields for (fields,) in questions])
+            questions = [(handle,) for handle in handles]
+        return self._loop(chosen), questions
+
+    def tidy(self, operation: str) -> None:
+        """Delete what a run of *operation* added, so that every round meets as many records."""
+        if operation in ("put_one", "batch_500"):
+            self._peer.discard(self._added)
+        self._added.clear()
+
+    def _loop(self, operation: Operation) -> Callable[[Any], None]:
         if operation.name == "construct":
             return self._peer.construct
         call = getattr(self._peer, operation.name)
@@ -102,11 +111,11 @@ class Worker:
                 call(*question)
 
         def keep_one(questions: Any) -> None:
-            kept.extend(call(*question) for question in questions)
+            self._added.extend(call(*question) for question in questions)
 
         def keep_many(questions: Any) -> None:
             for question in questions:
-                kept.extend(call(*question))
+                self._added.extend(call(*question))
 
         return {
             "get": one,

@@ -86,9 +86,9 @@ def _some(random: Random, stored: int, wanted: int) -> list[int]:
 OPERATIONS = {
     operation.name: operation
     for operation in (
-        Operation("get", 1500, lambda r, n: (r.randint(1, n),)),
+        Operation("get", 800, lambda r, n: (r.randint(1, n),)),
         Operation("get_multi", 25, lambda r, n: (_some(r, n, 100),)),
-        Operation("query_eq", 1000, lambda r, n: (record(r.randint(1, n))["email"],)),
+        Operation("query_eq", 600, lambda r, n: (record(r.randint(1, n))["email"],)),
         Operation("range_100", 25, lambda r, n: (r.uniform(0.0, 800.0),)),
         Operation("two_eq", 25, lambda r, n: (r.randint(18, 89),)),
         Operation("count", 40, lambda r, n: (r.randint(45, 55),)),
@@ -100,6 +100,6 @@ OPERATIONS = {
         Operation("update_one", 60, lambda r, n: (r.randint(1, n), r.randint(18, 89)), writes=True),
         Operation("transfer", 60, lambda r, n: (*_some(r, n, 2), r.random()), writes=True),
         Operation("delete_one", 60, lambda r, n: (_new(r, n),), writes=True),
-        Operation("construct", 3000, lambda r, n: (_new(r, n),)),
+        Operation("construct", 2000, lambda r, n: (_new(r, n),)),
     )
 }
