@@ -1,0 +1,420 @@
+"""The obvious store: entities in a dictionary, queries by full scans, in plain Python.
+
+The model against which every other store is tested, and a store for applications' own tests.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, key_of
+from kindstore.store.ids import IdPolicy, nth_id
+from kindstore.store.messages import (
+    Aggregation,
+    Committed,
+    Concurrency,
+    Consistency,
+    Count,
+    Delete,
+    Insert,
+    Mutation,
+    Page,
+    Query,
+    Update,
+)
+from kindstore.store.program import Program, T
+from kindstore.values import record
+from kindstore.values.entity import Entity
+from kindstore.values.errors import (
+    AlreadyExistsError,
+    BadArgumentError,
+    BadKeyError,
+    BadQueryError,
+    ConflictError,
+    Error,
+    NotFoundError,
+    ReadOnlyTransactionError,
+    TransactionNotFoundError,
+)
+from kindstore.values.key import Key, Partition, root_of
+
+from .memory_query import page_of
+
+MAX_AGE = 270.0
+"""Seconds from its beginning after which a transaction expires (spec/service.md 3.5)."""
+
+MAX_IDLE = 60.0
+"""Seconds without a read after which a transaction expires."""
+
+MAX_GROUPS = 25
+"""Entity groups in a transaction, in the mode with entity groups."""
+
+
+class _State:
+    """One committed state of the whole store; nobody changes it, a commit makes the next one.
+
+    *entities* by key, *groups* the version in which anything in the entity group of a root key last changed.
+    """
+
+    __slots__ = ("entities", "groups", "version")
+
+    def __init__(self, entities: dict[Key, Entity], groups: dict[Key, int], version: int) -> None:
+        self.entities, self.groups, self.version = entities, groups, version
+
+    def version_of(self, key: Key) -> int:
+        """The version of the entity of *key*, 0 where there is none."""
+        entity = self.entities.get(key)
+        return 0 if entity is None else entity.version
+
+
+class _Transaction:
+    """What a transaction has read: the state of its first read, and in it which keys, queries and groups."""
+
+    def __init__(self, read_only: bool, concurrency: Concurrency, now: float) -> None:
+        self.read_only, self.concurrency = read_only, concurrency
+        self.began = self.used = now
+        self.snapshot: _State | None = None
+        self.keys: set[Key] = set()
+        self.queries: list[tuple[Query, int | None]] = []
+        self.groups: set[Key] = set()
+
+
+class MemoryStore:
+    """A `Store` in memory.  Its laws, which are those of every store:
+
+    1. A commit is all or nothing.  The next state is built beside the current one and put in its place whole.
+    2. Every commit has a version, one higher than the last; an entity carries that of the commit that wrote it.
+    3. Bad input is refused before anything is written, by `store.checks`.
+    4. A read sees the last committed state; in a transaction the state as of the first read in it, whatever is
+       committed later, and never the transaction's own writes.
+    5. First committer wins: a commit raises `ConflictError` if an entity that was read has another version now,
+       or a query that was read has other results (keys or versions) now.  In the mode with entity groups: if
+       anything in a group that was read has changed.  Blind writes and transactions that write nothing never conflict.
+    6. A transaction ends with commit, however that ends, with rollback, 270 seconds after it began, or after 60
+       without use; then it is unknown (`TransactionNotFoundError`).
+    7. Mutations are applied in order.  *base_version* is compared with what was stored before the commit.
+    8. An incomplete key gets the next id of the store's policy that is neither taken nor reserved; ids are not
+       given twice, not even after a commit that failed.
+    9. A query sorts by `values.order`, upwards by an entity's least and downwards by its greatest value that
+       satisfies the filters on that property; ties go by key.  All inequalities on a property must be met by one
+       single value, each equality may be met by another.  An entity is a result once, and not at all without an
+       indexed value of each property that is filtered or sorted by.  None is a value; an empty list has none.
+    10. What goes in and what comes out are copies.
+
+    *project* is the one that keys must belong to; *clock* gives seconds, for the expiry of transactions;
+    *concurrency* is what `begin` takes when it is not told.  May be used from any number of threads.
+
+    Example: ``store.run(store.lookup([key]))``.
+    """
+
+    def __init__(
+        self,
+        project: str = "kindstore",
+        *,
+        id_policy: IdPolicy = IdPolicy.SCATTERED,
+        concurrency: Concurrency = Concurrency.OPTIMISTIC,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.project = project
+        self._id_policy, self._concurrency, self._clock = id_policy, concurrency, clock
+        self._state = _State({}, {}, 0)
+        self._transactions: dict[bytes, _Transaction] = {}
+        self._counter = 0
+        self._reserved: set[Key] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<MemoryStore {self.project!r} ({len(self._state.entities)} entities)>"
+
+    # The eight verbs: each a program that yields nothing and holds the lock while it works.
+
+    def partition(self, namespace: str = "", database: str = "") -> Partition:
+        """The partition of *namespace* in this store's project."""
+        return Partition.of(self.project, database, namespace)
+
+    def lookup(
+        self,
+        keys: Sequence[Key],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # memory is always consistent
+    ) -> Program[list[Entity | None]]:
+        """See `Store.lookup`."""
+        return self._program(lambda: self._lookup(keys, transaction))
+
+    def run_query(
+        self,
+        query: Query,
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
+        page_size: int | None = None,
+    ) -> Program[Page]:
+        """See `Store.run_query`."""
+        return self._program(lambda: self._run_query(query, transaction, page_size))
+
+    def run_aggregation(
+        self,
+        query: Query,
+        aggregations: Sequence[Aggregation],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
+    ) -> Program[list[Any]]:
+        """See `Store.run_aggregation`."""
+        return self._program(lambda: self._run_aggregation(query, aggregations, transaction))
+
+    def begin(self, read_only: bool = False, concurrency: Concurrency | None = None) -> Program[bytes]:
+        """See `Store.begin`."""
+        return self._program(lambda: self._begin(read_only, concurrency or self._concurrency))
+
+    def commit(self, mutations: Sequence[Mutation], transaction: bytes | None = None) -> Program[Committed]:
+        """See `Store.commit`."""
+        return self._program(lambda: self._commit(mutations, transaction))
+
+    def rollback(self, transaction: bytes) -> Program[None]:
+        """See `Store.rollback`."""
+        return self._program(lambda: self._rollback(transaction))
+
+    def allocate_ids(self, keys: Sequence[Key]) -> Program[list[Key]]:
+        """See `Store.allocate_ids`; `BadKeyError` for a key that is complete."""
+        return self._program(lambda: self._allocate_ids(keys))
+
+    def reserve_ids(self, keys: Sequence[Key]) -> Program[None]:
+        """See `Store.reserve_ids`; `BadKeyError` for a key that is incomplete."""
+        return self._program(lambda: self._reserve_ids(keys))
+
+    def run(self, program: Program[T]) -> T:
+        """Run *program* to its end."""
+        try:
+            request = next(program)
+        except StopIteration as end:
+            return cast("T", end.value)
+        program.close()
+        raise BadArgumentError("a program of another store", request=type(request).__name__)
+
+    async def arun(self, program: Program[T]) -> T:
+        """Run *program* to its end; it never waits."""
+        return self.run(program)
+
+    def close(self) -> None:
+        """Forget everything; every verb is refused afterwards."""
+        with self._lock:
+            self._closed = True
+            self._state = _State({}, {}, 0)
+            self._transactions.clear()
+
+    def _program(self, work: Callable[[], T]) -> Program[T]:
+        yield from ()  # makes this function a generator
+        with self._lock:
+            if self._closed:
+                raise BadArgumentError("the store is closed")
+            return work()
+
+    # Reads.
+
+    def _lookup(self, keys: Sequence[Key], transaction: bytes | None) -> list[Entity | None]:
+        check_lookup(keys, self.project)
+        state = self._state
+        if transaction is not None:
+            reader = self._transaction(transaction)
+            state = self._reading(reader, map(root_of, keys))
+            reader.keys.update(keys)
+        return [None if entity is None else _copy(entity) for entity in map(state.entities.get, keys)]
+
+    def _run_query(self, query: Query, transaction: bytes | None, page_size: int | None) -> Page:
+        check_query(query, self.project)
+        if page_size is not None and page_size < 0:
+            raise BadQueryError("a page has at least 0 results", page_size=page_size)
+        state = self._state
+        if transaction is not None:
+            reader = self._transaction(transaction)
+            if query.ancestor is not None:
+                state = self._reading(reader, [root_of(query.ancestor)])
+            elif reader.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS:
+                raise BadQueryError(
+                    "only ancestor queries are allowed in a transaction with entity groups",
+                    hint="Name an ancestor, or use the concurrency mode OPTIMISTIC.",
+                )
+            else:
+                state = self._reading(reader, [])
+            reader.queries.append((query, page_size))
+        page = page_of(query, state.entities.values(), page_size)
+        page.results[:] = map(_copy, page.results)
+        return page
+
+    def _run_aggregation(
+        self, query: Query, aggregations: Sequence[Aggregation], transaction: bytes | None
+    ) -> list[Any]:
+        for aggregation in aggregations:
+            if not isinstance(aggregation, Count):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
+            if aggregation.up_to is not None and aggregation.up_to < 0:
+                raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
+        count = len(self._run_query(query, transaction, None).results)
+        return [count if each.up_to is None else min(count, each.up_to) for each in aggregations]
+
+    # Transactions.
+
+    def _begin(self, read_only: bool, concurrency: Concurrency) -> bytes:
+        now = self._clock()
+        # Those whose owner never came back must not be kept for ever.
+        self._transactions = {n: t for n, t in self._transactions.items() if not _is_over(t, now)}
+        name = secrets.token_bytes(16)
+        self._transactions[name] = _Transaction(read_only, concurrency, now)
+        return name
+
+    def _rollback(self, name: bytes) -> None:
+        self._transactions.pop(name, None)
+
+    def _transaction(self, name: bytes) -> _Transaction:
+        found = self._transactions.get(name)
+        now = self._clock()
+        if found is None or _is_over(found, now):
+            self._transactions.pop(name, None)
+            raise TransactionNotFoundError(
+                "the transaction is over, has expired or was never begun", hint="Begin a new one."
+            )
+        found.used = now
+        return found
+
+    def _reading(self, reader: _Transaction, groups: Any) -> _State:
+        """The state that *reader* sees, as it reads in *groups* (root keys)."""
+        reader.groups.update(groups)
+        _check_groups(reader, reader.groups)
+        if reader.snapshot is None:
+            reader.snapshot = self._state
+        return reader.snapshot
+
+    def _validate(self, reader: _Transaction, roots: set[Key]) -> None:
+        """Raise `ConflictError` if anything that *reader* read has changed since."""
+        _check_groups(reader, reader.groups | roots)
+        then, now = reader.snapshot, self._state
+        if then is None:
+            return
+        if reader.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS:
+            for root in reader.groups:
+                if now.groups.get(root, 0) > then.version:
+                    raise ConflictError("entity group changed since it was read", key=root)
+            return
+        for key in reader.keys:
+            if then.version_of(key) != now.version_of(key):
+                raise ConflictError(
+                    "entity changed since it was read",
+                    key=key,
+                    read_version=then.version_of(key),
+                    found_version=now.version_of(key),
+                )
+        for query, page_size in reader.queries:
+            read, found = (
+                [
+                    (each.key, each.version)
+                    for each in page_of(query, state.entities.values(), page_size).results
+                ]
+                for state in (then, now)
+            )
+            if read != found:
+                raise ConflictError("results of a query changed since it was read", kind=query.kind)
+
+    # Writes.
+
+    def _commit(self, mutations: Sequence[Mutation], transaction: bytes | None) -> Committed:
+        reader = None
+        if transaction is not None:
+            reader = self._transaction(transaction)
+            del self._transactions[transaction]
+            if reader.read_only and mutations:
+                raise ReadOnlyTransactionError("a write in a read-only transaction")
+        check_mutations(mutations, self.project, in_transaction=reader is not None)
+        before = self._state
+        if not mutations:
+            return Committed([], before.version)
+        version = before.version + 1
+        keys = [self._complete(key_of(mutation)) for mutation in mutations]
+        writes = [
+            None if isinstance(each, Delete) else _stored(each.entity, key, version)
+            for each, key in zip(mutations, keys, strict=True)
+        ]
+        if reader is not None:
+            self._validate(reader, set(map(root_of, keys)))
+        after = _State(dict(before.entities), dict(before.groups), version)
+        for mutation, key, entity in zip(mutations, keys, writes, strict=True):
+            _check_expected(mutation, key, before, after)
+            if entity is None:
+                after.entities.pop(key, None)
+            else:
+                after.entities[key] = entity
+            after.groups[root_of(key)] = version
+        self._state = after
+        return Committed(keys, version)
+
+    # Ids.
+
+    def _complete(self, key: Key) -> Key:
+        """*key* with an id of its own if it has none, as the store keeps it."""
+        key = Key.of(key.partition, key.path)  # faces have keys of their own class
+        while not key.is_complete:
+            self._counter += 1
+            candidate = key.completed(nth_id(self._id_policy, self._counter))
+            if candidate not in self._state.entities and candidate not in self._reserved:
+                return candidate
+        return key
+
+    def _allocate_ids(self, keys: Sequence[Key]) -> list[Key]:
+        check_mutations([Insert(Entity.of(key, {})) for key in keys], self.project, in_transaction=True)
+        for key in keys:
+            if key.is_complete:
+                raise BadKeyError("ids are allocated for incomplete keys", key=key)
+        return list(map(self._complete, keys))
+
+    def _reserve_ids(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            check_complete(key, self.project)
+        self._reserved.update(keys)
+
+
+def _is_over(transaction: _Transaction, now: float) -> bool:
+    return now - transaction.began > MAX_AGE or now - transaction.used > MAX_IDLE
+
+
+def _check_groups(reader: _Transaction, groups: set[Key]) -> None:
+    if reader.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS and len(groups) > MAX_GROUPS:
+        raise BadArgumentError(
+            "operating on too many entity groups in a single transaction", limit=MAX_GROUPS
+        )
+
+
+def _check_expected(mutation: Mutation, key: Key, before: _State, after: _State) -> None:
+    """Raise unless what is stored is what *mutation* expects; *after* is the state that its forerunners left."""
+    expected, found = mutation.base_version, before.version_of(key)
+    if expected is not None and expected != found:
+        raise ConflictError(
+            "entity changed since it was read", key=key, read_version=expected, found_version=found
+        )
+    if isinstance(mutation, Insert) and key in after.entities:
+        raise AlreadyExistsError("entity already exists", key=key)
+    if isinstance(mutation, Update) and key not in after.entities:
+        raise NotFoundError("no entity to update", key=key)
+
+
+def _stored(entity: Entity, key: Key, version: int) -> Entity:
+    """*entity* as it is kept; `TooLargeError` if its record is over the limit."""
+    codecs = tuple(map(record.codec_of, entity.values))
+    try:
+        record.dump(record.StoredShape(0, entity.shape, codecs), entity.values)
+    except Error as error:
+        error.facts.setdefault("key", key)
+        raise
+    return Entity(key, entity.shape, list(map(_copy_value, entity.values)), version)
+
+
+def _copy(entity: Entity) -> Entity:
+    return Entity(entity.key, entity.shape, list(map(_copy_value, entity.values)), entity.version)
+
+
+def _copy_value(value: Any) -> Any:
+    if value.__class__ is list:
+        return [_copy_value(item) for item in value]
+    return _copy(value) if isinstance(value, Entity) else value
