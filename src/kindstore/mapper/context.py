@@ -1,0 +1,314 @@
+"""Contexts: which store a call means, in which namespace, and which entities are known already.
+
+A context belongs to the code that entered it: to its thread, and to the asyncio tasks started from there
+(`contextvars`).  Code that entered none works all the same:
+
+1. if contexts of exactly one client are open anywhere in the process, in that client's store and own namespace
+   (so a thread started inside ``with client.context()`` finds its data; it enters its own for another namespace);
+2. if there are none, in the ambient store, which is opened at first use;
+3. with contexts of several clients open it is an error: any choice could be the wrong database.
+
+Outside an entered context there is no identity map: nothing would ever end it, and other processes write too.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
+from typing import Any, Final, TypeVar, cast
+
+from kindstore.mapper.future import Future
+from kindstore.store.abc import Store
+from kindstore.store.program import Program
+from kindstore.values.errors import Error
+from kindstore.values.key import Key, Partition
+
+T = TypeVar("T")
+
+
+class ContextError(Error):
+    """There is no telling which store is meant, or a context was entered twice."""
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+"""What `IdentityMap.get` says of a key of which nothing is known; None is a key known to have no entity."""
+
+
+class IdentityMap:
+    """The entities that a context knows, one object per key; None where there is known to be none."""
+
+    __slots__ = ("_maps",)
+
+    def __init__(self) -> None:
+        self._maps: dict[Partition, dict[bytes, Any]] = {}
+
+    def of(self, partition: Partition) -> dict[bytes, Any]:
+        """The part for *partition*, by the bytes of a key's path."""
+        found = self._maps.get(partition)
+        if found is None:
+            found = self._maps[partition] = {}
+        return found
+
+    def get(self, key: Key) -> Any:
+        """The entity of *key*, None, or `UNKNOWN`.  An entity whose key was changed since is forgotten."""
+        known = self.of(key.partition)
+        found = known.get(key.path_bytes, UNKNOWN)
+        if found is not UNKNOWN and found is not None and found._key is not key and found._key != key:
+            del known[key.path_bytes]
+            return UNKNOWN
+        return found
+
+    def put(self, key: Key, entity: Any) -> None:
+        """From now on *key* is *entity* (None: has none)."""
+        self.of(key.partition)[key.path_bytes] = entity
+
+    def evict(self, key: Key) -> None:
+        """Forget what is known of *key*."""
+        self.of(key.partition).pop(key.path_bytes, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._maps.clear()
+
+    def update(self, other: IdentityMap) -> None:
+        """Take over what *other* knows."""
+        for partition, known in other._maps.items():
+            self.of(partition).update(known)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._maps.values()))
+
+
+CachePolicy = Callable[[Key], bool | None]
+"""Says of a key whether its entity goes into the identity map; None: the default, which is yes."""
+
+
+class Context:
+    """A store, the partition that keys are made in, and what is known so far.
+
+    *identities* is the identity map, None to have none; *policy* says which keys go into it.  *legacy_data*:
+    structured properties are written as App Engine did (spec/ndb.md 2.3).  *transaction* is the one that this
+    context is the inside of.
+    """
+
+    __slots__ = (
+        "_open",
+        "client",
+        "identities",
+        "legacy_data",
+        "partition",
+        "pending",
+        "policy",
+        "store",
+        "transaction",
+    )
+
+    store: Store
+    """Opened when it is first needed, if it was given as a function."""
+
+    def __init__(
+        self,
+        store: Store | Callable[[], Store],
+        partition: Partition,
+        *,
+        identities: IdentityMap | None = None,
+        policy: CachePolicy | None = None,
+        legacy_data: bool = True,
+        transaction: Any = None,
+        client: Any = None,
+    ) -> None:
+        if callable(store):
+            self._open = store
+        else:
+            self.store = store
+        self.partition = partition
+        self.identities = identities
+        self.policy = policy
+        self.legacy_data = legacy_data
+        self.transaction = transaction
+        self.client = client
+        self.pending: dict[Future[Any], None] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for a slot that is empty, so that the others cost nothing.
+        if name != "store":
+            raise AttributeError(name)
+        self.store = self._open()
+        return self.store
+
+    def __repr__(self) -> str:
+        kind = "in a transaction" if self.transaction is not None else "outside of transactions"
+        return f"<Context of {self.partition!r}, {kind}>"
+
+    # NDB's names.
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that keys and queries have unless they say otherwise; "" is the default one."""
+        return self.partition.namespace
+
+    def get_namespace(self) -> str:
+        """The same, as a method."""
+        return self.partition.namespace
+
+    def in_transaction(self) -> bool:
+        """Whether this is the inside of a transaction."""
+        return self.transaction is not None
+
+    def clear_cache(self) -> None:
+        """Forget every entity that is known here."""
+        if self.identities is not None:
+            self.identities.clear()
+
+    def call_on_commit(self, callback: Callable[[], Any]) -> None:
+        """Call *callback* when the transaction has been committed: now, outside of one."""
+        if self.transaction is None:
+            callback()
+        else:
+            self.transaction.on_commit.append(callback)
+
+    def get_cache_policy(self) -> CachePolicy | None:
+        """Which keys go into the identity map; None: all of them."""
+        return self.policy
+
+    def set_cache_policy(self, policy: CachePolicy | bool | None) -> None:
+        """Change it: a function of a key, True or None for all of them, False for none."""
+        self.policy = never if policy is False else policy if callable(policy) else None
+        self.identities = None if policy is False else self.identities or IdentityMap()
+
+    # Work.
+
+    def begin(self, program: Program[T], description: str) -> Future[T]:
+        """Begin *program*; see `Future.start`.  It is done when this context ends, if not before."""
+        future = Future.start(self.store, program, description)
+        self.keep(future)
+        return future
+
+    def keep(self, future: Future[Any]) -> None:
+        """See to it that `flush` waits for *future*."""
+        if not future.done():
+            self.pending[future] = None
+            future.add_done_callback(self._drop)
+
+    def _drop(self, future: Future[Any]) -> None:
+        self.pending.pop(future, None)
+
+    def flush(self) -> None:
+        """Do what was asked for with ``_async`` functions and is not done yet.  Errors stay in the futures.
+
+        What is at work in the running event loop is left to it.
+        """
+        for future in list(self.pending):
+            if not future.is_task():
+                future.wait()
+
+    async def aflush(self) -> None:
+        """The same in an event loop: wait for all of it."""
+        for future in list(self.pending):
+            with suppress(Exception):  # it stays in the future, for whoever asks
+                await future
+
+    def branch(self, **changes: Any) -> Context:
+        """A context like this one but for *changes*, which are arguments of `Context`."""
+        settings: dict[str, Any] = {
+            "identities": self.identities,
+            "policy": self.policy,
+            "legacy_data": self.legacy_data,
+            "transaction": self.transaction,
+            "client": self.client,
+        }
+        store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
+        return Context(store, partition, **{**settings, **changes})
+
+    @contextmanager
+    def use(self) -> Generator[Context]:
+        """Make this the current context for a ``with`` block."""
+        token = _current.set(self)
+        try:
+            yield self
+        finally:
+            _current.reset(token)
+
+
+def never(_: Key) -> bool:
+    """The policy of a context that keeps nothing."""
+    return False
+
+
+_current: ContextVar[Context | None] = ContextVar("kindstore_context", default=None)
+_lock = threading.Lock()
+_open: list[Context] = []
+_default: Callable[[], Context] | None = None
+
+
+def current() -> Context:
+    """The context of this call, by the rules of this module's first lines."""
+    found = _current.get()
+    return found if found is not None else _fallback()
+
+
+def entered() -> Context | None:
+    """The context that this code entered, None if it entered none."""
+    return _current.get()
+
+
+def enter(context: Context) -> Token[Context | None]:
+    """Make *context* the current one, until `leave` is called with the token."""
+    return _current.set(context)
+
+
+def leave(token: Token[Context | None]) -> None:
+    """Go back to the context before `enter`."""
+    _current.reset(token)
+
+
+def announce(base: Context) -> None:
+    """A context of the client with the context *base* was entered: threads without one may use *base*."""
+    with _lock:
+        _open.append(base)
+
+
+def withdraw(base: Context) -> None:
+    """It was left again."""
+    with _lock:
+        _open.remove(base)
+
+
+def set_default(default: Callable[[], Context]) -> None:
+    """What gives the context of the ambient store; called by the faces when they are imported."""
+    global _default  # noqa: PLW0603 - one ambient store per process is what it is
+    _default = default
+
+
+def _fallback() -> Context:
+    with _lock:
+        bases = set(_open)
+    if len(bases) == 1:
+        return bases.pop()
+    if bases:
+        raise ContextError(
+            "contexts of several clients are open, and none in this thread",
+            hint="Enter one here: with client.context(): …",
+        )
+    if _default is None:
+        raise ContextError("no current context", hint="Enter one: with client.context(): …")
+    return _default()
+
+
+def caches(context: Context, key: Key, model: Any) -> bool:
+    """Whether the entity of *key* goes into the identity map, in a call without the option use_cache."""
+    if context.policy is not None:
+        decided = context.policy(key)
+        if decided is not None:
+            return decided
+    use = getattr(model, "_use_cache", None)
+    if callable(use):
+        use = cast("Callable[[Key], bool | None]", use)(key)
+    return use is None or bool(use)

@@ -1,0 +1,330 @@
+"""Futures: work that was asked for and whose result comes later, in NDB's words and awaitable.
+
+Inside a running asyncio loop the work starts at once, as a task.  Without one it is done by the thread that asks
+for the result, at the latest when its context ends (`Context.flush`).  Either way everything up to the first wait
+(hooks, auto values, the copy of an entity's values) has happened when the future is returned, as in NDB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
+
+from kindstore.store.program import Program
+from kindstore.values.errors import Error
+
+T = TypeVar("T")
+U = TypeVar("U")
+FIRST_COMPLETED: Final = "FIRST_COMPLETED"
+ALL_COMPLETED: Final = "ALL_COMPLETED"
+FIRST_EXCEPTION: Final = "FIRST_EXCEPTION"
+
+
+class Cancelled(Error):
+    """The result of a future that was cancelled."""
+
+
+class Runner(Protocol):
+    """What runs programs: a store."""
+
+    def run(self, program: Program[Any]) -> Any:
+        """Run *program* to its end in this thread."""
+        ...
+
+    async def arun(self, program: Program[Any]) -> Any:
+        """Run *program* to its end without blocking the event loop."""
+        ...
+
+
+class Future(Generic[T]):
+    """The result of a piece of work, when it is there.
+
+    ``await future`` in asyncio, ``future.result()`` elsewhere.  Made by the ``_async`` functions; by hand, with
+    `set_result` or `set_exception` to be called later.
+    """
+
+    def __init__(self, description: str = "Unknown") -> None:
+        self._description = description
+        self._done = False
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._callbacks: list[Callable[[Future[T]], Any]] = []
+        self._force: Callable[[], None] | None = None
+        self._acquire: Callable[[], Awaitable[Any]] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        if not self._done:
+            state = "pending"
+        elif self._exception is not None:
+            state = f"{type(self._exception).__name__}: {self._exception}"
+        else:
+            state = f"result: {self._result!r}"
+        return f"<Future {self._description!r} ({state})>"
+
+    # How a future gets its result.
+
+    @staticmethod
+    def of(result: U) -> Future[U]:
+        """A future that is done."""
+        future: Future[U] = Future()
+        future._done, future._result = True, result
+        return future
+
+    @staticmethod
+    def failed(error: BaseException) -> Future[Any]:
+        """A future that is done, by an error."""
+        future: Future[Any] = Future()
+        future._done, future._exception = True, error
+        return future
+
+    @staticmethod
+    def start(runner: Runner, program: Program[U], description: str = "Unknown") -> Future[U]:
+        """Begin *program*: up to its first wait now, from there as this module's first lines say."""
+        future: Future[U] = Future(description)
+        try:
+            request = next(program)
+        except StopIteration as ended:
+            future.set_result(ended.value)
+            return future
+        except Exception as error:  # noqa: BLE001 - whatever the work raises is its result
+            future.set_exception(error)
+            return future
+        rest = _resumed(program, request)
+        future._drive(lambda: runner.run(rest), lambda: runner.arun(rest))
+        return future
+
+    @staticmethod
+    def call(
+        work: Callable[[], U], awork: Callable[[], Awaitable[U]], description: str = "Unknown"
+    ) -> Future[U]:
+        """Work that is not one program: *work* does it in a thread, *awork* in an event loop."""
+        future: Future[U] = Future(description)
+        future._drive(work, awork)
+        return future
+
+    def _drive(self, work: Callable[[], Any], awork: Callable[[], Awaitable[Any]]) -> None:
+        def force() -> None:
+            self._settle(work)
+
+        async def acquire() -> None:
+            try:
+                result = await awork()
+            except asyncio.CancelledError:
+                self.set_exception(Cancelled("the work was cancelled"))
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever the work raises is its result
+                self.set_exception(error)
+            else:
+                self.set_result(result)
+
+        self._force, self._acquire = force, acquire
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._task = loop.create_task(acquire())
+
+    def _settle(self, work: Callable[[], Any]) -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - whatever the work raises is its result
+            self.set_exception(error)
+        except BaseException as error:
+            self.set_exception(error)
+            raise
+        else:
+            self.set_result(result)
+
+    def set_result(self, result: T) -> None:
+        """Make *result* the result.  RuntimeError if there is one."""
+        self._finish(result, None)
+
+    def set_exception(self, exception: BaseException) -> None:
+        """Make *exception* the outcome.  RuntimeError if there is one."""
+        self._finish(None, exception)
+
+    def _finish(self, result: Any, exception: BaseException | None) -> None:
+        with self._lock:
+            if self._done:
+                if isinstance(self._exception, Cancelled):
+                    return
+                raise RuntimeError(f"Cannot set the outcome of a future that is done: {self!r}")
+            self._result, self._exception, self._done = result, exception, True
+            callbacks, self._callbacks = self._callbacks, []
+        self._force = self._acquire = None
+        for callback in callbacks:
+            callback(self)
+
+    # What it can be asked.
+
+    def done(self) -> bool:
+        """Whether the outcome is there."""
+        return self._done
+
+    def running(self) -> bool:
+        """Whether the outcome is still to come."""
+        return not self._done
+
+    def wait(self) -> None:
+        """Wait until it is done, and do the work now if nobody else does.
+
+        RuntimeError in the event loop that runs the work: it would wait for itself.  Use ``await`` there.
+        """
+        if self._done:
+            return
+        task = self._task
+        if task is None:
+            with self._lock:
+                force, self._force = self._force, None
+            if force is not None:
+                force()
+                return
+        elif _running_loop() is task.get_loop():
+            raise RuntimeError(f"{self!r} is at work in this event loop: await it")
+        finished = threading.Event()
+        self.add_done_callback(lambda _: finished.set())
+        finished.wait()
+
+    def is_task(self) -> bool:
+        """Whether an event loop is at work on it."""
+        return self._task is not None
+
+    def check_success(self) -> None:
+        """Wait, and raise the work's error if there was one."""
+        self.wait()
+        if self._exception is not None:
+            raise self._exception
+
+    def result(self) -> T:
+        """Wait, and return the result or raise the work's error."""
+        if not self._done:
+            self.wait()
+        if self._exception is not None:
+            raise self._exception
+        return cast("T", self._result)
+
+    get_result = result
+
+    def exception(self) -> BaseException | None:
+        """Wait, and return the work's error, None if there was none."""
+        self.wait()
+        return self._exception
+
+    get_exception = exception
+
+    def get_traceback(self) -> Any:
+        """Wait, and return the traceback of the work's error, None if there was none."""
+        error = self.exception()
+        return None if error is None else error.__traceback__
+
+    def add_done_callback(self, callback: Callable[[Future[T]], Any]) -> None:
+        """Call *callback* with this future when it is done: now, if it is."""
+        with self._lock:
+            if not self._done:
+                self._callbacks.append(callback)
+                return
+        callback(self)
+
+    def cancel(self) -> None:
+        """Give the work up if it has not begun or can still be stopped; the result then raises `Cancelled`."""
+        if self._done:
+            return
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self.set_exception(Cancelled("the future was cancelled"))
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return isinstance(self._exception, Cancelled)
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in asyncio, on any event loop."""
+        if not self._done:
+            if self._task is None:
+                with self._lock:
+                    acquire, self._force = self._acquire if self._force else None, None
+                if acquire is not None:
+                    self._task = asyncio.get_running_loop().create_task(cast("Any", acquire()))
+            if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():
+                yield from self._task
+            else:
+                yield from self._elsewhere()
+        if self._exception is not None:
+            raise self._exception
+        return cast("T", self._result)
+
+    def _elsewhere(self) -> Generator[Any, None, None]:
+        """Wait for what another thread or another loop does."""
+        loop = asyncio.get_running_loop()
+        finished: asyncio.Future[None] = loop.create_future()
+        self.add_done_callback(lambda _: loop.call_soon_threadsafe(_set, finished))
+        yield from finished
+
+    @staticmethod
+    def wait_any(futures: Iterable[Future[Any]]) -> Future[Any] | None:
+        """Wait until one of *futures* is done, and return it; None if there are none."""
+        waiting = list(futures)
+        if not waiting:
+            return None
+        for future in waiting:
+            if future._done:
+                return future
+        waiting[0].wait()
+        return waiting[0]
+
+    @staticmethod
+    def wait_all(futures: Iterable[Future[Any]]) -> None:
+        """Wait until all *futures* are done; their errors stay in them."""
+        for future in list(futures):
+            future.wait()
+
+    def then(self, change: Callable[[T], Any]) -> Future[Any]:
+        """A future of what *change* makes of the result."""
+        changed: Future[Any] = Future(self._description)
+
+        def finish(done: Future[T]) -> None:
+            if done._exception is not None:
+                changed.set_exception(done._exception)
+            else:
+                changed._settle(lambda: change(cast("T", done._result)))
+
+        async def acquire() -> None:
+            await self
+
+        changed._force, changed._acquire = self.wait, acquire
+        self.add_done_callback(finish)
+        return changed
+
+
+def _set(finished: asyncio.Future[None]) -> None:
+    if not finished.done():
+        finished.set_result(None)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _resumed(program: Program[T], request: Any) -> Program[T]:
+    """*program*, of which the first *request* has been taken already, from there on."""
+    try:
+        while True:
+            try:
+                reply = yield request
+            except GeneratorExit:
+                program.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - passed on to the program, which may handle it
+                request = program.throw(error)
+            else:
+                request = program.send(reply)
+    except StopIteration as ended:
+        return cast("T", ended.value)

@@ -1,0 +1,308 @@
+"""Transactions: what is put and deleted in one is kept back and committed at its end, all or nothing.
+
+1. Reads see one snapshot, taken at the first of them.  Queries don't see the transaction's own writes; `get` does,
+   through the identity map, which every transaction has for itself.
+2. The first committer wins.  The other one gets `ConflictError` at its end, with nothing written, and
+   `transaction` and the decorators call the function again: so it should do nothing but work on entities.
+3. After the commit the context outside forgets the entities that were written, so that it reads them anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextvars import Token
+from typing import Any, Final, TypeVar, cast
+
+from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
+from kindstore.mapper.future import Future
+from kindstore.store.messages import Concurrency, Delete, Mutation
+from kindstore.store.program import Program
+from kindstore.values.errors import BadArgumentError, Error, ReadOnlyTransactionError, Retryable
+from kindstore.values.key import Key
+
+T = TypeVar("T")
+
+RETRIES: Final = 3
+"""How often a transaction that lost is tried again, unless said otherwise: four tries in all."""
+
+FIRST_DELAY: Final = 0.005
+"""Seconds; the longest wait before the first new try.  It doubles from try to try, up to `LONGEST_DELAY`.  A commit
+of an embedded store takes about a millisecond, so NDB's second would be wasted."""
+
+LONGEST_DELAY: Final = 0.25
+
+
+class BadRequestError(Error):
+    """A call that transactions do not allow: nested, or outside where one is needed."""
+
+
+class NestedTransactionError(BadRequestError, NotImplementedError):
+    """A transaction begun inside another, without join."""
+
+
+class Rollback(Error):
+    """Raise it inside a transaction to end it with nothing written.  It reaches the caller (docs/ndb-differences.md)."""
+
+
+class Transaction:
+    """A transaction in progress: its name in the store, and the writes that are kept back, the last one per key.
+
+    *outer* is the context that it was begun in.
+    """
+
+    __slots__ = ("mutations", "name", "on_commit", "on_complete", "outer", "read_only")
+
+    def __init__(self, name: bytes, read_only: bool, outer: Context) -> None:
+        self.name = name
+        self.outer = outer
+        self.read_only = read_only
+        self.mutations: dict[Key, Mutation] = {}
+        self.on_commit: list[Callable[[], Any]] = []
+        self.on_complete: list[Callable[[], Any]] = []
+
+    def __repr__(self) -> str:
+        kind = "read-only" if self.read_only else "read-write"
+        return f"<Transaction {self.name.hex()[:8]} ({kind}, {len(self.mutations)} writes)>"
+
+    def keep_back(self, mutation: Mutation) -> None:
+        """Commit *mutation* at the end.  `ReadOnlyTransactionError` if the transaction may not write."""
+        key = mutation.key if isinstance(mutation, Delete) else mutation.entity.key
+        if self.read_only:
+            raise ReadOnlyTransactionError("a write in a read-only transaction", key=key)
+        assert key is not None
+        self.mutations[key] = mutation
+
+
+class Attempts:
+    """Which tries a transaction has, and how long to wait before each: *retries* after the first.
+
+    *pause* and *apause* wait for a number of seconds; *spread* gives numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        retries: int = RETRIES,
+        pause: Callable[[float], None] = time.sleep,
+        apause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        spread: Callable[[], float] = random.random,
+    ) -> None:
+        self.retries, self.pause, self.apause, self.spread = retries, pause, apause, spread
+
+    def delays(self) -> Iterator[float]:
+        """Seconds to wait after each try that lost; ends when there are no more."""
+        longest = FIRST_DELAY
+        for _ in range(self.retries):
+            # All of the wait is by chance: two that collided once must not meet again.
+            yield longest * self.spread()
+            longest = min(2 * longest, LONGEST_DELAY)
+
+
+def begin(
+    outer: Context, read_only: bool = False, concurrency: Concurrency | None = None
+) -> Program[Context]:
+    """The context inside a new transaction of the store of *outer*."""
+    name = yield from outer.store.begin(read_only, concurrency)
+    identities = None if outer.policy is never else IdentityMap()
+    return outer.branch(transaction=Transaction(name, read_only, outer), identities=identities)
+
+
+def commit(inner: Context, outer: Context) -> Program[None]:
+    """End the transaction of *inner*: write what was kept back, if what was read is unchanged."""
+    transaction: Transaction = inner.transaction
+    mutations = list(transaction.mutations.values())
+    try:
+        yield from outer.store.commit(mutations, transaction.name)
+    finally:
+        # Whatever came of it: what the context outside knows of these may be old now.
+        if outer.identities is not None:
+            for key in transaction.mutations:
+                outer.identities.evict(key)
+
+
+def rollback(inner: Context) -> Program[None]:
+    """End the transaction of *inner* with nothing written."""
+    yield from inner.store.rollback(inner.transaction.name)
+
+
+def run(
+    outer: Context,
+    function: Callable[[], T],
+    attempts: Attempts,
+    read_only: bool = False,
+    concurrency: Concurrency | None = None,
+) -> T:
+    """The result of *function*, called in a transaction, until it is committed or out of tries.
+
+    What *function* raises ends the transaction with nothing written, and is raised.  If it returns a `Future`, the
+    transaction ends when that is done, and its result is returned.
+    """
+    delays = attempts.delays()
+    while True:
+        inner = outer.store.run(begin(outer, read_only, concurrency))
+        try:
+            with inner.use():
+                result = function()
+                if isinstance(result, Future):
+                    result = cast("Future[T]", result).result()
+                inner.flush()
+            outer.store.run(commit(inner, outer))
+        except BaseException as error:
+            outer.store.run(rollback(inner))
+            delay = next(delays, None) if isinstance(error, Retryable) else None
+            if delay is None:
+                raise
+            attempts.pause(delay)
+        else:
+            _call(inner.transaction.on_commit)
+            return result
+        finally:
+            _call(inner.transaction.on_complete)
+
+
+async def arun(
+    outer: Context,
+    function: Callable[[], Awaitable[T] | T],
+    attempts: Attempts,
+    read_only: bool = False,
+    concurrency: Concurrency | None = None,
+) -> T:
+    """The same without blocking the event loop; *function* may return an awaitable."""
+    delays = attempts.delays()
+    while True:
+        inner = await outer.store.arun(begin(outer, read_only, concurrency))
+        try:
+            with inner.use():
+                result: Any = function()
+                if isinstance(result, Awaitable):
+                    result = await cast("Awaitable[T]", result)
+                await inner.aflush()
+            await outer.store.arun(commit(inner, outer))
+        except BaseException as error:
+            await outer.store.arun(rollback(inner))
+            delay = next(delays, None) if isinstance(error, Retryable) else None
+            if delay is None:
+                raise
+            await attempts.apause(delay)
+        else:
+            _call(inner.transaction.on_commit)
+            return cast("T", result)
+        finally:
+            _call(inner.transaction.on_complete)
+
+
+def _call(callbacks: Iterable[Callable[[], Any]]) -> None:
+    for callback in callbacks:
+        callback()
+
+
+class TransactionScope:
+    """A transaction as a block: ``with`` and ``async with``.  Committed at its end, given up by an exception.
+
+    A block can't be run again, so a `ConflictError` at its end reaches the caller.  `outer` tells, when the block
+    is entered, the context to begin it in and whether to join the one in progress there.
+    """
+
+    def __init__(
+        self,
+        outer: Callable[[], tuple[Context, bool]],
+        read_only: bool = False,
+        concurrency: Concurrency | None = None,
+    ) -> None:
+        self._outer, self._read_only, self._concurrency = outer, read_only, concurrency
+        self._entered: list[tuple[Context, Context, Token[Context | None] | None]] = []
+
+    def __enter__(self) -> Context:
+        outer, joins = self._outer()
+        if joins:
+            return self._enter(outer, outer)
+        return self._enter(outer, outer.store.run(begin(outer, self._read_only, self._concurrency)))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        outer, inner, token = self._entered.pop()
+        if token is None:
+            return
+        try:
+            if kind is None:
+                inner.flush()
+            leave(token)
+            outer.store.run(commit(inner, outer) if kind is None else rollback(inner))
+            if kind is None:
+                _call(inner.transaction.on_commit)
+        finally:
+            _call(inner.transaction.on_complete)
+
+    async def __aenter__(self) -> Context:
+        outer, joins = self._outer()
+        if joins:
+            return self._enter(outer, outer)
+        return self._enter(outer, await outer.store.arun(begin(outer, self._read_only, self._concurrency)))
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        outer, inner, token = self._entered.pop()
+        if token is None:
+            return
+        try:
+            if kind is None:
+                await inner.aflush()
+            leave(token)
+            await outer.store.arun(commit(inner, outer) if kind is None else rollback(inner))
+            if kind is None:
+                _call(inner.transaction.on_commit)
+        finally:
+            _call(inner.transaction.on_complete)
+
+    def _enter(self, outer: Context, inner: Context) -> Context:
+        self._entered.append((outer, inner, enter(inner) if inner is not outer else None))
+        return inner
+
+
+class Propagation(enum.IntEnum):
+    """What to do where a transaction is in progress already, with App Engine's numbers."""
+
+    NESTED = 1
+    """Not supported: BadRequestError."""
+    MANDATORY = 2
+    """Join it; BadRequestError if there is none."""
+    ALLOWED = 3
+    """Join it, or begin one."""
+    INDEPENDENT = 4
+    """Begin one of its own, which does not see what the other has kept back."""
+
+
+def opening(context: Context, join: bool, propagation: Propagation | int | None) -> tuple[Context, bool]:
+    """The context in which to begin a transaction, and whether to join the one in progress there instead.
+
+    Raises `BadRequestError` for NESTED, and for MANDATORY outside of a transaction; `NestedTransactionError` in a
+    transaction that is neither to be joined nor independent.
+    """
+    inside = context.transaction is not None
+    match propagation:
+        case None:
+            if inside and not join:
+                raise NestedTransactionError(
+                    "transactions may not be nested", hint="Pass join=True, or propagation=INDEPENDENT."
+                )
+            return context, inside
+        case Propagation.NESTED:
+            raise BadRequestError("nested transactions are not supported")
+        case Propagation.MANDATORY:
+            if not inside:
+                raise BadRequestError("this needs a transaction in progress", propagation="MANDATORY")
+            return context, True
+        case Propagation.ALLOWED:
+            return context, inside
+        case Propagation.INDEPENDENT:
+            return (outside(context), False) if inside else (context, False)
+        case _:
+            raise BadArgumentError("an unknown propagation", propagation=propagation)
+
+
+def outside(context: Context) -> Context:
+    """The context in which the outermost transaction of *context* was begun."""
+    while context.transaction is not None:
+        context = context.transaction.outer
+    return context
