@@ -1,0 +1,18 @@
+"""How much a trust test does: the fast tier by default, more with KINDSTORE_SOAK (`make soak`).
+
+KINDSTORE_SOAK=1 is ten times the fast tier, 2 twenty times, and so on; fractions work too.
+"""
+
+import os
+
+_SOAK = os.environ.get("KINDSTORE_SOAK", "")
+
+
+def scaled(number: int) -> int:
+    """*number* in the fast tier; ten times KINDSTORE_SOAK as much in a soak."""
+    return max(1, round(number * 10 * float(_SOAK))) if _SOAK else number
+
+
+def seed(default: int) -> int:
+    """The seed of a test: KINDSTORE_SEED, else *default*. Tests name it when they fail."""
+    return int(os.environ.get("KINDSTORE_SEED") or default)

@@ -1,0 +1,93 @@
+"""After a power loss at any moment the store opens, is sound, and has every commit that it acknowledged."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from kindstore.values.errors import Error
+from tests.trust.power_loss import Tally, Verdict, tally
+from tests.trust.recording_vfs import Entry, Image, images, recording
+from tests.trust.scale import scaled, seed
+from tests.trust.stores import Books, faults_of, open_store, opened
+
+NAME = "x.db"
+TRANSACTIONS = 64
+SEED = seed(1)
+
+
+def record(tmp_path: Path, **options: object) -> list[Entry]:
+    """The log of TRANSACTIONS transactions in a new database, closed and reopened half-way."""
+    with recording() as taken:
+        for first, last in ((1, TRANSACTIONS // 2), (TRANSACTIONS // 2 + 1, TRANSACTIONS)):
+            with opened(tmp_path / NAME, vfs=taken.vfs, **options) as store:
+                books = Books(store)
+                for number in range(first, last + 1):
+                    books.transact(number)
+                    taken.acknowledge(number)
+        return taken.log
+
+
+def audit(directory: Path, acknowledged: int) -> Verdict:
+    """Open, compare with the state that the counter claims, check the whole database, and write on."""
+    try:
+        store = open_store(directory / NAME)
+    except Error:
+        return Verdict.CORRUPT
+    try:
+        books = Books(store)
+        number = books.counter()
+        if faults_of(store) or books.differences(number):
+            return Verdict.PARTIAL
+        if number < acknowledged:
+            return Verdict.LOST
+        books.transact(number + 1)
+        return Verdict.PARTIAL if books.differences(number + 1) else Verdict.GOOD
+    except Error:
+        return Verdict.CORRUPT
+    finally:
+        store.close()
+
+
+def sample(log: list[Entry], number: int, *, lying: float = 0.0) -> list[Image]:
+    """About *number* images, spread over every position of *log*."""
+    per_position = -(-number // len(log))
+    taken = images(log, per_position=max(2, per_position), seed=SEED, lying=lying)
+    surplus = 1 - number / (len(log) * max(2, per_position))
+    chance = random.Random(SEED)
+    return [image for image in taken if chance.random() >= surplus]
+
+
+def table_row(mode: str, log: list[Entry], number: int, *, lying: float = 0.0) -> Tally:
+    row = tally(mode, sample(log, number, lying=lying), audit)
+    print(f"\n{row}")
+    return row
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_every_power_loss_leaves_all_acknowledged_commits_whole(tmp_path: Path, part: int) -> None:
+    log = record(tmp_path)
+    every = sample(log, scaled(6000))
+    row = tally(f"full (default), half {part + 1}", every[part::2], audit)
+    print(f"\n{row}")
+    assert row.verdicts.keys() == {Verdict.GOOD}, f"seed {SEED}: {row}\n" + "\n".join(row.stories)
+    assert row.images > scaled(2500)
+
+
+def test_relaxed_durability_may_lose_the_last_commits_but_stays_whole(tmp_path: Path) -> None:
+    row = table_row("relaxed", record(tmp_path, durability="relaxed"), 600)
+    assert row.verdicts.keys() <= {Verdict.GOOD, Verdict.LOST}, f"seed {SEED}: " + "\n".join(row.stories)
+    assert row.verdicts[Verdict.LOST] > 20
+
+
+def test_negative_control_a_disk_that_never_syncs_breaks_the_promise(tmp_path: Path) -> None:
+    row = table_row("full, no sync ever happens", record(tmp_path), 400, lying=1.0)
+    assert row.verdicts[Verdict.LOST] + row.verdicts[Verdict.CORRUPT] + row.verdicts[Verdict.PARTIAL] > 100
+
+
+def test_negative_control_a_disk_that_lies_now_and_then_breaks_the_promise(tmp_path: Path) -> None:
+    row = table_row("full, 30% of syncs lie", record(tmp_path), 400, lying=0.3)
+    assert row.verdicts[Verdict.LOST] > 10
+    assert row.verdicts[Verdict.CORRUPT] + row.verdicts[Verdict.PARTIAL] > 10
