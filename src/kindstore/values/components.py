@@ -1,5 +1,9 @@
 """The self-delimiting pieces of order-preserving bytes: integers, strings, doubles, key paths.
 
+A string ends in 00; in it, 00 is written 01 01 and 01 is written 01 02.  So no string is the prefix of another,
+and their order is kept upwards and downwards.  (With 00 FF for 00 the
+end would begin the escape, and complemented bytes would put "a" on the wrong side of "a" + NUL.)
+
 Used by `key` (a path is held as its bytes) and by `ordered` (values).  The written format is `docs/format.md`.
 """
 
@@ -34,13 +38,29 @@ def pack_int(value: int) -> bytes:
 
 
 def pack_string(value: bytes) -> bytes:
-    """Bytes of a string, any length: NUL is escaped, so that the end sorts before every continuation."""
-    if b"\0" in value:
-        value = value.replace(b"\0", b"\0\xff")
-    return b"\x30" + value + b"\0"
+    """Bytes of a string, any length."""
+    return b"\x30" + escaped(value) + b"\0"
+
+
+def escaped(value: bytes) -> bytes:
+    """*value* without NUL, in the same order."""
+    if b"\0" in value or b"\1" in value:
+        return value.replace(b"\1", b"\1\2").replace(b"\0", b"\1\1")
+    return value
+
+
+def unescaped(value: bytes) -> bytes:
+    """The inverse of `escaped`; `ValueError` for what it never returns."""
+    if b"\1" in value:
+        plain = value.replace(b"\1\1", b"\0").replace(b"\1\2", b"\1")
+        if escaped(plain) != value:
+            raise ValueError("malformed escape")
+        return plain
+    return value
 
 
 def float_bits(value: float) -> bytes:
+    """Eight bytes that sort as doubles do: -0.0 as 0.0, every NaN as one, last."""
     if value != value:
         return b"\xff" * 8
     bits: int = _DOUBLE.unpack(_FLOAT.pack(value + 0.0))[0]  # adding 0.0 turns -0.0 into 0.0
@@ -48,22 +68,26 @@ def float_bits(value: float) -> bytes:
 
 
 def terminated(text: str) -> bytes:
-    value = text.encode()
-    if b"\0" in value:
-        value = value.replace(b"\0", b"\0\xff")
-    return value + b"\0"
+    """The UTF-8 of *text*, escaped, and the 00 that ends it."""
+    return escaped(text.encode()) + b"\0"
 
 
 def unpack_int(packed: bytes, at: int) -> tuple[int, int]:
+    """The integer at *at*, and where it ends; `IndexError` or `ValueError` if malformed."""
     size = packed[at] - INT_ZERO
     end = at + 1 + abs(size)
     if end > len(packed):
         raise IndexError
     number = int.from_bytes(packed[at + 1 : end], "big")
-    return (number if size >= 0 else number - (1 << -8 * size)), end
+    if size < 0:
+        number -= 1 << -8 * size
+    if not INT_MIN <= number <= INT_MAX:
+        raise ValueError("an integer of more than 64 bits")
+    return number, end
 
 
 def unpack_float(packed: bytes, at: int) -> float:
+    """The inverse of `float_bits`; `struct.error` if bytes are missing."""
     bits: int = _DOUBLE.unpack_from(packed, at)[0]
     if bits == _ALL:
         return math.nan
@@ -71,23 +95,29 @@ def unpack_float(packed: bytes, at: int) -> float:
     return value
 
 
-def readterminated(packed: bytes, at: int) -> tuple[bytes, int]:
+def read_terminated(packed: bytes, at: int) -> tuple[bytes, int]:
+    """The bytes up to the next 00, and where it ends; `ValueError` if malformed."""
     end = packed.index(b"\0", at)
-    if packed[end + 1 : end + 2] != b"\xff":
-        return packed[at:end], end + 1
-    while packed[end + 1 : end + 2] == b"\xff":
-        end = packed.index(b"\0", end + 2)
-    return packed[at:end].replace(b"\0\xff", b"\0"), end + 1
+    return unescaped(packed[at:end]), end + 1
 
 
 def read_three(packed: bytes, at: int) -> tuple[tuple[str, str, str], int]:
-    first, at = readterminated(packed, at)
-    second, at = readterminated(packed, at)
-    third, at = readterminated(packed, at)
+    """Three strings that `terminated` wrote, and where they end."""
+    first, at = read_terminated(packed, at)
+    second, at = read_terminated(packed, at)
+    third, at = read_terminated(packed, at)
     return (first.decode(), second.decode(), third.decode()), at
 
 
 _kinds: dict[str, bytes] = {}
+
+
+def name_bytes(name: str) -> bytes:
+    """The UTF-8 of a kind or key name; `BadKeyError` for lone surrogates."""
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        raise BadKeyError("a kind or key name must be valid Unicode", name=name) from None
 
 
 def pack_kind(kind: Any) -> bytes:
@@ -96,9 +126,10 @@ def pack_kind(kind: Any) -> bytes:
     if found is None:
         if not isinstance(kind, str):
             raise BadKeyError("a kind must be a str", kind=kind)
+        size = len(name_bytes(kind))
+        if not 0 < size <= MAX_NAME:
+            raise BadKeyError("a kind has 1 to 1,500 bytes", size=size)
         found = terminated(kind)
-        if not 2 <= len(found) <= MAX_NAME + 1:
-            raise BadKeyError("a kind has 1 to 1,500 bytes", kind=kind)
         if len(_kinds) < 10_000:
             _kinds[kind] = found
     return found
@@ -121,7 +152,7 @@ def pack_path(flat: tuple[Any, ...]) -> bytes:
                 raise BadKeyError("an id is between 1 and 2^63-1", id=part)
             packed += pack_int(part)
         elif isinstance(part, str):
-            name = part.encode()
+            name = name_bytes(part)
             if not 0 < len(name) <= MAX_NAME:
                 raise BadKeyError("a key name has 1 to 1,500 bytes", size=len(name))
             packed += pack_string(name)
@@ -136,20 +167,23 @@ def unpack_path(packed: bytes) -> tuple[Any, ...]:
         flat, end = read_path(packed, 0)
     except (IndexError, ValueError) as exc:
         raise CorruptionError("malformed key path", path=packed) from exc
-    if end != len(packed):
+    if end != len(packed) or not flat:
         raise CorruptionError("malformed key path", path=packed)
     return flat
 
 
 def read_path(packed: bytes, at: int) -> tuple[tuple[Any, ...], int]:
+    """The path at *at*, up to the end or to a 00, and where that is; `ValueError` if malformed."""
     flat: list[Any] = []
     size = len(packed)
-    while at < size and (packed[at] or packed[at + 1 : at + 2] == b"\xff"):
-        kind, at = readterminated(packed, at)
+    while at < size and packed[at]:
+        kind, at = read_terminated(packed, at)
         flat.append(kind.decode())
         if at >= size or not (packed[at] == STRING or INT_ZERO < packed[at] <= INT_ZERO + 8):
             flat.append(None)
             break
-        part, at = readterminated(packed, at + 1) if packed[at] == STRING else unpack_int(packed, at)
+        part, at = read_terminated(packed, at + 1) if packed[at] == STRING else unpack_int(packed, at)
+        if not part:
+            raise ValueError("an empty name or an id of 0")
         flat.append(part.decode() if isinstance(part, bytes) else part)
     return tuple(flat), at

@@ -7,7 +7,7 @@ alone (how to index them, how to fill a model) is worked out once per shape and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Shape:
     meanings: tuple[tuple[str, int], ...]
     positions: dict[str, int]
 
-    _interned: dict[tuple[Any, ...], Shape] = {}
+    _interned: ClassVar[dict[tuple[Any, ...], Shape]] = {}
 
     @classmethod
     def of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 from . import components, limits
 from .errors import BadKeyError
@@ -33,7 +33,7 @@ class Partition:
     database: str
     namespace: str
 
-    _interned: dict[tuple[str, str, str], Partition] = {}
+    _interned: ClassVar[dict[tuple[str, str, str], Partition]] = {}
 
     @classmethod
     def of(cls, project: str, database: str = "", namespace: str = "") -> Partition:
@@ -137,7 +137,7 @@ class Key:
     @property
     def is_complete(self) -> bool:
         """False while the last element has neither id nor name."""
-        return self.path[-1] is not None
+        return self.path[-1:] != (None,)
 
     def child(self, kind: str, id_or_name: Id | None = None) -> Key:
         """The key of *kind* right below this one; `BadKeyError` if this one is incomplete."""
@@ -157,9 +157,11 @@ class Key:
         if len(packed) > limits.MAX_KEY:
             raise BadKeyError("a key has at most 6 KiB", size=len(packed))
         for part in path:
-            if type(part) is str and part.startswith("__") and part.endswith("__") and len(part) > 3:
+            if isinstance(part, str) and part.startswith("__") and part.endswith("__") and len(part) > 3:
                 raise BadKeyError(
-                    "names of the form __name__ are reserved", name=part, hint="Choose a kind and key name without them."
+                    "names of the form __name__ are reserved",
+                    name=part,
+                    hint="Choose a kind and key name without them.",
                 )
 
     def __eq__(self, other: object) -> bool:

@@ -16,16 +16,17 @@ from typing import Any
 from .components import (
     INT_ZERO,
     STRING,
+    escaped,
     float_bits,
     pack_int,
     read_path,
-    readterminated,
+    read_terminated,
     read_three,
     terminated,
     unpack_float,
     unpack_int,
 )
-from .errors import BadValueError, CorruptionError, TooLargeError
+from .errors import BadKeyError, BadValueError, CorruptionError, TooLargeError
 from .key import Key, Partition
 from .limits import MAX_INDEXED
 from .types import GeoPt, User
@@ -56,14 +57,17 @@ def pack_bytes(value: bytes) -> bytes:
             size=len(value),
             hint="Store it unindexed (TextProperty, BlobProperty, indexed=False).",
         )
-    if b"\0" in value:
-        value = value.replace(b"\0", b"\0\xff")
+    if b"\0" in value or b"\1" in value:
+        value = escaped(value)
     return b"\x30" + value + b"\0"
 
 
 def pack_str(value: str) -> bytes:
     """An indexed string; `TooLargeError` over 1,500 bytes of UTF-8."""
-    return pack_bytes(value.encode())
+    try:
+        return pack_bytes(value.encode())
+    except UnicodeEncodeError:
+        raise BadValueError("a string must be valid Unicode") from None
 
 
 def pack_bool(value: bool) -> bytes:
@@ -78,6 +82,8 @@ def pack_float(value: float) -> bytes:
 
 def pack_datetime(value: datetime) -> bytes:
     """A naive UTC datetime, as its integer of microseconds."""
+    if value.tzinfo is not None:
+        raise BadValueError("a stored datetime must be naive UTC", value=value)
     return pack_int((value - _EPOCH) // _MICROSECOND)
 
 
@@ -97,7 +103,7 @@ def pack_key(value: Key) -> bytes:
     return b"\x58" + b"".join(map(terminated, value.partition.names())) + value.path_bytes + b"\0"
 
 
-def pack_null(value: None) -> bytes:
+def pack_null(_value: None) -> bytes:
     """The null value."""
     return NULL
 
@@ -122,7 +128,7 @@ def pack(value: Any) -> bytes:
 
     *value*: None, int, bool, str, bytes, float, datetime (naive UTC), GeoPt, User, Key, or a subclass.
     """
-    packer = PACKERS.get(type(value))
+    packer = PACKERS.get(value.__class__)
     if packer is not None:
         return packer(value)
     for cls, packer in PACKERS.items():
@@ -146,7 +152,7 @@ def unpack_at(packed: bytes, at: int) -> tuple[Any, int]:
         if INT_ZERO - 8 <= code <= INT_ZERO + 8:
             return unpack_int(packed, at)
         if code == STRING:
-            return readterminated(packed, at + 1)
+            return read_terminated(packed, at + 1)
         match code:
             case 0x05:
                 return None, at + 1
@@ -162,8 +168,10 @@ def unpack_at(packed: bytes, at: int) -> tuple[Any, int]:
             case 0x58:
                 names, start = read_three(packed, at + 1)
                 flat, end = read_path(packed, start)
+                if not flat or packed[end]:
+                    raise CorruptionError("malformed key path", at=start)
                 return Key.of(Partition.of(*names), flat), end + 1
             case _:
                 raise CorruptionError("unknown type code in an encoded value", code=code, at=at)
-    except (IndexError, ValueError, struct.error) as exc:
+    except (IndexError, ValueError, struct.error, BadValueError, BadKeyError) as exc:
         raise CorruptionError("malformed encoded value", at=at) from exc

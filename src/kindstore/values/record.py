@@ -16,7 +16,7 @@ import msgspec
 
 from . import ordered
 from .entity import Entity, Shape
-from .errors import BadValueError, CorruptionError, FormatError, TooLargeError
+from .errors import BadKeyError, BadValueError, CorruptionError, FormatError, TooLargeError
 from .key import Key
 from .limits import INT_MAX, INT_MIN, MAX_DEPTH, MAX_ENTITY, MAX_UNINDEXED
 from .types import GeoPt, User
@@ -26,6 +26,19 @@ FORMAT = 1
 
 PLAIN, TIME, TAGGED = "", "t", "x"
 """How a column is stored: as MessagePack has it, datetimes as 10 bytes, or with a tag per value."""
+
+_MALFORMED = (
+    msgspec.DecodeError,
+    struct.error,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    RecursionError,
+    BadValueError,
+    BadKeyError,
+)
+"""What reading bytes that nobody wrote can end in."""
 
 _PLAIN_TYPES = frozenset({type(None), bool, int, float, str, bytes})
 _POINT = struct.Struct(">dd")
@@ -57,20 +70,24 @@ def dump_shape(shape: Shape, codecs: tuple[str, ...]) -> bytes:
 def load_shape(number: int, body: bytes) -> StoredShape:
     """The inverse of `dump_shape`; `FormatError` for a newer format, `CorruptionError` for anything else amiss."""
     try:
-        version, names, codecs, unindexed, meanings = msgspec.msgpack.decode(body)
-        if version > FORMAT:
+        version, *columns = msgspec.msgpack.decode(body)
+        if version > FORMAT:  # whose columns may be others
             raise FormatError(
                 "record written by a newer version", format=version, hint="Upgrade kindstore to read it."
             )
-        return StoredShape(number, Shape.of(names, unindexed, meanings), tuple(codecs))
-    except (msgspec.DecodeError, ValueError, TypeError, KeyError) as exc:
+        names, codecs, unindexed, meanings = columns
+        stored = StoredShape(number, Shape.of(names, unindexed, meanings), tuple(codecs))
+        if not len(stored.codecs) == len(stored.shape.names) == len(stored.shape.positions):
+            raise ValueError("columns without a codec, or of one name")
+        return stored
+    except (*_MALFORMED, KeyError) as exc:
         raise CorruptionError("malformed stored shape", number=number) from exc
 
 
 def codec_of(value: Any) -> str:
     """How a column that holds *value* is stored.  None fits every codec."""
-    if type(value) is list:
-        kinds = {codec_of(item) for item in cast("list[Any]", value) if item is not None}
+    if value.__class__ is list:
+        kinds = {codec_of(item) for item in value if item is not None}
         return kinds.pop() if len(kinds) == 1 else TAGGED if kinds else PLAIN
     if type(value) in _PLAIN_TYPES:
         return PLAIN
@@ -81,21 +98,23 @@ def write_time(value: Any) -> Any:
     """A datetime as 10 bytes (year 2, month, day, hour, minute, second, microsecond 3), in lists too."""
     if value is None:
         return None
-    if type(value) is list:
-        return [write_time(item) for item in cast("list[Any]", value)]
+    if value.__class__ is list:
+        return [write_time(item) for item in value]
     if value.tzinfo is not None:
         raise BadValueError("a stored datetime must be naive UTC", value=value)
     return value.__reduce__()[1][0]
 
 
 def _read_time(value: Any) -> Any:
-    if type(value) is list:
-        return [None if item is None else _datetime(item) for item in cast("list[Any]", value)]
+    if value.__class__ is list:
+        return [None if item is None else _datetime(item) for item in value]
     return _datetime(value)
 
 
 def write_tagged(value: Any, depth: int = 0) -> Any:
     """Any value in a form that MessagePack has; `BadValueError` for a type that can't be stored."""
+    if value.__class__ is list:
+        return [write_tagged(item, depth) for item in value]
     match value:
         case None | bool() | int() | float() | str() | bytes():
             return value
@@ -119,15 +138,13 @@ def write_tagged(value: Any, depth: int = 0) -> Any:
                 dict(shape.meanings),
             ]
             return msgspec.msgpack.Ext(5, _encode(body))
-        case list():
-            return [write_tagged(item, depth) for item in cast("list[Any]", value)]
         case _:
             raise BadValueError("a value of this type can't be stored", type=type(value).__name__)
 
 
 def _read_tagged(value: Any) -> Any:
-    if type(value) is list:
-        return [_read_tagged(item) for item in cast("list[Any]", value)]
+    if value.__class__ is list:
+        return [_read_tagged(item) for item in value]
     if type(value) is not msgspec.msgpack.Ext:
         return value
     body = bytes(value.data)
@@ -143,7 +160,9 @@ def _read_tagged(value: Any) -> Any:
         case 5:
             key, names, values, unindexed, meanings = msgspec.msgpack.decode(body)
             shape = Shape.of(names, unindexed, meanings)
-            return Entity(None if key is None else ordered.unpack(key), shape, [_read_tagged(v) for v in values])
+            return Entity(
+                None if key is None else ordered.unpack(key), shape, [_read_tagged(v) for v in values]
+            )
         case _:
             raise CorruptionError("unknown tag in a record", tag=value.code)
 
@@ -174,16 +193,24 @@ def load(body: bytes, shapes: dict[int, StoredShape]) -> tuple[Shape, list[Any]]
     try:
         values = _decode(body)
         stored = shapes[values.pop()]
+        if len(values) != len(stored.codecs):
+            raise ValueError("a record of other columns than its shape")
         for at, read in stored.readers:
             if values[at] is not None:
                 values[at] = read(values[at])
         return stored.shape, values
-    except (msgspec.DecodeError, ValueError, TypeError, IndexError) as exc:
+    except _MALFORMED as exc:
         raise CorruptionError("malformed record", size=len(body)) from exc
 
 
 def check_value(name: str, value: Any, depth: int = 0) -> None:
     """Raise `BadValueError`, with the property's path, unless *value* can be stored (indexed or not)."""
+    if value.__class__ is list:
+        for item in value:
+            if item.__class__ is list:
+                raise BadValueError("a list can't hold a list", path=name)
+            check_value(name, item, depth)
+        return
     match value:
         case bool() | None | float() | GeoPt() | User():
             return
@@ -204,17 +231,10 @@ def check_value(name: str, value: Any, depth: int = 0) -> None:
             if not value.is_complete:
                 raise BadValueError("an incomplete key can't be a value", path=name, value=value)
             _ = value.path_bytes
-        case list():
-            for item in cast("list[Any]", value):
-                if type(item) is list:
-                    raise BadValueError("a list can't hold a list", path=name)
-                check_value(name, item, depth)
         case Entity():
             if depth >= MAX_DEPTH:
                 raise TooLargeError("entities are nested at most 20 deep", path=name)
             for inner, item in value.items():
                 check_value(f"{name}.{inner}", item, depth + 1)
         case _:
-            raise BadValueError(
-                "a value of this type can't be stored", path=name, type=type(value).__name__
-            )
+            raise BadValueError("a value of this type can't be stored", path=name, type=type(value).__name__)

@@ -82,7 +82,7 @@ class User:
     def nickname(self) -> str:
         """The e-mail address, without the domain where that is the auth domain."""
         suffix = "@" + self._auth_domain
-        return self._email[: -len(suffix)] if self._email.endswith(suffix) else self._email
+        return self._email.removesuffix(suffix)
 
     def _parts(self) -> tuple[str, str, str]:
         return self._email, self._auth_domain, self._user_id or ""
