@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from ..values.entity import Entity
-from ..values.key import Key, Partition
+from kindstore.values.entity import Entity
+from kindstore.values.key import Key, Partition
 from .messages import Aggregation, Committed, Concurrency, Consistency, Mutation, Page, Query
 from .program import Program, T
 

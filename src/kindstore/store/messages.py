@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ..values.entity import Entity
-from ..values.key import Key, Partition
+from kindstore.values.entity import Entity
+from kindstore.values.key import Key, Partition
 
 
 class Consistency(enum.Enum):
@@ -109,11 +109,14 @@ class Page(msgspec.Struct, frozen=True):
 
     results: list[Entity]
     more: bool
-    """True if the query has, or may have, further results after *cursor* (before its limit)."""
-    cursor: bytes
-    """Where this page ends: the start of the next one."""
+    """True if the query has, or may have, further results after this page (before its limit)."""
     cursor_after: Callable[[int], bytes]
     """The cursor after the n-th result of this page, counted from 0; -1 is where the page began."""
+
+    @property
+    def cursor(self) -> bytes:
+        """Where this page ends: the start of the next one."""
+        return self.cursor_after(len(self.results) - 1)
 
 
 class Count(msgspec.Struct, frozen=True):

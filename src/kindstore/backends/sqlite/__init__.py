@@ -1,0 +1,108 @@
+"""The SQLite backend: a whole Datastore in one file, shared by any number of processes of one machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from kindstore.engine.dialect import Dialect
+from kindstore.engine.store import EngineStore
+from kindstore.values.errors import FormatError, StorageError
+
+from . import guard
+from .connection import Connection
+from .driver import SQLiteDriver
+from .turnstile import Turnstile
+
+APPLICATION_ID = 0x4B696E64
+"""``Kind`` in ASCII, in the file's header: how a Kindstore database is told from others."""
+
+FORMAT = 1
+"""The version of the tables, in the file's header (``user_version``)."""
+
+
+def open_store(
+    path: str | os.PathLike[str], *, durability: str = "full", vfs: str | None = None, **options: Any
+) -> EngineStore:
+    """The store in the file at *path*, made (mode 0600) if it is not there; ``":memory:"`` for one that is not kept.
+
+    *durability*: "full" (every acknowledged commit survives a loss of power) or "relaxed" (only the death of the
+    process).  *vfs*: the SQLite name of another file layer, for tests.  *options* go to `EngineStore`.
+    Raises `UnsafeStorageError` (place or library), `FormatError` (another program's file, or a newer version's),
+    `CorruptionError`, `StorageError`.
+    """
+    guard.check_library()
+    if durability not in ("full", "relaxed"):
+        raise StorageError("durability is full or relaxed", durability=durability)
+    on_close = None
+    if str(path) == ":memory:":
+        # A file on a memory disk where there is one: readers and writers do not block each other, as in the real thing.
+        shared = Path("/dev/shm")  # noqa: S108
+        directory = tempfile.mkdtemp(prefix="kindstore-", dir=shared if shared.is_dir() else None)
+        file, durability = Path(directory, "memory.db"), "relaxed"
+
+        def on_close() -> None:
+            shutil.rmtree(directory, ignore_errors=True)
+    else:
+        file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
+    _make_file(file)
+    guard.check_place(file)
+    driver = SQLiteDriver(file, durable=durability == "full", vfs=vfs, on_close=on_close)
+    try:
+        assert driver._writer is not None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        _prepare_tables(driver._writer, file)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        store = EngineStore(driver, Dialect(), **options)
+        driver.run(store.catalog.load())
+    except BaseException:
+        driver.close()
+        raise
+    driver.after_fork = store.after_fork
+    return store
+
+
+def _make_file(file: Path) -> None:
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageError(
+            "the file can't be made", path=str(file), cause=error.strerror, hint="Does its directory exist?"
+        ) from error
+    os.close(handle)
+
+
+def _prepare_tables(writer: Connection, file: Path) -> None:
+    """Make the tables in a new file; refuse a file that is not ours or is newer."""
+    if _is_ours(writer, file):
+        return
+    with Turnstile(file.with_name(file.name + ".lock")):
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            if not _is_ours(writer, file):  # nobody was faster
+                writer.run([(text, ()) for text in Dialect.create_tables])
+                writer.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+                writer.execute(f"PRAGMA user_version = {FORMAT:d}")
+            writer.execute("COMMIT")
+        except BaseException:
+            writer.end()
+            raise
+
+
+def _is_ours(writer: Connection, file: Path) -> bool:
+    """True for a database of ours, False for an empty file; `FormatError` for anything else."""
+    pragmas = [(f"PRAGMA {name}", ()) for name in ("application_id", "user_version", "schema_version")]
+    [[(application,)], [(version,)], [(schema,)]] = writer.run(pragmas)
+    if application == 0 and schema == 0:
+        return False
+    if application != APPLICATION_ID:
+        raise FormatError("not a Kindstore database", path=str(file), hint="Choose another file name.")
+    if version > FORMAT:
+        raise FormatError(
+            "the database was written by a newer version", path=str(file), format=version, known=FORMAT,
+            hint="Upgrade kindstore to open it.",
+        )
+    return True

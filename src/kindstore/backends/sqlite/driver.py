@@ -1,0 +1,436 @@
+"""The SQLite driver: the only place where anything waits.
+
+Reads take a connection from a pool.  Writes queue up: whoever holds the write lock runs every program that waits,
+each in a savepoint, and one fsync makes them all durable (group commit).  Readers never wait for writers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+import apsw
+
+from kindstore.store.program import Batch, Program, Release, Snapshot, Statement, T, Write
+from kindstore.values.errors import Error, OutcomeUnknownError, StorageError, TransactionNotFoundError
+
+from . import guard
+from .connection import Connection, translate
+from .turnstile import Turnstile
+
+CHECKPOINT = 1000
+"""Pages in the log after which it is copied into the database file."""
+
+TRUNCATE = 16_000
+"""Pages in the log (64 MB) from which on it is also cut, if no reader is in the way."""
+
+GROUP = 100
+"""Programs at most that share one commit."""
+
+SNAPSHOT_AGE = 300.0
+"""Seconds after which a forgotten snapshot is given up, so that the log can be cut."""
+
+WORKERS = 8
+"""Threads that wait for the disk on behalf of asyncio programs."""
+
+_FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'", ())
+_log = logging.getLogger("kindstore.sqlite")
+_drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
+
+
+class _Job:
+    """A program that waits to be committed, and what became of it."""
+
+    __slots__ = ("error", "finished", "request", "then", "value")
+
+    def __init__(self, request: Write[Any], then: Callable[[_Job], None] | None = None) -> None:
+        self.request = request
+        self.then = then
+        self.finished = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def finish(self) -> None:
+        self.finished = True
+        if self.then is not None:
+            self.then(self)
+
+
+class _Pinned:
+    """The connection that holds a transaction's snapshot."""
+
+    __slots__ = ("connection", "lock", "since")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.lock = threading.Lock()
+        self.since = time.monotonic()
+
+
+class SQLiteDriver:
+    """Runs programs on the database file at *path* (which exists and has our tables).
+
+    *durable*: every acknowledged commit survives a loss of power; otherwise only the death of the process.
+    *vfs*: SQLite's name of another file layer, for tests.  *on_close* is called once, after the last connection is gone.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durable: bool = True,
+        vfs: str | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        self.path = path
+        self._durable, self._vfs, self._on_close = durable, vfs, on_close
+        self._turnstile = Turnstile(path.with_name(path.name + ".lock"))
+        self._log_pages = 0
+        self.after_fork: Callable[[], None] | None = None
+        self._reset()
+        self._closed = False
+        guard.hold(path)
+        self._writer = self._open_writer()
+        _drivers.add(self)
+
+    def _reset(self) -> None:
+        self._idle: list[Connection] = []
+        self._pinned: dict[bytes, _Pinned] = {}
+        self._queue: deque[_Job] = deque()
+        self._writing = threading.Lock()
+        self._writer: Connection | None = None
+        self._workers: ThreadPoolExecutor | None = None
+        self._draining = False
+
+    def __repr__(self) -> str:
+        return f"sqlite:{self.path}"
+
+    # Running programs
+
+    def run(self, program: Program[T]) -> T:
+        """Run *program* to its end in this thread."""
+        try:
+            request = program.send(None)
+            while True:
+                try:
+                    if type(request) is list:
+                        reply = self._read(request)
+                    elif type(request) is Write:
+                        reply = self._write(request)
+                    else:
+                        reply = self._other(request)
+                except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the program
+                    request = program.throw(error)
+                else:
+                    request = program.send(reply)
+        except StopIteration as done:
+            return cast("T", done.value)
+
+    async def arun(self, program: Program[T]) -> T:
+        """Run *program* to its end; the event loop goes on while worker threads wait."""
+        loop = asyncio.get_running_loop()
+        try:
+            request = program.send(None)
+            while True:
+                try:
+                    if type(request) is Write:
+                        reply = await self._write_async(request, loop)
+                    elif type(request) is list:
+                        reply = await loop.run_in_executor(self._executor(), self._read, request)
+                    else:
+                        reply = await loop.run_in_executor(self._executor(), self._other, request)
+                except Exception as error:  # noqa: BLE001
+                    request = program.throw(error)
+                else:
+                    request = program.send(reply)
+        except StopIteration as done:
+            return cast("T", done.value)
+        finally:
+            program.close()
+
+    def _executor(self) -> ThreadPoolExecutor:
+        if self._workers is None:
+            if self._closed:
+                raise _closed()
+            self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="kindstore")
+        return self._workers
+
+    # Reading
+
+    def _read(self, batch: Batch) -> list[list[Any]]:
+        if not batch:
+            return []
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open(read_only=True)
+        try:
+            return connection.read(batch)
+        finally:
+            self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _other(self, request: Snapshot | Release) -> list[list[Any]] | None:
+        if isinstance(request, Release):
+            self._release(request.name)
+            return None
+        pinned = self._pinned.get(request.name)
+        if pinned is None:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._open(read_only=True)
+            connection.execute("BEGIN")
+            pinned = self._pinned[request.name] = _Pinned(connection)
+        with pinned.lock:
+            if not pinned.connection.apsw.in_transaction:
+                raise TransactionNotFoundError("the transaction's snapshot was given up", hint="Begin a new one.")
+            return pinned.connection.run(request.batch)
+
+    def _release(self, name: bytes) -> None:
+        pinned = self._pinned.pop(name, None)
+        if pinned is not None:
+            with pinned.lock:
+                pinned.connection.end()
+            self._give_back(pinned.connection)
+
+    # Writing
+
+    def _write(self, request: Write[Any]) -> Any:
+        job = _Job(request)
+        self._queue.append(job)
+        with self._writing:
+            # Whoever held the lock before may have done this job as well.
+            while not job.finished:
+                self._commit_group()
+        if job.error is not None:
+            raise job.error
+        return job.value
+
+    async def _write_async(self, request: Write[Any], loop: asyncio.AbstractEventLoop) -> Any:
+        future: asyncio.Future[Any] = loop.create_future()
+
+        def settle(job: _Job) -> None:
+            if future.cancelled():
+                return
+            if job.error is not None:
+                future.set_exception(job.error)
+            else:
+                future.set_result(job.value)
+
+        self._queue.append(_Job(request, lambda job: loop.call_soon_threadsafe(settle, job)))
+        if not self._draining:
+            # One worker for all that wait: more would only queue up for the same lock.
+            self._draining = True
+            self._executor().submit(self._drain)
+        return await future
+
+    def _drain(self) -> None:
+        with self._writing:
+            # Cleared first: a job that comes later finds it clear and sends another worker.
+            self._draining = False
+            while self._queue:
+                self._commit_group()
+
+    def _commit_group(self) -> None:
+        """Commit the programs that wait, up to `GROUP` of them, and tell each what became of it."""
+        jobs: list[_Job] = []
+        while self._queue and len(jobs) < GROUP:
+            jobs.append(self._queue.popleft())
+        try:
+            writer = self._writer or self._open_writer()
+            with self._turnstile:
+                self._commit(writer, jobs)
+                if self._log_pages >= CHECKPOINT:
+                    for job in jobs:
+                        job.finish()
+                    jobs = []
+                    self._checkpoint(writer)
+        except BaseException as error:
+            for job in jobs:
+                job.error = job.error or error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            for job in jobs:
+                job.finish()
+
+    def _commit(self, writer: Connection, jobs: list[_Job]) -> None:
+        writer.execute("BEGIN IMMEDIATE")
+        try:
+            if len(jobs) == 1:
+                self._attempt(writer, jobs[0])
+            else:
+                for job in jobs:
+                    self._attempt_in_savepoint(writer, job)
+        except BaseException:
+            writer.end()
+            raise
+        done = [job for job in jobs if job.error is None]
+        if not done:
+            writer.end()
+            return
+        try:
+            writer.execute("COMMIT")
+        except Error as error:
+            self._judge(writer, done, error)
+
+    def _attempt(self, writer: Connection, job: _Job) -> None:
+        try:
+            job.value = _run_in(writer, job.request.program)
+        except Exception as error:  # noqa: BLE001  # handed to whoever waits for the job
+            job.error = error
+
+    def _attempt_in_savepoint(self, writer: Connection, job: _Job) -> None:
+        writer.execute("SAVEPOINT job")
+        self._attempt(writer, job)
+        if job.error is not None:
+            writer.execute("ROLLBACK TO job")
+        writer.execute("RELEASE job")
+
+    def _judge(self, writer: Connection, jobs: list[_Job], error: Error) -> None:
+        """Decide what an exception from COMMIT meant: it may be durable all the same.
+
+        We still hold the turnstile, so nobody else has written since.  What is not to be found now could come
+        back from the log after a crash; a later commit that succeeds overwrites that part of the log and settles it.
+        """
+        if writer.apsw.in_transaction:
+            writer.end()
+        proofs = [job.request.proof(job.value) if job.request.proof is not None else None for job in jobs]
+        try:
+            found = [proof is None or bool(writer.run([proof])[0]) for proof in proofs]
+            committed = any(seen for seen, proof in zip(found, proofs, strict=True) if proof is not None)
+            if not committed:
+                writer.execute("BEGIN IMMEDIATE")
+                writer.run([_FENCE])
+                writer.execute("COMMIT")
+        except Error as second:
+            writer.end()
+            unknown = OutcomeUnknownError(
+                "the commit may or may not have happened", cause=str(error), second=str(second),
+                hint="Read what is stored before you try again.",
+            )
+            for job in jobs:
+                job.error = unknown
+            return
+        if not committed:
+            for job in jobs:
+                job.error = error
+
+    def _checkpoint(self, writer: Connection) -> None:
+        """Copy the log into the database file: the one place where that happens.  Its troubles are no commit's."""
+        try:
+            pages, copied = writer.apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._log_pages = pages - copied
+            if pages >= TRUNCATE:
+                self._give_up_old_snapshots()
+                writer.apsw.set_busy_timeout(50)
+                try:
+                    writer.apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                    self._log_pages = 0
+                finally:
+                    writer.apsw.set_busy_timeout(5000)
+        except apsw.BusyError:
+            self._log_pages = 0  # a reader is in the way: the next thousand pages will try again
+        except apsw.Error as error:
+            self._log_pages = 0
+            _log.warning("checkpoint of %s failed: %s", self.path, translate(error))
+
+    def _give_up_old_snapshots(self) -> None:
+        now = time.monotonic()
+        for pinned in list(self._pinned.values()):
+            if now - pinned.since > SNAPSHOT_AGE and pinned.lock.acquire(blocking=False):
+                try:
+                    pinned.connection.end()
+                finally:
+                    pinned.lock.release()
+
+    # Connections
+
+    def _open(self, *, read_only: bool) -> Connection:
+        if self._closed:
+            raise _closed()
+        return Connection(str(self.path), vfs=self._vfs, durable=self._durable, read_only=read_only)
+
+    def _open_writer(self) -> Connection:
+        writer = self._writer = self._open(read_only=False)
+        writer.apsw.set_wal_hook(self._note_pages)
+        return writer
+
+    def _note_pages(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def close(self) -> None:
+        """Close every connection; running programs fail.  Closing twice is no error."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._workers is not None:
+            self._workers.shutdown()
+        with self._writing:
+            for pinned in self._pinned.values():
+                pinned.connection.close()
+            while self._idle:
+                self._idle.pop().close()
+            if self._writer is not None:
+                self._writer.close()
+            self._turnstile.close()
+            guard.let_go(self.path)
+        if self._on_close is not None:
+            self._on_close()
+
+    def abandon(self) -> None:
+        """In a child process: never touch what was inherited, not even to close it; open anew when needed.
+
+        SQLite's locks belong to the process that took them; a connection that crosses a fork corrupts the file.
+        """
+        pinned = [each.connection for each in self._pinned.values()]
+        for connection in (*self._idle, *pinned, *([self._writer] if self._writer else [])):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.apsw))  # so that it is never finalized
+        self._turnstile.close()
+        self._reset()
+        if self.after_fork is not None:
+            self.after_fork()
+
+
+def _run_in(writer: Connection, program: Program[T]) -> T:
+    """Run a program of batches in the transaction that *writer* is in."""
+    try:
+        batch = program.send(None)
+        while True:
+            try:
+                replies = writer.run(batch)
+            except Error as error:
+                batch = program.throw(error)
+            else:
+                batch = program.send(replies)
+    except StopIteration as done:
+        return cast("T", done.value)
+
+
+def _closed() -> StorageError:
+    return StorageError("the store is closed", hint="Connect again.")
+
+
+def _abandon_all() -> None:
+    for driver in list(_drivers):
+        driver.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon_all)

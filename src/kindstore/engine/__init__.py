@@ -1,0 +1,1 @@
+"""A store made of programs: catalog, index maintenance, planning, commit.  No driver, no socket, no clock of its own."""

@@ -1,0 +1,162 @@
+"""The catalog: the small numbers that stand for partitions, kinds, properties and shapes in a database.
+
+Numbers are only ever added, in transactions of their own, before the commit that needs them; so whatever a
+process remembers stays true, and what it lacks it reads again.  `Catalog.load` and `Catalog.define` are
+programs; the rest is memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kindstore.store.program import Program, Row, Statement
+from kindstore.values import record
+from kindstore.values.entity import Shape
+from kindstore.values.key import Key, Partition
+from kindstore.values.record import StoredShape
+from .dialect import Dialect
+from .index import Index, WritePlan, write_plan
+
+
+class Kind:
+    """A kind in a partition: its number, its indexes by property name, and how each shape of it is written."""
+
+    __slots__ = ("indexes", "name", "number", "partition", "plans", "space")
+
+    def __init__(self, number: int, space: int, partition: Partition, name: str) -> None:
+        self.number, self.space, self.partition, self.name = number, space, partition, name
+        self.indexes: dict[str, Index] = {}
+        self.plans: dict[tuple[Any, ...], WritePlan] = {}
+
+
+class Missing:
+    """What a commit needs and the catalog lacks."""
+
+    __slots__ = ("kinds", "properties", "shapes")
+
+    def __init__(self) -> None:
+        self.kinds: set[tuple[Partition, str]] = set()
+        self.properties: set[tuple[Partition, str, str]] = set()
+        self.shapes: set[tuple[Shape, tuple[str, ...]]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds or self.properties or self.shapes)
+
+
+class Catalog:
+    """What this process knows of a database's numbers."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.spaces: dict[int, Partition] = {}
+        self.space_numbers: dict[Partition, int] = {}
+        self.kinds: dict[tuple[Partition, str], Kind] = {}
+        self.kinds_by_number: dict[int, Kind] = {}
+        self.indexes: dict[int, Index] = {}
+        self.shapes: dict[int, StoredShape] = {}
+        self.stored: dict[Shape, list[StoredShape]] = {}
+
+    def kind(self, key: Key) -> Kind | None:
+        """The kind of *key*, None where it is not known (yet)."""
+        return self.kinds.get((key.partition, key.path[-2]))
+
+    def load(self) -> Program[None]:
+        """Read what other processes have added."""
+        sql = self.dialect
+        replies = yield [(sql.spaces, ()), (sql.kinds, ()), (sql.properties, ()), (sql.shapes, ())]
+        self.absorb(*replies)
+
+    def absorb(
+        self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]
+    ) -> None:
+        """Take in rows of the four tables; what is known already stays the same object."""
+        for number, project, database, namespace in spaces:
+            if number not in self.spaces:
+                partition = self.spaces[number] = Partition.of(project, database, namespace)
+                self.space_numbers[partition] = number
+        for number, space, name in kinds:
+            if number not in self.kinds_by_number:
+                kind = Kind(number, space, self.spaces[space], name)
+                self.kinds_by_number[number] = self.kinds[kind.partition, name] = kind
+        for number, kind_number, name, multiple in properties:
+            index = self.indexes.get(number)
+            if index is None:
+                kind = self.kinds_by_number[kind_number]
+                index = self.indexes[number] = kind.indexes[name] = Index(number, name, self.dialect)
+            index.multiple = index.multiple or bool(multiple)
+        for number, body in shapes:
+            if number not in self.shapes:
+                stored = self.shapes[number] = record.load_shape(number, body)
+                self.stored.setdefault(stored.shape, []).append(stored)
+
+    def define(self, missing: Missing) -> Program[tuple[list[Row], list[Row], list[Row], list[Row]]]:
+        """Add *missing* to the database; to be run in a write transaction, its value given to `absorb` after.
+
+        What another process has added in the meantime is left as it is.
+        """
+        sql = self.dialect
+        partitions = {partition for partition, _ in missing.kinds}
+        adding: list[Statement] = [(sql.add_space, partition.names()) for partition in partitions]
+        if missing.shapes:
+            bodies = [(record.dump_shape(shape, codecs),) for shape, codecs in missing.shapes]
+            adding.append((sql.add_shape, bodies))
+        *_, spaces = yield [*adding, (sql.spaces, ())]
+        numbers = {Partition.of(*names): number for number, *names in spaces}
+        rows = [(numbers[partition], name) for partition, name in sorted(missing.kinds, key=_by_name)]
+        *_, kinds = yield [*((sql.add_kind, row) for row in rows), (sql.kinds, ())]
+        of_kind = {(space, name): number for number, space, name in kinds}
+        added = yield [
+            (sql.add_property, (of_kind[numbers[partition], kind], name))
+            for partition, kind, name in sorted(missing.properties, key=_by_name)
+        ]
+        texts = (sql.create_index(number) for rows in added for (number,) in rows)
+        yield [(text, ()) for text in texts if text is not None]
+        properties, shapes = yield [(sql.properties, ()), (sql.shapes, ())]
+        return spaces, kinds, properties, shapes
+
+    def plan(self, kind: Kind | None, shape: Shape, values: list[Any]) -> WritePlan | None:
+        """How an entity of *kind* with these columns and types of values is written; None if anything is missing."""
+        if kind is None:
+            return None
+        signature = tuple(map(type, values))
+        key = (shape, signature)
+        if list in signature:
+            key = (shape, signature, *(record.codec_of(value) for value in values if type(value) is list))
+        plan = kind.plans.get(key)
+        if plan is None:
+            stored = self.stored_shape(shape, values)
+            plan = None if stored is None else write_plan(stored, signature, kind.indexes)
+            if plan is not None:
+                if len(kind.plans) > 5000:  # entities with arbitrary columns, from a server's clients
+                    kind.plans.clear()
+                kind.plans[key] = plan
+        return plan
+
+    def stored_shape(self, shape: Shape, values: list[Any]) -> StoredShape | None:
+        """A stored shape that can hold *values*: every codec is the value's, or the value is None."""
+        wanted = [None if value is None else record.codec_of(value) for value in values]
+        for stored in self.stored.get(shape, ()):
+            if all(want is None or want == codec for want, codec in zip(wanted, stored.codecs, strict=True)):
+                return stored
+        return None
+
+    def lacking(
+        self, missing: Missing, key: Key, shape: Shape, values: list[Any], names: Iterable[str]
+    ) -> None:
+        """Note in *missing* what has to be defined before an entity like this is written.
+
+        *names*: the names of its indexed properties, those of embedded entities included.
+        """
+        partition, name = key.partition, key.path[-2]
+        kind = self.kinds.get((partition, name))
+        missing.kinds.add((partition, name))
+        for property_name in names:
+            if kind is None or property_name not in kind.indexes:
+                missing.properties.add((partition, name, property_name))
+        if self.stored_shape(shape, values) is None:
+            missing.shapes.add((shape, tuple(record.codec_of(value) for value in values)))
+
+
+def _by_name(item: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (item[0].names(), *item[1:])

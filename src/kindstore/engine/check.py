@@ -1,0 +1,88 @@
+"""The whole-database checker: every entity has its index rows, and every index row its entity.
+
+Reads everything, in batches, and changes nothing.  Run after every test that stores, and by ``kindstore check``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kindstore.store.program import Program
+from kindstore.values import record
+from kindstore.values.errors import Error
+from kindstore.values.key import Key
+
+from .catalog import Catalog
+from .index import Index, rows_of
+
+BATCH = 2000
+MOST = 1000
+"""Faults after which the check stops."""
+
+
+def check(catalog: Catalog) -> Program[list[str]]:
+    """Every fault, in words; empty for a sound database.  No other process may write meanwhile."""
+    yield from catalog.load()
+    faults: list[str] = []
+    due: dict[Index, dict[tuple[bytes, bytes], tuple[Any, ...]]] = {
+        index: {} for index in catalog.indexes.values()
+    }
+    after = 0
+    while len(faults) < MOST:
+        [rows] = yield [(catalog.dialect.all_entities, (after, BATCH))]
+        for id_, kind_number, path, body in rows:
+            try:
+                _expect(catalog, due, id_, kind_number, path, body)
+            except (Error, KeyError, AssertionError, ValueError) as error:
+                faults.append(f"entity {id_} (kind {kind_number}, path {path.hex()}): {error!r}")
+        if len(rows) < BATCH:
+            break
+        after = rows[-1][0]
+    for index, expected in due.items():
+        yield from _compare(catalog, index, expected, faults)
+    return faults
+
+
+def _expect(
+    catalog: Catalog,
+    due: dict[Index, dict[tuple[bytes, bytes], tuple[Any, ...]]],
+    id_: int,
+    kind_number: int,
+    path: bytes,
+    body: bytes,
+) -> None:
+    """Note in *due* the index rows that an entity must have."""
+    kind = catalog.kinds_by_number[kind_number]
+    key = Key.packed_in(kind.partition, path)
+    assert key.path[-2] == kind.name, f"the path {key.path} is not of kind {kind.name}"
+    shape, values = record.load(body, catalog.shapes)
+    plan = catalog.plan(kind, shape, values)
+    rows = None if plan is None else rows_of(plan, values)
+    assert rows is not None, "an index is not defined"
+    for index, entries in rows:
+        if len(entries) > 1:
+            assert index.multiple, f"{index} is not marked to have several values"
+        for value, prev, next_ in entries:
+            due[index][value, path] = (id_, prev, next_)
+
+
+def _compare(
+    catalog: Catalog,
+    index: Index,
+    expected: dict[tuple[bytes, bytes], tuple[Any, ...]],
+    faults: list[str],
+) -> Program[None]:
+    """Compare the rows of one index with what they must be."""
+    value, path = b"", b""
+    while len(faults) < MOST:
+        [rows] = yield [(catalog.dialect.all_rows(index.number), (value, path, BATCH))]
+        for value, path, *found in rows:
+            wanted = expected.pop((value, path), None)
+            if wanted is None:
+                faults.append(f"{index}: row without an entity (value {value.hex()}, path {path.hex()})")
+            elif wanted != tuple(found):
+                faults.append(f"{index}: row {found} should be {wanted} (value {value.hex()})")
+        if len(rows) < BATCH:
+            break
+    missing = list(expected.items())[: MOST - len(faults)]
+    faults += [f"{index}: row missing (value {value.hex()}, path {path.hex()})" for (value, path), _ in missing]

@@ -1,0 +1,332 @@
+"""Commit: the one place where entities and index rows change.
+
+`prepare` works out everything that depends on the new entities alone (keys, bytes, index rows) and refuses what
+can't be stored; `apply` runs inside the database's write transaction: validate, then write.  A conflict reaches
+a caller only from here, with nothing written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from kindstore.store.messages import Committed, Delete, Insert, Mutation, Update
+from kindstore.store.program import Program, Row, Statement, Write
+from kindstore.values import record
+from kindstore.values.entity import Entity
+from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
+from kindstore.values.key import Key, Partition
+
+from .catalog import Catalog, Kind, Missing
+from .index import Rows, WritePlan, diff, indexed_names, rows_of, same_plan_diff
+from .transaction import Transaction, group_of, unchanged
+
+Place = tuple[int, bytes]
+"""Kind number and path: what identifies an entity in the tables."""
+
+
+class IdTakenError(Exception):
+    """An id given automatically belongs to an entity already: take another."""
+
+
+class Prepared(msgspec.Struct):
+    """A mutation ready to be applied: where it goes, and for a write its record and its index rows.
+
+    *kind* is None for the delete of a kind that was never stored.
+    """
+
+    mutation: Mutation
+    key: Key
+    kind: Kind | None
+    given_id: bool = False
+    plan: WritePlan | None = None
+    values: list[Any] | None = None
+    body: bytes = b""
+    rows: Rows | None = None
+
+    @property
+    def place(self) -> Place:
+        """Its kind number and path."""
+        assert self.kind is not None
+        return self.kind.number, self.key.path_bytes
+
+
+class Stored(msgspec.Struct):
+    """An entity as it stands in the tables; *id* None where it is not there."""
+
+    id: int | None
+    version: int
+    body: bytes
+
+
+ABSENT = Stored(None, 0, b"")
+
+
+def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]) -> Program[list[Prepared]]:
+    """Everything that can be done before the write transaction; defines what the catalog lacks.
+
+    *keys*: the complete key of each mutation.
+    """
+    prepared = [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
+    if any(item is None or item.kind is None for item in prepared):
+        yield from catalog.load()
+        prepared = [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
+    if None in prepared:
+        missing = Missing()
+        for mutation, key in zip(mutations, keys, strict=True):
+            if not isinstance(mutation, Delete):
+                entity = mutation.entity
+                catalog.lacking(missing, key, entity.shape, entity.values, set(indexed_names(entity)))
+        catalog.absorb(*(yield Write(catalog.define(missing))))
+        prepared = [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
+    return prepared  # type: ignore[return-value]  # whatever was missing is defined now
+
+
+def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
+    kind = catalog.kinds.get((key.partition, key.path[-2]))
+    if isinstance(mutation, Delete):
+        return Prepared(mutation, key, kind)
+    entity = mutation.entity
+    values = entity.values
+    plan = catalog.plan(kind, entity.shape, values)
+    if plan is None:
+        return None
+    rows = rows_of(plan, values)
+    if rows is None:
+        return None
+    given = entity.key is not key
+    return Prepared(mutation, key, kind, given, plan, values, record.dump(plan.stored, values), rows)
+
+
+def apply(
+    catalog: Catalog, prepared: list[Prepared], transaction: Transaction | None, stamp: Callable[[int], int]
+) -> Program[tuple[Committed, Statement | None]]:
+    """Validate, then write; the value is what was committed and a statement that proves it.
+
+    *stamp* gives a version greater than the one it is told.
+    """
+    sql = catalog.dialect
+    # Read what is there: the old bodies whose index rows go stale, and the versions that we depend on.
+    places = [item.place for item in prepared if item.kind is not None]
+    batch: list[Statement] = [(sql.groups_on, ()), (sql.select_stored, places)]
+    [[groups_on]], found = yield batch
+    stored = {(kind, path): Stored(id_, version, body) for kind, path, id_, version, body in found}
+
+    # First committer wins: refuse if anything we read has moved on.
+    if transaction is not None:
+        yield from _validate(catalog, transaction)
+
+    # Work out the last state of each entity, checking what each mutation demands of the state before it.
+    wanted = _last_states(prepared, stored)
+    version = stamp(max((item.version for item in stored.values()), default=0))
+    writes = Writes(version)
+    for place, item in wanted.items():
+        yield from writes.add(catalog, stored.get(place, ABSENT), item)
+
+    # Write bodies, then only the index rows that differ.
+    if writes.inserts:
+        rows = [(*item.place, version, item.body) for item in writes.inserts]
+        [ids] = yield [(sql.insert_entity, rows)]
+        for item, (id_,) in zip(writes.inserts, ids, strict=True):
+            assert item.rows is not None
+            writes.add_rows(item.rows, item.key.path_bytes, id_)
+    if writes.changed and groups_on:
+        rows = [(catalog.space_numbers[space], root, version) for space, root in writes.groups()]
+        writes.statements.append((sql.set_group, rows))
+    batch = writes.batch(catalog)
+    if batch:
+        yield batch
+    return Committed([item.key for item in prepared], version), writes.proof(catalog)
+
+
+def _last_states(prepared: list[Prepared], stored: dict[Place, Stored]) -> dict[Place, Prepared]:
+    wanted: dict[Place, Prepared] = {}
+    for item in prepared:
+        mutation = item.mutation
+        if item.kind is None:
+            if mutation.base_version:
+                raise _base_conflict(item, 0)
+            continue
+        place = item.place
+        before = wanted.get(place)
+        old = stored.get(place, ABSENT)
+        exists = old.id is not None if before is None else before.body != b""
+        if mutation.base_version is not None and mutation.base_version != old.version:
+            raise _base_conflict(item, old.version)
+        if exists and item.given_id:
+            raise IdTakenError
+        if exists and isinstance(mutation, Insert):
+            raise AlreadyExistsError("entity already exists", key=item.key)
+        if not exists and isinstance(mutation, Update):
+            raise NotFoundError("no entity to update", key=item.key)
+        wanted[place] = item
+    return wanted
+
+
+def _base_conflict(item: Prepared, found: int) -> ConflictError:
+    return ConflictError(
+        "entity changed since it was read",
+        key=item.key,
+        read_version=item.mutation.base_version,
+        found_version=found,
+    )
+
+
+def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
+    """Raise `ConflictError` if an entity, a query result or an entity group that was read is not as it was."""
+    sql = catalog.dialect
+    if transaction.by_group:
+        groups = [(catalog.space_numbers[space], root) for space, root in transaction.groups]
+        replies = yield [(sql.select_group, group) for group in groups]
+        for (key, read), rows in zip(transaction.groups.items(), replies, strict=True):
+            if (rows[0][0] if rows else 0) != read:
+                raise ConflictError("entity group changed since it was read", root=Key.packed_in(*key))
+        return
+    kinds = {key: catalog.kind(key) for key in transaction.entities}
+    if None in kinds.values():
+        yield from catalog.load()
+        kinds = {key: catalog.kind(key) for key in transaction.entities}
+    known = [(key, kind) for key, kind in kinds.items() if kind is not None]
+    replies = yield [(sql.select_version, (kind.number, key.path_bytes)) for key, kind in known]
+    now = {key: rows[0][0] if rows else 0 for (key, _), rows in zip(known, replies, strict=True)}
+    for key, read in transaction.entities.items():
+        if now.get(key, 0) != read:
+            raise ConflictError(
+                "entity changed since it was read", key=key, read_version=read, found_version=now.get(key, 0)
+            )
+    if transaction.queries:
+        yield from catalog.load()
+    for again, before in transaction.queries:
+        text = again()
+        rows: list[Row] = [] if text is None else (yield [text])[0]
+        if not unchanged(before, rows):
+            raise ConflictError("the result of a query changed since it was read")
+
+
+class Writes:
+    """The statements that a commit comes to, rows of the same statement together."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.inserts: list[Prepared] = []
+        self.changed: list[Prepared] = []
+        self.statements: list[Statement] = []
+        self._stale: dict[str, list[Row]] = {}
+        self._fresh: dict[str, list[Row]] = {}
+        self._marked: set[int] = set()
+
+    def add(self, catalog: Catalog, old: Stored, new: Prepared) -> Program[None]:
+        """Turn *old* into *new*; nothing at all where they are the same."""
+        path = new.key.path_bytes
+        sql = catalog.dialect
+        if new.plan is None:
+            if old.id is not None:
+                self.changed.append(new)
+                self.statements.append((sql.delete_entity, (old.id,)))
+                rows = yield from _stored_rows(catalog, new.kind, old.body)
+                self._remove_rows(rows, path)
+        elif old.id is None:
+            self.changed.append(new)
+            self.inserts.append(new)
+        elif old.body != new.body:
+            self.changed.append(new)
+            self.statements.append((sql.update_entity, (self.version, new.body, old.id)))
+            stale, fresh = yield from _difference(catalog, old.body, new)
+            self._remove_rows(stale, path)
+            self.add_rows(fresh, path, old.id)
+
+    def _remove_rows(self, rows: Rows, path: bytes) -> None:
+        for index, values in rows:
+            self._stale.setdefault(index.delete, []).extend((value, path) for value, _, _ in values)
+
+    def add_rows(self, rows: Rows, path: bytes, id_: int) -> None:
+        """Index rows to add for the entity at *path*."""
+        fresh = self._fresh
+        for index, values in rows:
+            if len(values) == 1 and values[0][1] is values[0][2] is None:
+                fresh.setdefault(index.insert, []).append((values[0][0], path, id_))
+            else:
+                if not index.multiple:
+                    self._marked.add(index.number)
+                fresh.setdefault(index.insert_multiple, []).extend(
+                    (value, path, id_, prev, next_) for value, prev, next_ in values
+                )
+
+    def groups(self) -> set[tuple[Partition, bytes]]:
+        """The entity groups that change."""
+        return {group_of(item.key) for item in self.changed}
+
+    def batch(self, catalog: Catalog) -> list[Statement]:
+        """Every statement but the inserts of entities; stale index rows go before fresh ones come."""
+        batch = self.statements
+        batch += [(catalog.dialect.mark_multiple, (number,)) for number in self._marked]
+        for texts in (self._stale, self._fresh):
+            for text, rows in texts.items():
+                if len(rows) > 1:
+                    rows.sort()  # neighbours in the tree share pages
+                    batch.append((text, rows))
+                elif rows:
+                    batch.append((text, rows[0]))
+        return batch
+
+    def proof(self, catalog: Catalog) -> Statement | None:
+        """A statement that finds a row exactly if this commit is in the database; None if it changed nothing."""
+        if not self.changed:
+            return None
+        item = self.changed[0]
+        sql = catalog.dialect
+        if item.plan is None:
+            return sql.prove_deleted, item.place
+        return sql.prove_written, (*item.place, self.version)
+
+
+def _stored_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[Rows]:
+    """The index rows of an entity as it is stored."""
+    values, plan = yield from _stored_plan(catalog, kind, body)
+    rows = rows_of(plan, values)
+    if rows is None:  # indexes that another process has defined
+        yield from catalog.load()
+        rows = rows_of(plan, values)
+        assert rows is not None
+    return rows
+
+
+def _stored_plan(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[tuple[list[Any], WritePlan]]:
+    try:
+        shape, values = record.load(body, catalog.shapes)
+        plan = catalog.plan(kind, shape, values)
+    except KeyError:
+        plan = None
+    if plan is None:
+        yield from catalog.load()
+        shape, values = record.load(body, catalog.shapes)
+        plan = catalog.plan(kind, shape, values)
+        assert plan is not None, "an entity was stored without its indexes being defined"
+    return values, plan
+
+
+def _difference(catalog: Catalog, old: bytes, new: Prepared) -> Program[tuple[Rows, Rows]]:
+    """The stale and the fresh index rows between a stored body and what replaces it."""
+    assert new.plan is not None and new.values is not None and new.rows is not None
+    values, plan = yield from _stored_plan(catalog, new.kind, old)
+    if plan is new.plan:
+        found = same_plan_diff(plan, values, new.values)
+        if found is not None:
+            return found
+    rows = yield from _stored_rows(catalog, new.kind, old)
+    return diff(rows, new.rows)
+
+
+def proof_of(outcome: tuple[Committed, Statement | None]) -> Statement | None:
+    """The proof in the value of `apply`, for the driver."""
+    return outcome[1]
+
+
+def remember(prepared: Sequence[Prepared]) -> None:
+    """After a commit: the indexes that it marked need not be marked again."""
+    for item in prepared:
+        for index, rows in item.rows or ():
+            if len(rows) > 1:
+                index.multiple = True

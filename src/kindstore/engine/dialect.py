@@ -1,0 +1,120 @@
+"""The SQL of the engine: every statement text there is, and the places where databases differ.
+
+Texts are portable SQL with ``?`` for bound values; names of users never enter them, only numbers from the
+catalog.  A database that differs subclasses `Dialect` and overrides what differs.  The tables are described in
+`docs/format.md`.
+"""
+
+from __future__ import annotations
+
+OWN_TABLES = 1000
+"""Indexes with a table of their own (2.7 times faster to count); the ones after that share one."""
+
+_INDEX_COLUMNS = "value BLOB NOT NULL, path BLOB NOT NULL, id INTEGER NOT NULL, prev BLOB, next BLOB"
+
+
+class Dialect:
+    """Statement texts for SQLite; the portable base of the others."""
+
+    create_tables: tuple[str, ...] = (
+        "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+        "INSERT INTO setting VALUES ('entity groups', 0), ('fence', 0)",
+        "CREATE TABLE space (id INTEGER PRIMARY KEY, project TEXT NOT NULL, base TEXT NOT NULL,"
+        " namespace TEXT NOT NULL, UNIQUE (project, base, namespace))",
+        "CREATE TABLE kind (id INTEGER PRIMARY KEY, space INTEGER NOT NULL, name TEXT NOT NULL,"
+        " UNIQUE (space, name))",
+        "CREATE TABLE property (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+        " multiple INTEGER NOT NULL DEFAULT 0, UNIQUE (kind, name))",
+        "CREATE TABLE shape (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE)",
+        "CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL)",
+        "CREATE TABLE entity (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL,"
+        " version INTEGER NOT NULL, body BLOB NOT NULL)",
+        "CREATE UNIQUE INDEX entity_key ON entity (kind, path)",
+        "CREATE TABLE entity_group (space INTEGER NOT NULL, root BLOB NOT NULL, version INTEGER NOT NULL,"
+        " PRIMARY KEY (space, root)) WITHOUT ROWID",
+        f"CREATE TABLE index_0 (ix INTEGER NOT NULL, {_INDEX_COLUMNS},"
+        " PRIMARY KEY (ix, value, path)) WITHOUT ROWID",
+    )
+
+    # Catalog
+    spaces = "SELECT id, project, base, namespace FROM space"
+    kinds = "SELECT id, space, name FROM kind"
+    properties = "SELECT id, kind, name, multiple FROM property"
+    shapes = "SELECT id, body FROM shape"
+    add_space = "INSERT INTO space (project, base, namespace) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    add_kind = "INSERT INTO kind (space, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    add_property = "INSERT INTO property (kind, name) VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id"
+    add_shape = "INSERT INTO shape (body) VALUES (?) ON CONFLICT DO NOTHING"
+    mark_multiple = "UPDATE property SET multiple = 1 WHERE id = ?"
+    select_counter = "SELECT next FROM counter WHERE name = ?"
+    set_counter = (
+        "INSERT INTO counter (name, next) VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET next = excluded.next"
+    )
+
+    # Entities
+    select_entity = "SELECT version, body FROM entity WHERE kind = ? AND path = ?"
+    select_entities = "SELECT kind, path, version, body FROM entity WHERE kind = ? AND path = ?"
+    select_stored = "SELECT kind, path, id, version, body FROM entity WHERE kind = ? AND path = ?"
+    select_version = "SELECT version FROM entity WHERE kind = ? AND path = ?"
+    insert_entity = "INSERT INTO entity (kind, path, version, body) VALUES (?, ?, ?, ?) RETURNING id"
+    update_entity = "UPDATE entity SET version = ?, body = ? WHERE id = ?"
+    delete_entity = "DELETE FROM entity WHERE id = ?"
+    prove_written = "SELECT 1 FROM entity WHERE kind = ? AND path = ? AND version = ?"
+    prove_deleted = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM entity WHERE kind = ? AND path = ?)"
+
+    # Entity groups (only once a transaction of that mode has run)
+    groups_on = "SELECT value FROM setting WHERE name = 'entity groups'"
+    turn_groups_on = "UPDATE setting SET value = 1 WHERE name = 'entity groups'"
+    select_group = "SELECT version FROM entity_group WHERE space = ? AND root = ?"
+    set_group = (
+        "INSERT INTO entity_group (space, root, version) VALUES (?, ?, ?)"
+        " ON CONFLICT (space, root) DO UPDATE SET version = excluded.version"
+    )
+
+    # What the checker reads
+    all_entities = "SELECT id, kind, path, body FROM entity WHERE id > ? ORDER BY id LIMIT ?"
+    all_tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'index\\_%' ESCAPE '\\'"
+
+    def has_own_table(self, index: int) -> bool:
+        """Whether the index of this number has a table of its own."""
+        return index <= OWN_TABLES
+
+    def create_index(self, index: int) -> str | None:
+        """The text that makes the table of a new index; None where it lives in the shared one."""
+        if not self.has_own_table(index):
+            return None
+        return f"CREATE TABLE index_{index:d} ({_INDEX_COLUMNS}, PRIMARY KEY (value, path)) WITHOUT ROWID"
+
+    def index_table(self, index: int) -> str:
+        """The table of an index."""
+        return f"index_{index:d}" if self.has_own_table(index) else "index_0"
+
+    def index_term(self, index: int, alias: str) -> str:
+        """The condition, with its AND, that picks an index's rows out of its table; empty for an own table."""
+        return "" if self.has_own_table(index) else f"{alias}.ix = {index:d} AND "
+
+    def insert_row(self, index: int) -> str:
+        """Add a row of a property with a single value: value, path, id."""
+        if self.has_own_table(index):
+            return f"INSERT INTO index_{index:d} (value, path, id) VALUES (?, ?, ?)"
+        return f"INSERT INTO index_0 (ix, value, path, id) VALUES ({index:d}, ?, ?, ?)"
+
+    def insert_multiple(self, index: int) -> str:
+        """Add a row of a property with several values: value, path, id, next lower and next higher value."""
+        if self.has_own_table(index):
+            return f"INSERT INTO index_{index:d} (value, path, id, prev, next) VALUES (?, ?, ?, ?, ?)"
+        return f"INSERT INTO index_0 (ix, value, path, id, prev, next) VALUES ({index:d}, ?, ?, ?, ?, ?)"
+
+    def delete_row(self, index: int) -> str:
+        """Remove a row: value, path."""
+        if self.has_own_table(index):
+            return f"DELETE FROM index_{index:d} WHERE value = ? AND path = ?"
+        return f"DELETE FROM index_0 WHERE ix = {index:d} AND value = ? AND path = ?"
+
+    def all_rows(self, index: int) -> str:
+        """Every row of an index after (value, path), for the checker."""
+        return (
+            f"SELECT value, path, id, prev, next FROM {self.index_table(index)} AS i WHERE "
+            f"{self.index_term(index, 'i')}(value, path) > (?, ?) ORDER BY value, path LIMIT ?"
+        )

@@ -1,0 +1,174 @@
+"""Plans: how a query is answered, as plain data that print themselves.
+
+`plan` turns a `Query` into a `Plan` by the built-in indexes alone: a scan of one source in the order of the
+results, and an existence probe for every other equality filter (a merge join, inside the database).
+Raises `BadQueryError`/`NeedIndexError` for what that can't answer, before any statement runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kindstore.store.messages import Query
+from kindstore.values.errors import BadQueryError, NeedIndexError
+from kindstore.values.key import Key
+from kindstore.values.ordered import pack
+
+KEY = "__key__"
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """A range of bytes; None where it is open."""
+
+    low: bytes | None = None
+    low_included: bool = True
+    high: bytes | None = None
+    high_included: bool = True
+
+    def narrowed(self, op: str, value: bytes) -> Bounds:
+        """This range, cut by one more comparison."""
+        low, low_in, high, high_in = self.low, self.low_included, self.high, self.high_included
+        if op in (">", ">=", "=") and (low is None or value > low or (value == low and op == ">")):
+            low, low_in = value, op != ">"
+        if op in ("<", "<=", "=") and (high is None or value < high or (value == high and op == "<")):
+            high, high_in = value, op != "<"
+        return Bounds(low, low_in, high, high_in)
+
+    def __str__(self) -> str:
+        if self.low is None and self.high is None:
+            return "all"
+        left = "" if self.low is None else f"{'[' if self.low_included else '('}{self.low.hex(' ')}"
+        right = "" if self.high is None else f"{self.high.hex(' ')}{']' if self.high_included else ')'}"
+        return f"{left} .. {right}"
+
+
+ALL = Bounds()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A scan of *source* in the order of the results, and the equalities that each of them must meet.
+
+    *source*: the property whose index is scanned, None for the entities of the kind themselves.
+    *values* is the range of its values (a single one for an equality), *paths* the range of key paths.
+    *probes*: (property, packed value) pairs looked up for each row.  *descending* turns the order of the values,
+    or of the paths where there is no source or it holds a single value.
+    """
+
+    kind: str | None
+    source: str | None
+    equal: bytes | None
+    values: Bounds
+    paths: Bounds
+    probes: tuple[tuple[str, bytes], ...]
+    descending: bool
+
+    def __str__(self) -> str:
+        what = self.kind if self.kind is not None else "all kinds"
+        if self.source is None:
+            text = f"EntityScan({what}"
+        elif self.equal is not None:
+            text = f"IndexScan({what}.{self.source} = {self.equal.hex(' ')}"
+        else:
+            text = f"IndexScan({what}.{self.source} {self.values}"
+        text += ", desc" if self.descending else ", asc"
+        if self.paths is not ALL:
+            text += f", paths {self.paths}"
+        for name, value in self.probes:
+            text += f", probe {name} = {value.hex(' ')}"
+        return text + ")"
+
+
+def plan(query: Query) -> Plan:
+    """The plan of *query*; which of several equalities leads is decided later, by their numbers of rows."""
+    equal: dict[tuple[str, bytes], None] = {}
+    ranges: dict[str, Bounds] = {}
+    paths = _ancestor_paths(query.ancestor)
+    for condition in query.filters:
+        name, op, value = condition.property, condition.op, condition.value
+        if name == KEY:
+            paths = paths.narrowed(op, _key_path(query, value))
+        elif op == "=":
+            equal[name, pack(value)] = None
+        else:
+            ranges[name] = ranges.get(name, ALL).narrowed(op, pack(value))
+    order = _order(query, {name for name, _ in equal})
+    if len(ranges) > 1:
+        raise NeedIndexError(
+            "inequalities on several properties need a composite index", properties=sorted(ranges)
+        )
+    source = next(iter(ranges), None)
+    descending = False
+    if order is not None:
+        name, descending = order
+        if name == KEY:
+            if source is not None:
+                raise _need_index(query, f"sorting by key a range of {source!r}")
+        elif source is not None and name != source:
+            raise _need_index(query, f"a range of {source!r} sorted by {name!r}")
+        else:
+            source = name
+    if query.kind is None and (source is not None or equal):
+        raise BadQueryError("a query without a kind can only filter and sort by __key__")
+    probes = tuple(equal)
+    if source is not None:
+        return Plan(query.kind, source, None, ranges.get(source, ALL), paths, probes, descending)
+    if probes:
+        (lead, value), *rest = probes
+        return Plan(query.kind, lead, value, ALL, paths, tuple(rest), descending)
+    return Plan(query.kind, None, None, ALL, paths, (), descending)
+
+
+def led_by(plan: Plan, at: int) -> Plan:
+    """The plan of a join of equalities, with another of them as the source."""
+    assert plan.source is not None and plan.equal is not None
+    pairs = [(plan.source, plan.equal), *plan.probes]
+    source, equal = pairs.pop(at)
+    return msgspec.structs.replace(plan, source=source, equal=equal, probes=tuple(pairs))
+
+
+def _order(query: Query, equal: set[str]) -> tuple[str, bool] | None:
+    """The one sort order that matters, None for ascending keys.
+
+    Orders of properties with an equality filter are ignored, and orders after ``__key__``; a last
+    ``__key__`` upwards is how ties are broken anyway (spec/service.md 3.2).
+    """
+    orders: list[tuple[str, bool]] = []
+    for item in query.orders:
+        if item.property in equal or any(name == item.property for name, _ in orders):
+            continue
+        orders.append((item.property, item.descending))
+        if item.property == KEY:
+            break
+    if len(orders) > 1 and orders[-1] == (KEY, False):
+        orders.pop()
+    if len(orders) > 1:
+        raise _need_index(query, "several sort orders")
+    if not orders or orders == [(KEY, False)] and not _ranged(query):
+        return None
+    return orders[0]
+
+
+def _ranged(query: Query) -> bool:
+    return any(item.op != "=" and item.property != KEY for item in query.filters)
+
+
+def _need_index(query: Query, what: str) -> NeedIndexError:
+    names = [item.property for item in (*query.filters, *query.orders)]
+    return NeedIndexError(f"{what} needs a composite index", kind=query.kind, properties=names)
+
+
+def _ancestor_paths(ancestor: Key | None) -> Bounds:
+    if ancestor is None:
+        return ALL
+    path = ancestor.path_bytes
+    return Bounds(path, True, path + b"\xff", False)  # no path element begins with FF
+
+
+def _key_path(query: Query, value: Any) -> bytes:
+    if not isinstance(value, Key):
+        raise BadQueryError("__key__ is compared with a key", value=value)
+    if value.partition != query.partition:
+        raise BadQueryError("a key of another partition can't be compared with", value=value)
+    return value.path_bytes

@@ -1,0 +1,253 @@
+"""Reading: lookups, pages of queries, counts.  Programs that yield one batch each where the catalog is warm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kindstore.store.messages import Aggregation, Count, Page, Query
+from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
+from kindstore.values import record
+from kindstore.values.entity import EMPTY, Entity
+from kindstore.values.errors import BadArgumentError, BadKeyError
+from kindstore.values.key import Key
+from . import cursor, statement
+from .catalog import Catalog, Kind
+from .errors import MissingTableError
+from .plan import Plan, led_by, plan
+from .statement import Position
+from .transaction import Transaction
+
+ESTIMATE = 64
+"""Rows counted at most to choose which of several equalities leads a join."""
+
+
+def read(batch: Batch, transaction: Transaction | None) -> Any:
+    """The request for *batch*: in the transaction's snapshot, or in the newest state."""
+    return batch if transaction is None else Snapshot(transaction.name, batch)
+
+
+def lookup(
+    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None = None
+) -> Program[list[Entity | None]]:
+    """The entity of each key, None where there is none; in a transaction what was found is remembered."""
+    if len(keys) == 1 and transaction is None:
+        return [(yield from _lookup_one(catalog, keys[0]))]
+    for key in keys:
+        if not key.is_complete:
+            raise BadKeyError("an incomplete key can't be looked up", key=key)
+    if any(catalog.kind(key) is None for key in keys):
+        yield from catalog.load()
+    wanted: dict[tuple[int, bytes], Key] = {}
+    for key in keys:
+        kind = catalog.kind(key)
+        if kind is not None:
+            wanted[kind.number, key.path_bytes] = key
+    found: dict[Key, Entity] = {}
+    if wanted:
+        [rows] = yield read([(catalog.dialect.select_entities, list(wanted))], transaction)
+        for number, path, version, body in rows:
+            key = wanted[number, path]
+            shape, values = yield from load(catalog, body)
+            found[key] = Entity(key, shape, values, version)
+    if transaction is not None:
+        for key in keys:
+            entity = found.get(key)
+            transaction.entities[key] = 0 if entity is None else entity.version
+    return [found.get(key) for key in keys]
+
+
+def _lookup_one(catalog: Catalog, key: Key) -> Program[Entity | None]:
+    path = key.path
+    if path[-1] is None:
+        raise BadKeyError("an incomplete key can't be looked up", key=key)
+    kind = catalog.kinds.get((key.partition, path[-2]))
+    if kind is None:
+        yield from catalog.load()
+        kind = catalog.kind(key)
+        if kind is None:
+            return None
+    [rows] = yield [(catalog.dialect.select_entity, (kind.number, key.path_bytes))]
+    if not rows:
+        return None
+    version, body = rows[0]
+    try:
+        shape, values = record.load(body, catalog.shapes)
+    except KeyError:
+        shape, values = yield from load(catalog, body)
+    return Entity(key, shape, values, version)
+
+
+def load(catalog: Catalog, body: bytes) -> Program[tuple[Any, list[Any]]]:
+    """The shape and values of a record, reading the catalog again if the shape is another process's."""
+    try:
+        return record.load(body, catalog.shapes)
+    except KeyError:
+        yield from catalog.load()
+        return record.load(body, catalog.shapes)
+
+
+class Scan:
+    """A query made ready: its plan, its kinds and the digest that its cursors carry."""
+
+    __slots__ = ("digest", "end", "kinds", "plan", "query", "start")
+
+    def __init__(self, query: Query, kinds: list[Kind], plan: Plan) -> None:
+        self.query, self.kinds, self.plan = query, kinds, plan
+        self.digest: bytes | None = None
+        self.start: Position | None = None
+        self.end: Position | None = None
+
+    def statement(self, fetch: str, limit: int | None, offset: int) -> Statement | None:
+        """The statement of a page, None where nothing can match."""
+        return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
+
+    def cursor(self, position: Position | None) -> bytes:
+        """The cursor after *position* of this query."""
+        if self.digest is None:
+            self.digest = cursor.digest(self.query)
+        return cursor.encode(self.digest, position)
+
+
+def prepare(catalog: Catalog, query: Query, transaction: Transaction | None) -> Program[Scan]:
+    """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
+    planned = plan(query)
+    start = end = None
+    digest = None
+    if query.start is not None or query.end is not None:
+        digest = cursor.digest(query)
+        start = None if query.start is None else cursor.decode(query.start, digest)
+        end = None if query.end is None else cursor.decode(query.end, digest)
+    kinds = _kinds(catalog, query)
+    if not kinds or not _known(kinds[0], planned) or query.kind is None:
+        yield from catalog.load()
+        kinds = _kinds(catalog, query)
+    if planned.equal is not None and planned.probes and kinds and _known(kinds[0], planned):
+        planned = yield from _lead(kinds[0], planned, transaction)
+    scan = Scan(query, kinds, planned)
+    scan.digest, scan.start, scan.end = digest, start, end
+    return scan
+
+
+def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
+    if query.kind is not None:
+        kind = catalog.kinds.get((query.partition, query.kind))
+        return [] if kind is None else [kind]
+    return [kind for (partition, _), kind in catalog.kinds.items() if partition == query.partition]
+
+
+def _known(kind: Kind, planned: Plan) -> bool:
+    if planned.source is not None and planned.source not in kind.indexes:
+        return False
+    return all(name in kind.indexes for name, _ in planned.probes)
+
+
+def _lead(kind: Kind, planned: Plan, transaction: Transaction | None) -> Program[Plan]:
+    """Let the equality with the fewest rows lead the join."""
+    assert planned.source is not None and planned.equal is not None
+    pairs = [(planned.source, planned.equal), *planned.probes]
+    wanted = [(kind.indexes[name], value) for name, value in pairs]
+    try:
+        [[counts]] = yield read([statement.estimate(wanted, ESTIMATE)], transaction)
+    except MissingTableError:  # an index younger than the snapshot: the scan will find nothing
+        return planned
+    return led_by(planned, counts.index(min(counts)))
+
+
+def run_query(
+    catalog: Catalog, query: Query, transaction: Transaction | None = None, page_size: int | None = None
+) -> Program[Page]:
+    """The first page of *query*."""
+    scan = yield from prepare(catalog, query, transaction)
+    limit = query.limit
+    if page_size is not None:
+        limit = page_size if limit is None else min(limit, page_size)
+    rows = yield from _rows(catalog, scan, limit, transaction)
+    entities: list[Entity] = []
+    append = entities.append
+    partition = query.partition
+    packed_in = Key.packed_in
+    shapes = catalog.shapes
+    if query.keys_only:
+        entities = [Entity(packed_in(partition, row[0]), EMPTY, []) for row in rows]
+    else:
+        for path, _, version, body in rows:
+            try:
+                shape, values = record.load(body, shapes)
+            except KeyError:
+                shape, values = yield from load(catalog, body)
+            append(Entity(packed_in(partition, path), shape, values, version))
+    return _page(scan, rows, entities, limit)
+
+
+def _page(scan: Scan, rows: list[Row], entities: list[Entity], limit: int | None) -> Page:
+    def cursor_after(n: int) -> bytes:
+        if n < 0:
+            return scan.query.start if scan.query.start is not None else scan.cursor(None)
+        return scan.cursor(Position(rows[n][1], rows[n][0]))
+
+    full = limit is not None and len(rows) == limit
+    return Page(entities, full, cursor_after)
+
+
+def _rows(
+    catalog: Catalog, scan: Scan, limit: int | None, transaction: Transaction | None
+) -> Program[list[Row]]:
+    """The rows of a page; in a transaction also the note by which commit repeats the read."""
+    query = scan.query
+    text = scan.statement(statement.KEYS if query.keys_only else statement.ROWS, limit, query.offset)
+    if transaction is None:
+        if text is None:
+            return []
+        [rows] = yield [text]
+        return rows
+    again = scan.statement(statement.VERSIONS, limit, query.offset)
+    if text is None or again is None:
+        # Nothing of the kind has ever been stored, as far as is known: commit has to look again.
+        transaction.queries.append((lambda: _again(catalog, scan, limit), []))
+        return []
+    try:
+        rows, versions = yield Snapshot(transaction.name, [text, again])
+    except MissingTableError:
+        rows = versions = []
+    transaction.queries.append((lambda: again, versions))
+    return rows
+
+
+def _again(catalog: Catalog, scan: Scan, limit: int | None) -> Statement | None:
+    scan.kinds = _kinds(catalog, scan.query)
+    return scan.statement(statement.VERSIONS, limit, scan.query.offset)
+
+
+def run_aggregation(
+    catalog: Catalog,
+    query: Query,
+    aggregations: Sequence[Aggregation],
+    transaction: Transaction | None = None,
+) -> Program[list[Any]]:
+    """The value of each aggregation, computed in the database."""
+    if not aggregations or not all(isinstance(item, Count) for item in aggregations):
+        raise BadArgumentError("an aggregation query takes one or more Count")
+    scan = yield from prepare(catalog, query, transaction)
+    counts: list[Any] = []
+    for aggregation in aggregations:
+        limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
+        limit = min(limits, default=None)
+        text = scan.statement(statement.COUNT, limit, query.offset)
+        counts.append(0 if text is None else (yield from _count(catalog, scan, text, limit, transaction)))
+    return counts
+
+
+def _count(
+    catalog: Catalog, scan: Scan, text: Statement, limit: int | None, transaction: Transaction | None
+) -> Program[int]:
+    rows: list[Row]
+    try:
+        [rows] = yield read([text], transaction)
+    except MissingTableError:
+        rows = [(0,)]
+    if transaction is not None:
+        transaction.queries.append((lambda: text, rows))
+    number: int = rows[0][0]
+    return number
+

@@ -1,0 +1,268 @@
+"""The store that the engine makes of any database with a driver: the eight verbs, as programs."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kindstore.store.checks import check_lookup, check_mutations, check_query, key_of
+from kindstore.store.ids import IdPolicy
+from kindstore.store.messages import (
+    Aggregation,
+    Committed,
+    Concurrency,
+    Consistency,
+    Mutation,
+    Page,
+    Query,
+)
+from kindstore.store.program import Driver, Program, Release, Snapshot, Write
+from kindstore.values.entity import Entity
+from kindstore.values.errors import BadKeyError, BadQueryError, ReadOnlyTransactionError
+from kindstore.values.key import Key, Partition
+
+from . import commit, scan
+from .catalog import Catalog
+from .check import check
+from .dialect import Dialect
+from .ids import Ids
+from .transaction import Transaction, Transactions, check_groups, group_of
+
+
+class EngineStore:
+    """A Datastore in the database of *driver*.
+
+    *project* is the project of keys that do not name one, and the only one that is served.  *clock* gives
+    seconds (monotonic) for the expiry of transactions, *now* nanoseconds since 1970 for versions.
+    May be used from any number of threads.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        dialect: Dialect,
+        *,
+        project: str = "kindstore",
+        id_policy: IdPolicy = IdPolicy.SCATTERED,
+        concurrency: Concurrency = Concurrency.OPTIMISTIC,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.project = project
+        self.driver = driver
+        self.catalog = Catalog(dialect)
+        self.concurrency = concurrency
+        self._ids = Ids(id_policy, dialect)
+        self._transactions = Transactions(clock)
+        self._now = now
+        self._groups_on = False
+        self.run = driver.run
+        self.arun = driver.arun
+
+    def __repr__(self) -> str:
+        return f"<Store {self.project!r} on {self.driver!r}>"
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.driver.close()
+
+    def after_fork(self) -> None:
+        """In a child process: open transactions and reserved ids belong to the parent."""
+        self._transactions.forget_all()
+        self._ids.forget()
+
+    def partition(self, namespace: str = "", database: str = "") -> Partition:
+        """The partition of *namespace* in this store's project."""
+        return Partition.of(self.project, database, namespace)
+
+    # Reading
+
+    def lookup(
+        self,
+        keys: Sequence[Key],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # every read is strong here
+    ) -> Program[list[Entity | None]]:
+        """See `Store.lookup`."""
+        check_lookup(keys, self.project)
+        if transaction is None:
+            return scan.lookup(self.catalog, keys)
+        return self._lookup_in(self._transactions.get(transaction), keys)
+
+    def _lookup_in(self, transaction: Transaction, keys: Sequence[Key]) -> Program[list[Entity | None]]:
+        yield from self._enter_groups(transaction, {group_of(key) for key in keys})
+        return (yield from scan.lookup(self.catalog, keys, transaction))
+
+    def run_query(
+        self,
+        query: Query,
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
+        page_size: int | None = None,
+    ) -> Program[Page]:
+        """See `Store.run_query`."""
+        check_query(query, self.project)
+        if page_size is not None and page_size < 0:
+            raise BadQueryError("a page has at least 0 results", page_size=page_size)
+        if transaction is None:
+            return scan.run_query(self.catalog, query, None, page_size)
+        return self._query_in(self._transactions.get(transaction), query, page_size)
+
+    def _query_in(self, transaction: Transaction, query: Query, page_size: int | None) -> Program[Page]:
+        yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
+        return (yield from scan.run_query(self.catalog, query, transaction, page_size))
+
+    def run_aggregation(
+        self,
+        query: Query,
+        aggregations: Sequence[Aggregation],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
+    ) -> Program[list[Any]]:
+        """See `Store.run_aggregation`."""
+        check_query(query, self.project)
+        if transaction is None:
+            return scan.run_aggregation(self.catalog, query, aggregations)
+        return self._aggregate_in(self._transactions.get(transaction), query, aggregations)
+
+    def _aggregate_in(
+        self, transaction: Transaction, query: Query, aggregations: Sequence[Aggregation]
+    ) -> Program[list[Any]]:
+        yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
+        return (yield from scan.run_aggregation(self.catalog, query, aggregations, transaction))
+
+    # Transactions
+
+    def begin(self, read_only: bool = False, concurrency: Concurrency | None = None) -> Program[bytes]:
+        """See `Store.begin`."""
+        mode = concurrency or self.concurrency
+        if mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS and not self._groups_on:
+            # From the first transaction of this mode on, every commit keeps the versions of entity groups.
+            yield Write(self._turn_groups_on())
+            self._groups_on = True
+        transaction, late = self._transactions.begin(mode, read_only)
+        for name in late:
+            yield Release(name)
+        return transaction.name
+
+    def _turn_groups_on(self) -> Program[None]:
+        yield [(self.catalog.dialect.turn_groups_on, ())]
+
+    def _enter_groups(self, transaction: Transaction, groups: set[tuple[Partition, bytes]]) -> Program[None]:
+        """Note the versions of entity groups that are read for the first time, in the legacy mode."""
+        if not transaction.by_group:
+            return
+        check_groups({*transaction.groups, *groups})
+        fresh = [group for group in groups if group not in transaction.groups]
+        if any(space not in self.catalog.space_numbers for space, _ in fresh):
+            yield from self.catalog.load()
+        numbers = self.catalog.space_numbers
+        sql = self.catalog.dialect.select_group
+        batch = [(sql, (numbers.get(space, -1), root)) for space, root in fresh]
+        if batch:
+            replies = yield Snapshot(transaction.name, batch)
+            for group, rows in zip(fresh, replies, strict=True):
+                transaction.groups[group] = rows[0][0] if rows else 0
+
+    def rollback(self, transaction: bytes) -> Program[None]:
+        """See `Store.rollback`."""
+        if self._transactions.end(transaction) is not None:
+            yield Release(transaction)
+
+    # Writing
+
+    def commit(self, mutations: Sequence[Mutation], transaction: bytes | None = None) -> Program[Committed]:
+        """See `Store.commit`."""
+        if transaction is not None:
+            return self._commit_in(mutations, transaction)
+        check_mutations(mutations, self.project)
+        return self._commit(mutations, None)
+
+    def _commit_in(self, mutations: Sequence[Mutation], name: bytes) -> Program[Committed]:
+        transaction = self._transactions.get(name)
+        self._transactions.end(name)
+        yield Release(name)
+        if mutations and transaction.read_only:
+            raise ReadOnlyTransactionError("a write in a read-only transaction")
+        check_mutations(mutations, self.project, in_transaction=True)
+        if not mutations:
+            # What was read is one consistent state, whatever has happened since: nothing to validate.
+            return Committed([], 0)
+        return (yield from self._commit(mutations, transaction))
+
+    def _commit(self, mutations: Sequence[Mutation], transaction: Transaction | None) -> Program[Committed]:
+        if not mutations:
+            return Committed([], 0)
+        while True:
+            keys = [key_of(mutation) for mutation in mutations]
+            incomplete = [at for at, key in enumerate(keys) if key.path[-1] is None]
+            if incomplete:
+                ids = yield from self._ids.take(len(incomplete))
+                for at, number in zip(incomplete, ids, strict=True):
+                    keys[at] = keys[at].completed(number)
+            if transaction is not None and transaction.by_group:
+                check_groups({*transaction.groups, *map(group_of, keys)})
+            prepared = yield from commit.prepare(self.catalog, mutations, keys)
+            try:
+                program = commit.apply(self.catalog, prepared, transaction, self._stamp)
+                committed, _ = yield Write(program, commit.proof_of)
+            except commit.IdTakenError:
+                continue
+            commit.remember(prepared)
+            return committed
+
+    def _stamp(self, after: int) -> int:
+        """A version: microseconds since 1970 and 11 random bits, and greater than *after*.
+
+        Needs no row of its own to be rewritten by every commit, and is as good as unique, so that an entity which
+        is found with the version of a commit proves that commit.
+        """
+        return max((self._now() // 1000 << 11) | secrets.randbits(11), after + 1)
+
+    def allocate_ids(self, keys: Sequence[Key]) -> Program[list[Key]]:
+        """See `Store.allocate_ids`; `BadKeyError` for a key that is complete."""
+        for key in keys:
+            if key.is_complete:
+                raise BadKeyError("only an incomplete key can be given an id", key=key)
+            key.completed(1).check()
+        pending = list(range(len(keys)))
+        completed: dict[int, Key] = {}
+        while pending:
+            ids = yield from self._ids.take(len(pending))
+            for at, number in zip(pending, ids, strict=True):
+                completed[at] = keys[at].completed(number)
+            # An id that somebody chose by hand is passed over.
+            found = yield from scan.lookup(self.catalog, [completed[at] for at in pending])
+            pending = [at for at, entity in zip(pending, found, strict=True) if entity is not None]
+        return [completed[at] for at in range(len(keys))]
+
+    def reserve_ids(self, keys: Sequence[Key]) -> Program[None]:
+        """See `Store.reserve_ids`; `BadKeyError` for a key that is incomplete."""
+        check_lookup(keys, self.project)
+        return self._ids.reserve(keys)
+
+    # Inspect
+
+    def check(self) -> Program[list[str]]:
+        """See `Inspect.check`."""
+        return check(self.catalog)
+
+    def explain(self, query: Query) -> Program[str]:
+        """See `Inspect.explain`."""
+        check_query(query, self.project)
+        made = yield from scan.prepare(self.catalog, query, None)
+        return str(made.plan)
+
+
+def _groups_of_query(transaction: Transaction, query: Query) -> set[tuple[Partition, bytes]]:
+    if not transaction.by_group:
+        return set()
+    if query.ancestor is None:
+        raise BadQueryError(
+            "only ancestor queries are allowed in a transaction with entity groups",
+            hint="Name an ancestor, or use the concurrency mode OPTIMISTIC.",
+        )
+    return {group_of(query.ancestor)}
+

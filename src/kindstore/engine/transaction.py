@@ -1,0 +1,115 @@
+"""Transactions: what they have read, until commit compares it with what is there."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from kindstore.store.messages import Concurrency
+from kindstore.store.program import Row, Statement
+from kindstore.values.errors import BadArgumentError, TransactionNotFoundError
+from kindstore.values.key import Key, Partition, root_of
+
+LIFETIME, IDLE = 270.0, 60.0
+"""Seconds after which a transaction is over: since it began, and since it was last used (spec/service.md 3.5)."""
+
+MAX_GROUPS = 25
+"""Entity groups that a transaction of the legacy mode may touch."""
+
+
+class Transaction:
+    """An open transaction: its mode and the versions of what it has read.
+
+    *entities* key -> version (0: not there); *queries* (statement, its rows) pairs, the statement made anew at
+    commit; *groups* (partition, root path) -> version, in the mode with entity groups only.
+    """
+
+    __slots__ = ("begun", "entities", "groups", "mode", "name", "queries", "read_only", "used")
+
+    def __init__(self, mode: Concurrency, read_only: bool, now: float) -> None:
+        self.name = secrets.token_bytes(16)
+        self.mode = mode
+        self.read_only = read_only
+        self.begun = self.used = now
+        self.entities: dict[Key, int] = {}
+        self.queries: list[tuple[Callable[[], Statement | None], list[Row]]] = []
+        self.groups: dict[tuple[Partition, bytes], int] = {}
+
+    @property
+    def by_group(self) -> bool:
+        """Whether the law of entity groups holds."""
+        return self.mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS
+
+    def __repr__(self) -> str:
+        return (
+            f"<Transaction {self.name.hex()[:8]} ({self.mode.value}, {len(self.entities)} entities and "
+            f"{len(self.queries)} queries read)>"
+        )
+
+
+def group_of(key: Key) -> tuple[Partition, bytes]:
+    """The entity group of *key*, as a thing to count and compare."""
+    return key.partition, root_of(key).path_bytes
+
+
+def check_groups(groups: set[tuple[Partition, bytes]]) -> None:
+    """`BadArgumentError` if these are too many for one transaction."""
+    if len(groups) > MAX_GROUPS:
+        raise BadArgumentError(
+            "operating on too many entity groups in a single transaction",
+            groups=len(groups),
+            hint=f"The legacy mode allows {MAX_GROUPS}; Concurrency.OPTIMISTIC has no such limit.",
+        )
+
+
+class Transactions:
+    """The open transactions of one store."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._open: dict[bytes, Transaction] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, mode: Concurrency, read_only: bool) -> tuple[Transaction, list[bytes]]:
+        """A new transaction, and the names of those that have expired meanwhile."""
+        now = self.clock()
+        transaction = Transaction(mode, read_only, now)
+        with self._lock:
+            late = [name for name, other in self._open.items() if _expired(other, now)]
+            for name in late:
+                del self._open[name]
+            self._open[transaction.name] = transaction
+        return transaction, late
+
+    def get(self, name: bytes) -> Transaction:
+        """The open transaction *name*; `TransactionNotFoundError` if it is over, expired or unknown."""
+        transaction = self._open.get(name)
+        now = self.clock()
+        if transaction is None or _expired(transaction, now):
+            raise TransactionNotFoundError(
+                "the transaction is over or has expired",
+                hint="A transaction lives 270 seconds at most, and 60 without use. Begin a new one.",
+            )
+        transaction.used = now
+        return transaction
+
+    def end(self, name: bytes) -> Transaction | None:
+        """Forget *name*; what it was, or None."""
+        with self._lock:
+            return self._open.pop(name, None)
+
+    def forget_all(self) -> None:
+        """Forget every transaction: after a fork they belong to the parent."""
+        self._lock = threading.Lock()
+        self._open.clear()
+
+
+def _expired(transaction: Transaction, now: float) -> bool:
+    return now - transaction.begun > LIFETIME or now - transaction.used > IDLE
+
+
+def unchanged(before: list[Any], after: list[Any]) -> bool:
+    """Whether a repeated query read the same rows: the same keys at the same versions in the same order."""
+    return before == after
