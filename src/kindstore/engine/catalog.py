@@ -8,7 +8,7 @@ programs; the rest is memory.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from kindstore.store.program import Program, Row, Statement
 from kindstore.values import record
@@ -17,6 +17,10 @@ from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
 from .dialect import Dialect
 from .index import Index, WritePlan, write_plan
+
+
+Place: TypeAlias = tuple[int, bytes]
+"""Kind number and path: what identifies an entity in the tables."""
 
 
 class Kind:

@@ -19,13 +19,9 @@ from kindstore.values.entity import Entity
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
 from kindstore.values.key import Key, Partition
 
-from .catalog import Catalog, Kind, Missing
+from .catalog import Catalog, Kind, Missing, Place
 from .index import Rows, WritePlan, diff, indexed_names, rows_of, same_plan_diff
 from .transaction import Transaction, group_of, unchanged
-
-Place = tuple[int, bytes]
-"""Kind number and path: what identifies an entity in the tables."""
-
 
 class IdTakenError(Exception):
     """An id given automatically belongs to an entity already: take another."""

@@ -9,10 +9,10 @@ from kindstore.store.messages import Aggregation, Count, Page, Query
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY, Entity
-from kindstore.values.errors import BadArgumentError, BadKeyError
+from kindstore.values.errors import BadArgumentError
 from kindstore.values.key import Key
 from . import cursor, statement
-from .catalog import Catalog, Kind
+from .catalog import Catalog, Kind, Place
 from .errors import MissingTableError
 from .plan import Plan, led_by, plan
 from .statement import Position
@@ -31,51 +31,47 @@ def lookup(
     catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None = None
 ) -> Program[list[Entity | None]]:
     """The entity of each key, None where there is none; in a transaction what was found is remembered."""
-    if len(keys) == 1 and transaction is None:
-        return [(yield from _lookup_one(catalog, keys[0]))]
-    for key in keys:
-        if not key.is_complete:
-            raise BadKeyError("an incomplete key can't be looked up", key=key)
-    if any(catalog.kind(key) is None for key in keys):
+    places = _places(catalog, keys)
+    if None in places:
         yield from catalog.load()
-    wanted: dict[tuple[int, bytes], Key] = {}
-    for key in keys:
-        kind = catalog.kind(key)
-        if kind is not None:
-            wanted[kind.number, key.path_bytes] = key
-    found: dict[Key, Entity] = {}
+        places = _places(catalog, keys)
+    found: dict[Place, tuple[int, bytes]] = {}
+    wanted = [place for place in places if place is not None]
     if wanted:
-        [rows] = yield read([(catalog.dialect.select_entities, list(wanted))], transaction)
-        for number, path, version, body in rows:
-            key = wanted[number, path]
+        if len(wanted) == 1 and transaction is None:
+            [rows] = yield [(catalog.dialect.select_entity, wanted[0])]
+            if not rows:
+                return [None]
+            found[wanted[0]] = rows[0]
+        else:
+            [rows] = yield read([(catalog.dialect.select_entities, wanted)], transaction)
+            found = {(kind, path): (version, body) for kind, path, version, body in rows}
+    entities: list[Entity | None] = []
+    for key, place in zip(keys, places, strict=True):
+        stored = None if place is None else found.get(place)
+        if stored is None:
+            entities.append(None)
+            continue
+        version, body = stored
+        try:
+            shape, values = record.load(body, catalog.shapes)
+        except KeyError:
             shape, values = yield from load(catalog, body)
-            found[key] = Entity(key, shape, values, version)
+        entities.append(Entity(key, shape, values, version))
     if transaction is not None:
-        for key in keys:
-            entity = found.get(key)
+        for key, entity in zip(keys, entities, strict=True):
             transaction.entities[key] = 0 if entity is None else entity.version
-    return [found.get(key) for key in keys]
+    return entities
 
 
-def _lookup_one(catalog: Catalog, key: Key) -> Program[Entity | None]:
-    path = key.path
-    if path[-1] is None:
-        raise BadKeyError("an incomplete key can't be looked up", key=key)
-    kind = catalog.kinds.get((key.partition, path[-2]))
-    if kind is None:
-        yield from catalog.load()
-        kind = catalog.kind(key)
-        if kind is None:
-            return None
-    [rows] = yield [(catalog.dialect.select_entity, (kind.number, key.path_bytes))]
-    if not rows:
-        return None
-    version, body = rows[0]
-    try:
-        shape, values = record.load(body, catalog.shapes)
-    except KeyError:
-        shape, values = yield from load(catalog, body)
-    return Entity(key, shape, values, version)
+def _places(catalog: Catalog, keys: Sequence[Key]) -> list[Place | None]:
+    """Kind number and path of each key; None for one of an unknown kind."""
+    kinds = catalog.kinds
+    places: list[Place | None] = []
+    for key in keys:
+        kind = kinds.get((key.partition, key.path[-2]))
+        places.append(None if kind is None else (kind.number, key.path_bytes))
+    return places
 
 
 def load(catalog: Catalog, body: bytes) -> Program[tuple[Any, list[Any]]]:
@@ -163,21 +159,19 @@ def run_query(
     if page_size is not None:
         limit = page_size if limit is None else min(limit, page_size)
     rows = yield from _rows(catalog, scan, limit, transaction)
-    entities: list[Entity] = []
-    append = entities.append
-    partition = query.partition
-    packed_in = Key.packed_in
-    shapes = catalog.shapes
-    if query.keys_only:
-        entities = [Entity(packed_in(partition, row[0]), EMPTY, []) for row in rows]
-    else:
-        for path, _, version, body in rows:
-            try:
-                shape, values = record.load(body, shapes)
-            except KeyError:
-                shape, values = yield from load(catalog, body)
-            append(Entity(packed_in(partition, path), shape, values, version))
+    entities = yield from _entities(catalog, query, rows)
     return _page(scan, rows, entities, limit)
+
+
+def _entities(catalog: Catalog, query: Query, rows: list[Row]) -> Program[list[Entity]]:
+    """The entities of a page's rows."""
+    if query.keys_only:
+        return [Entity(Key.packed_in(query.partition, row[0]), EMPTY, []) for row in rows]
+    try:
+        return record.load_all(rows, query.partition, catalog.shapes)
+    except KeyError:
+        yield from catalog.load()
+        return record.load_all(rows, query.partition, catalog.shapes)
 
 
 def _page(scan: Scan, rows: list[Row], entities: list[Entity], limit: int | None) -> Page:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, ClassVar, Self, TypeAlias
+from weakref import WeakValueDictionary
 
 from . import components, limits
 from .errors import BadKeyError
@@ -24,16 +26,18 @@ _NAMESPACE = re.compile(r"[0-9A-Za-z._\-]{0,100}\Z")
 class Partition:
     """A project, a database in it ("" is the default one) and a namespace ("" is the default one).
 
-    Immutable.  `Partition.of` interns, so that the same three names are the same object.
-    `BadKeyError` for a namespace outside ``[0-9A-Za-z._-]{0,100}``.
+    Immutable and interned by `Partition.of`: the same three names are the same object, so that partitions are
+    compared and hashed by identity.  `BadKeyError` for a namespace outside ``[0-9A-Za-z._-]{0,100}``.
     """
 
-    __slots__ = ("database", "namespace", "project")
+    __slots__ = ("__weakref__", "database", "namespace", "project")
     project: str
     database: str
     namespace: str
 
-    _interned: ClassVar[dict[tuple[str, str, str], Partition]] = {}
+    # Weak: a server sees namespaces that others choose.
+    _interned: ClassVar[WeakValueDictionary[tuple[str, str, str], Partition]] = WeakValueDictionary()
+    _interning: ClassVar[Lock] = Lock()
 
     @classmethod
     def of(cls, project: str, database: str = "", namespace: str = "") -> Partition:
@@ -47,11 +51,12 @@ class Partition:
                     namespace=namespace,
                     hint="A namespace has at most 100 of the characters 0-9 A-Z a-z . _ -",
                 )
-            found = cls.__new__(cls)
-            found.project, found.database, found.namespace = names
-            if len(cls._interned) > 10_000:  # a server sees namespaces that others choose
-                cls._interned.clear()
-            cls._interned[names] = found
+            with cls._interning:
+                found = cls._interned.get(names)
+                if found is None:
+                    found = cls.__new__(cls)
+                    found.project, found.database, found.namespace = names
+                    cls._interned[names] = found
         return found
 
     def with_namespace(self, namespace: str) -> Partition:
@@ -61,16 +66,6 @@ class Partition:
     def names(self) -> tuple[str, str, str]:
         """(project, database, namespace)."""
         return self.project, self.database, self.namespace
-
-    def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        if not isinstance(other, Partition):
-            return NotImplemented
-        return self.names() == other.names()
-
-    def __hash__(self) -> int:
-        return hash(self.names())
 
     def __repr__(self) -> str:
         return f"Partition({self.project!r}, {self.database!r}, {self.namespace!r})"
@@ -169,7 +164,7 @@ class Key:
             return True
         if not isinstance(other, Key):
             return NotImplemented
-        return self.path_bytes == other.path_bytes and self._partition == other._partition
+        return self.path_bytes == other.path_bytes and self._partition is other._partition
 
     def __hash__(self) -> int:
         return hash(self.path_bytes)
