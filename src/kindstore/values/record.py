@@ -118,8 +118,10 @@ def write_tagged(value: Any, depth: int = 0) -> Any:
     if value.__class__ is list:
         return [write_tagged(item, depth) for item in value]
     match value:
-        case None | bool() | int() | float() | str() | bytes():
+        case None | bool():
             return value
+        case int() | float() | str() | bytes():
+            return value if type(value) in _PLAIN_TYPES else _plain(value)
         case datetime():
             return msgspec.msgpack.Ext(1, write_time(value))
         case GeoPt():
@@ -142,6 +144,17 @@ def write_tagged(value: Any, depth: int = 0) -> Any:
             return msgspec.msgpack.Ext(5, _encode(body))
         case _:
             raise BadValueError("a value of this type can't be stored", type=type(value).__name__)
+
+
+def _plain(value: Any) -> Any:
+    """The value of a subclass (an enum, a name) as its plain type, which is all that MessagePack knows."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    return value.encode().decode()  # str(value) may be overridden
 
 
 def _read_tagged(value: Any) -> Any:
