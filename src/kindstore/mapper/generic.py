@@ -1,0 +1,68 @@
+"""`GenericProperty`: any basic value; what an Expando makes of an attribute that no property describes."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+
+from kindstore.values.limits import MAX_INDEXED
+from kindstore.values.record import check_value
+
+from .blobs import MEANING_COMPRESSED, BlobKey, decompress, too_long
+from .options import Compressible
+from .property import Property
+
+T = TypeVar("T")
+
+
+class GenericProperty(Property[T]):
+    """Any basic value.  ``compressed=True`` compresses bytes, and needs ``indexed=False`` (its default then)."""
+
+    _options = ("compressed",)
+    _compressed: bool = False
+    _converts = True
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self: GenericProperty[Any],
+            name: str | None = None,
+            *,
+            required: bool | None = None,
+            repeated: bool | None = None,
+            default: Any = None,
+            **options: Unpack[Compressible[Any]],
+        ) -> None: ...
+
+    else:
+
+        def __init__(self, name=None, *, compressed=False, indexed=None, **options):
+            if compressed:
+                if indexed:
+                    raise NotImplementedError(
+                        f"{type(self).__name__} {name} cannot be compressed and indexed at the same time."
+                    )
+                indexed = False
+                self._compressed = True
+                self._meaning = MEANING_COMPRESSED
+            super().__init__(name, indexed=indexed, **options)
+
+    def _validate(self, value: Any) -> None:
+        if self._indexed and isinstance(value, str | bytes) and len(value) > MAX_INDEXED // 4:
+            size = len(value.encode(errors="surrogatepass") if isinstance(value, str) else value)
+            if size > MAX_INDEXED:
+                raise too_long(self, size)
+
+    def _to_base_type(self, value: Any) -> Any:
+        if self._compressed and isinstance(value, bytes):
+            return zlib.compress(value)
+        if isinstance(value, BlobKey):
+            return value._blob_key
+        check_value(self._path(), value)
+        return None
+
+    def _from_base_type(self, value: Any) -> Any:
+        return decompress(value) if self._compressed else None

@@ -1,0 +1,242 @@
+"""Schema: from instances of a model to entities and back, by functions that are compiled once.
+
+`Schema.to_entity` runs code made for the class, `Schema.from_entity` code made for the class and the shape of the
+entity (its columns): a kind has few shapes, so the choice is one dictionary lookup.  The generated functions
+are straight lines of assignments; the values they need (properties, converters, defaults) are their globals.
+Nothing that comes from outside enters their text but property names, as quoted literals.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from kindstore.values.entity import Entity, Shape
+from kindstore.values.errors import BadValueError
+from kindstore.values.key import Key
+
+from .property import Nothing, Property
+from .references import key_of_class
+from .row import Row
+
+_MAX_LOADERS = 1_000
+"""Shapes per class whose loaders are kept: an Expando may have any number of shapes."""
+
+
+def schema_of(cls: type[Any]) -> Schema:
+    """The schema of a model class; compiled at the first call."""
+    schema = cls.__dict__.get("_schema")
+    if schema is None:
+        schema = cls._schema = Schema(cls)
+    return cast("Schema", schema)
+
+
+class Schema:
+    """How instances of one model class are stored and loaded."""
+
+    __slots__ = ("_dump", "_fill", "_loaders", "_shape", "cls", "properties")
+
+    def __init__(self, cls: type[Any]) -> None:
+        self.cls = cls
+        self.properties: Mapping[str, Property[Any]] = cls._properties
+        self._loaders: dict[Shape, Callable[[Entity], Any]] = {}
+        self._dump: Callable[[Any], list[Any]] | None = None
+        self._shape: Shape | None = None
+        properties = self.properties.values()
+        if not any(_varies(prop) for prop in properties):
+            self._dump = _compile_dump(self)
+            self._shape = Shape.of(
+                (prop._name for prop in properties),
+                (prop._name for prop in properties if not prop._indexed),
+                {prop._name: prop._meaning for prop in properties if prop._meaning is not None},
+            )
+
+    def to_entity(self, instance: Any, key: Key | None, legacy_data: bool = True) -> Entity:
+        """The entity to write for *instance* under *key*, every value checked and converted.
+
+        *legacy_data*: structures as dotted columns (True, NDB's default) or as embedded entities.
+        Raises `BadValueError` with the path of what is wrong ("Author.address.zip"), of all properties that are
+        required and None at once ("Entity has uninitialized properties: …"); *instance* is left as it was.
+        """
+        dump = self._dump
+        if dump is None or "_properties" in instance.__dict__:
+            return self.row(instance, legacy_data).entity(key)
+        try:
+            return Entity(key, self._shape, dump(instance))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        except KeyError:
+            self.fill(instance)
+            return Entity(key, self._shape, dump(instance))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def row(self, instance: Any, legacy_data: bool) -> Row:
+        """The columns to write for *instance*, for the classes whose columns depend on the values."""
+        self.fill(instance)
+        properties = instance._properties.values()
+        if any(prop._required and prop._held(instance) is None for prop in properties):
+            raise uninitialized(instance)
+        row = Row()
+        for prop in properties:
+            prop._store(instance, row, legacy_data)
+        return row
+
+    def fill(self, instance: Any) -> None:
+        """Give *instance* the defaults of the properties it has no value of: its class got them later."""
+        fields = instance.__dict__
+        for prop in instance._properties.values():
+            if prop._code_name not in fields:
+                fields[prop._code_name] = prop._unset()
+
+    def from_entity(self, entity: Entity) -> Any:
+        """The instance of a stored entity.  Columns that the class does not have are dropped.
+
+        Nothing is checked: what can't be decoded raises `BadValueError` here, or, for the properties that
+        decode late (`Property._lazy`), at the first access.
+        """
+        load = self._loaders.get(entity.shape)
+        return (load or self._loader(entity.shape))(entity)
+
+    def _loader(self, shape: Shape) -> Callable[[Entity], Any]:
+        if len(self._loaders) >= _MAX_LOADERS:
+            self._loaders.clear()
+        load = self._loaders[shape] = _compile_load(self, shape)
+        return load
+
+
+def uninitialized(instance: Any) -> BadValueError:
+    """The error of required properties that are None: all of them, by stored name."""
+    names = [
+        prop._name
+        for prop in instance._properties.values()
+        if prop._required and prop._held(instance) is None
+    ]
+    owner = type(instance).__name__
+    return BadValueError(
+        f"Entity has uninitialized properties: {', '.join(names)}",
+        path=", ".join(f"{owner}.{name}" for name in names),
+    )
+
+
+def _varies(prop: Property[Any]) -> bool:
+    """Whether the columns depend on the value."""
+    return type(prop)._store is not Property._store or (prop._repeated and not prop._write_empty_list)
+
+
+class _Source:
+    """The text of a function and the objects its names stand for."""
+
+    def __init__(self, header: str, **names: Any) -> None:
+        self.lines = [header]
+        self.names: dict[str, Any] = names
+
+    def add(self, line: str) -> None:
+        self.lines.append(f"    {line}")
+
+    def name(self, value: Any, prefix: str) -> str:
+        """A name for *value*."""
+        name = f"_{prefix}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def compiled(self, function: str) -> Callable[..., Any]:
+        code = compile("\n".join(self.lines), f"<kindstore: {function}>", "exec")
+        exec(code, self.names)  # noqa: S102 - our own text, see the module
+        return cast("Callable[..., Any]", self.names[function])
+
+
+def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
+    source = _Source("def dump(e):", uninitialized=uninitialized)
+    source.add("d = e.__dict__")
+    values: list[str] = []
+    required: list[str] = []
+    conversions: list[str] = []
+    for at, prop in enumerate(schema.properties.values()):
+        value = f"v{at}"
+        values.append(value)
+        if type(prop)._held is not Property._held:
+            source.add(f"{value} = {source.name(prop._held, 'held')}(e)")
+        else:
+            source.add(f"{value} = d[{prop._code_name!r}]")
+        if prop._required:
+            required.append(f"{value} is None")
+        exact = prop._exact
+        encode = source.name(prop._encoded, "encode")
+        if exact is not Nothing and not prop._repeated:
+            test = f"type({value}) is not {source.name(exact, 'type')}"
+            if prop._limit:
+                test = f"({test} or not {prop._limit.format(v=value)})"
+            conversions.append(f"if {value} is not None and {test}: {value} = {encode}({value})")
+        elif prop._repeated:
+            conversions.append(f"{value} = {encode}({value})")
+        else:
+            conversions.append(f"if {value} is not None: {value} = {encode}({value})")
+    if required:
+        source.add(f"if {' or '.join(required)}: raise uninitialized(e)")
+    for line in conversions:
+        source.add(line)
+    source.add(f"return [{', '.join(values)}]")
+    return source.compiled("dump")
+
+
+def _compile_load(schema: Schema, shape: Shape) -> Callable[[Entity], Any]:
+    cls = schema.cls
+    source = _Source("def load(entity):", new=cls._blank(), key_of_class=key_of_class, K=cls._key_class)
+    source.add("e = new()")
+    source.add("d = e.__dict__")
+    source.add("k = entity.key")
+    source.add("d['_key'] = k if k is None or type(k) is K else key_of_class(k, K)")
+    meanings = dict(shape.meanings)
+    targets: list[str] = []
+    after: list[str] = []
+    groups: dict[str, Property[Any]] = {}
+    extra: list[int] = []
+    seen: set[str] = set()
+    for at, name in enumerate(shape.names):
+        prop = schema.properties.get(name)
+        head = name.partition(".")[0]
+        if prop is None and head != name:
+            prop = schema.properties.get(head)
+            prop = prop if prop is not None and prop._prefixed else None
+        if prop is None:
+            extra.append(at)
+            targets.append("_")
+            continue
+        seen.add(prop._name)
+        if prop._prefixed:
+            groups[prop._name] = prop
+            targets.append("_")
+            continue
+        place = f"d[{prop._code_name!r}]"
+        convert = prop._loader(meanings.get(name))
+        if convert is None:
+            targets.append(place)
+            continue
+        value = f"v{at}"
+        targets.append(value)
+        function = source.name(convert, "convert")
+        plain = Nothing if name in meanings or prop._repeated else prop._plain_type()
+        if prop._repeated:
+            after.append(f"{place} = {function}({value}) if {value} is not None else []")
+        elif plain is not Nothing:
+            kind = source.name(plain, "type")
+            after.append(
+                f"{place} = {value} if {value} is None or type({value}) is {kind} else {function}({value})"
+            )
+        else:
+            after.append(f"{place} = None if {value} is None else {function}({value})")
+    if targets:
+        source.add(f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = values = entity.values")
+    for line in after:
+        source.add(line)
+    for prop in groups.values():
+        group = source.name(cast("Any", prop)._group_loader(shape), "group")
+        source.add(f"d[{prop._code_name!r}] = {group}(values)")
+    for prop in schema.properties.values():
+        if prop._name not in seen:
+            default = "[]" if prop._repeated else source.name(prop._default, "default")
+            source.add(f"d[{prop._code_name!r}] = {default}")
+    dynamic = cls._dynamic_loader(shape, extra)
+    if dynamic is not None:
+        source.add(f"{source.name(dynamic, 'dynamic')}(e, entity)")
+    source.add("return e")
+    return source.compiled("load")

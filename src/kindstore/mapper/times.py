@@ -1,0 +1,271 @@
+"""Properties of dates and times.  Stored is a naive datetime in UTC, to the microsecond."""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, overload
+
+from kindstore.values.errors import BadValueError
+
+from .options import Timed
+from .property import Nothing, Property
+
+T = TypeVar("T")
+
+_EPOCH = datetime.datetime(1970, 1, 1)
+_EPOCH_DAY = datetime.date(1970, 1, 1)
+
+
+def now() -> datetime.datetime:
+    """The current time as it is stored: naive, in UTC."""
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+
+class DateTimeProperty(Property[T]):
+    """A point in time: a naive datetime, taken as UTC; with *tzinfo*, aware ones, read back in that zone.
+
+    *auto_now* sets it at every put, *auto_now_add* at a put that finds it unset; both change the entity in
+    memory too, and don't go together with *repeated* (ValueError).  Stored ints read as microseconds since 1970.
+    """
+
+    _options = ("auto_now", "auto_now_add", "tzinfo")
+    _auto_now: bool = False
+    _auto_now_add: bool = False
+    _tzinfo: datetime.tzinfo | None = None
+    _reads_zone: ClassVar[bool] = True
+    _exact = datetime.datetime
+    _limit = "{v}.tzinfo is None"
+    _converts = True
+
+    if not TYPE_CHECKING:
+
+        def __init__(self, name=None, *, auto_now=None, auto_now_add=None, tzinfo=None, **options):
+            super().__init__(name, **options)
+            for option, value in (("auto_now", auto_now), ("auto_now_add", auto_now_add)):
+                if value and self._repeated:
+                    raise ValueError(
+                        f"{type(self).__name__} {self._name} could use {option} and be repeated, "
+                        "but there would be no point."
+                    )
+                if value is not None:
+                    setattr(self, f"_{option}", value)
+            if tzinfo is not None:
+                self._tzinfo = tzinfo
+                self._exact = Nothing
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DateTimeProperty[list[datetime.datetime]],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            repeated: Literal[True],
+            **options: Unpack[Timed[datetime.datetime]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateTimeProperty[datetime.datetime],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            required: Literal[True],
+            default: datetime.datetime | None = None,
+            **options: Unpack[Timed[datetime.datetime]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateTimeProperty[datetime.datetime],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            default: datetime.datetime,
+            required: bool = False,
+            **options: Unpack[Timed[datetime.datetime]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateTimeProperty[datetime.datetime | None],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            default: None = None,
+            required: Literal[False] = False,
+            repeated: Literal[False] = False,
+            **options: Unpack[Timed[datetime.datetime]],
+        ) -> None: ...
+        def __init__(self, name: str | None = None, **options: Any) -> None: ...
+
+    def __set__(self, entity: Any, value: T) -> None:
+        if type(value) is self._exact and value.tzinfo is None:  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+            entity.__dict__[self._code_name] = value
+        else:
+            self._set_value(entity, value)
+
+    def _plain_type(self) -> type:
+        return Nothing if self._tzinfo is not None else super()._plain_type()
+
+    def _validate(self, value: Any) -> None:
+        if not isinstance(value, datetime.datetime):
+            raise self._wrong("datetime", value)
+        if value.tzinfo is not None and self._tzinfo is None:
+            raise BadValueError(
+                f"DatetimeProperty without tzinfo {self._name} can only support naive datetimes (presumed UTC). "
+                "Please set tzinfo to support alternate timezones.",
+                path=self._path(),
+            )
+
+    def _to_base_type(self, value: Any) -> Any:
+        if value.tzinfo is not None:
+            return value.astimezone(datetime.UTC).replace(tzinfo=None)
+        return None
+
+    def _from_base_type(self, value: Any) -> Any:
+        if isinstance(value, int):
+            value = _EPOCH + datetime.timedelta(microseconds=value)
+        if isinstance(value, datetime.datetime):
+            if self._tzinfo is not None and self._reads_zone:
+                return value.replace(tzinfo=value.tzinfo or datetime.UTC).astimezone(self._tzinfo)
+            if value.tzinfo is not None:
+                return value.astimezone(datetime.UTC).replace(tzinfo=None)
+        return value
+
+    def _now(self) -> Any:
+        return now() if self._tzinfo is None else datetime.datetime.now(self._tzinfo)
+
+    def _prepare_for_put(self, entity: Any) -> None:
+        if self._auto_now or (self._auto_now_add and self._get_value(entity) is None):
+            entity.__dict__[self._code_name] = self._now()
+
+
+class DateProperty(DateTimeProperty[T]):
+    """A date; a datetime is accepted for its date.  Stored as its midnight; *tzinfo* says whose today it is."""
+
+    _exact = Nothing
+    _reads_zone = False
+    _converts = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DateProperty[list[datetime.date]],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            repeated: Literal[True],
+            **options: Unpack[Timed[datetime.date]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateProperty[datetime.date],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            required: Literal[True],
+            default: datetime.date | None = None,
+            **options: Unpack[Timed[datetime.date]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateProperty[datetime.date],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            default: datetime.date,
+            required: bool = False,
+            **options: Unpack[Timed[datetime.date]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DateProperty[datetime.date | None],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            default: None = None,
+            required: Literal[False] = False,
+            repeated: Literal[False] = False,
+            **options: Unpack[Timed[datetime.date]],
+        ) -> None: ...
+        def __init__(self, name: str | None = None, **options: Any) -> None: ...
+
+    def _validate(self, value: Any) -> None:
+        if not isinstance(value, datetime.date):
+            raise self._wrong("date", value)
+
+    def _to_base_type(self, value: Any) -> datetime.datetime:
+        return datetime.datetime(value.year, value.month, value.day)
+
+    def _from_base_type(self, value: Any) -> Any:
+        return value.date() if isinstance(value, datetime.datetime) else None
+
+    def _now(self) -> datetime.date:
+        return super()._now().date()  # type: ignore[no-any-return]
+
+
+class TimeProperty(DateTimeProperty[T]):
+    """A naive time of day.  Stored on 1970-01-01; *tzinfo* says whose now it is."""
+
+    _exact = Nothing
+    _reads_zone = False
+    _converts = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: TimeProperty[list[datetime.time]],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            repeated: Literal[True],
+            **options: Unpack[Timed[datetime.time]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: TimeProperty[datetime.time],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            required: Literal[True],
+            default: datetime.time | None = None,
+            **options: Unpack[Timed[datetime.time]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: TimeProperty[datetime.time],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            default: datetime.time,
+            required: bool = False,
+            **options: Unpack[Timed[datetime.time]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: TimeProperty[datetime.time | None],
+            name: str | None = None,
+            *,
+            tzinfo: datetime.tzinfo | None = None,
+            default: None = None,
+            required: Literal[False] = False,
+            repeated: Literal[False] = False,
+            **options: Unpack[Timed[datetime.time]],
+        ) -> None: ...
+        def __init__(self, name: str | None = None, **options: Any) -> None: ...
+
+    def _validate(self, value: Any) -> None:
+        if not isinstance(value, datetime.time) or value.tzinfo is not None:
+            raise self._wrong("time", value)
+
+    def _to_base_type(self, value: Any) -> datetime.datetime:
+        return datetime.datetime.combine(_EPOCH_DAY, value)
+
+    def _from_base_type(self, value: Any) -> Any:
+        return value.time() if isinstance(value, datetime.datetime) else None
+
+    def _now(self) -> datetime.time:
+        return super()._now().time()  # type: ignore[no-any-return]
