@@ -48,6 +48,31 @@ class Missing:
         return bool(self.kinds or self.properties or self.shapes)
 
 
+class Estimates:
+    """How many rows some values have, as counted not long ago; good enough to choose an order by."""
+
+    USES = 1000
+    """Answers given before it is time to count again."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[Any, ...], list[Any]] = {}
+
+    def get(self, wanted: list[tuple[Index, bytes]]) -> tuple[int, ...] | None:
+        """The counts of these values, None if they have to be counted (again)."""
+        found = self._counts.get(tuple(wanted))
+        if found is None or found[1] <= 0:
+            return None
+        found[1] -= 1
+        counts: tuple[int, ...] = found[0]
+        return counts
+
+    def put(self, wanted: list[tuple[Index, bytes]], counts: tuple[int, ...]) -> None:
+        """Remember *counts*."""
+        if len(self._counts) > 10_000:
+            self._counts.clear()
+        self._counts[tuple(wanted)] = [counts, self.USES]
+
+
 class Catalog:
     """What this process knows of a database's numbers."""
 
@@ -60,6 +85,9 @@ class Catalog:
         self.indexes: dict[int, Index] = {}
         self.shapes: dict[int, StoredShape] = {}
         self.stored: dict[Shape, list[StoredShape]] = {}
+        self.forms: dict[tuple[Any, ...], tuple[str, int]] = {}
+        """Statements of simple queries, by the form of the query (`scan.form_of`)."""
+        self.estimates = Estimates()
 
     def kind(self, key: Key) -> Kind | None:
         """The kind of *key*, None where it is not known (yet)."""
@@ -124,9 +152,9 @@ class Catalog:
         if kind is None:
             return None
         signature = tuple(map(type, values))
-        key = (shape, signature)
+        key: tuple[Any, ...] = (shape, signature)
         if list in signature:
-            key = (shape, signature, *(record.codec_of(value) for value in values if type(value) is list))
+            key = (shape, signature, *(frozenset(map(type, value)) for value in values if type(value) is list))
         plan = kind.plans.get(key)
         if plan is None:
             stored = self.stored_shape(shape, values)

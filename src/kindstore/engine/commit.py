@@ -7,20 +7,22 @@ a caller only from here, with nothing written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from kindstore.store.checks import check_entity
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record
 from kindstore.values.entity import Entity
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
 from kindstore.values.key import Key, Partition
+from kindstore.values.limits import MAX_UNINDEXED
 
 from .catalog import Catalog, Kind, Missing, Place
-from .index import Rows, WritePlan, diff, indexed_names, rows_of, same_plan_diff
+from .index import Changes, Index, IndexRow, Rows, WritePlan, diff, indexed_names, rows_of, same_plan_diff
 from .transaction import Transaction, group_of, unchanged
 
 class IdTakenError(Exception):
@@ -37,7 +39,6 @@ class Prepared(msgspec.Struct):
     key: Key
     kind: Kind | None
     given_id: bool = False
-    plan: WritePlan | None = None
     values: list[Any] | None = None
     body: bytes = b""
     rows: Rows | None = None
@@ -81,6 +82,7 @@ def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]
 
 
 def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
+    """*mutation* made ready; None if the catalog lacks something for it."""
     kind = catalog.kinds.get((key.partition, key.path[-2]))
     if isinstance(mutation, Delete):
         return Prepared(mutation, key, kind)
@@ -88,12 +90,17 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
     values = entity.values
     plan = catalog.plan(kind, entity.shape, values)
     if plan is None:
+        check_entity(entity)
         return None
-    rows = rows_of(plan, values)
-    if rows is None:
-        return None
-    given = entity.key is not key
-    return Prepared(mutation, key, kind, given, plan, values, record.dump(plan.stored, values), rows)
+    try:
+        rows = rows_of(plan, values)
+        body = record.dump(plan.stored, values)
+        if plan.unchecked or len(body) > MAX_UNINDEXED:
+            check_entity(entity)
+    except Exception:
+        check_entity(entity)  # says what is wrong, and where
+        raise
+    return None if rows is None else Prepared(mutation, key, kind, entity.key is not key, values, body, rows)
 
 
 def apply(
@@ -125,9 +132,7 @@ def apply(
     if writes.inserts:
         rows = [(*item.place, version, item.body) for item in writes.inserts]
         [ids] = yield [(sql.insert_entity, rows)]
-        for item, (id_,) in zip(writes.inserts, ids, strict=True):
-            assert item.rows is not None
-            writes.add_rows(item.rows, item.key.path_bytes, id_)
+        writes.add_new_rows([id_ for (id_,) in ids])
     if writes.changed and groups_on:
         rows = [(catalog.space_numbers[space], root, version) for space, root in writes.groups()]
         writes.statements.append((sql.set_group, rows))
@@ -217,37 +222,48 @@ class Writes:
         """Turn *old* into *new*; nothing at all where they are the same."""
         path = new.key.path_bytes
         sql = catalog.dialect
-        if new.plan is None:
+        if new.rows is None:
             if old.id is not None:
                 self.changed.append(new)
                 self.statements.append((sql.delete_entity, (old.id,)))
                 rows = yield from _stored_rows(catalog, new.kind, old.body)
-                self._remove_rows(rows, path)
+                self._remove(rows, path)
         elif old.id is None:
             self.changed.append(new)
             self.inserts.append(new)
         elif old.body != new.body:
             self.changed.append(new)
             self.statements.append((sql.update_entity, (self.version, new.body, old.id)))
-            stale, fresh = yield from _difference(catalog, old.body, new)
-            self._remove_rows(stale, path)
-            self.add_rows(fresh, path, old.id)
+            stale, fresh = yield from _difference(catalog, old.body, new, new.rows)
+            self._remove(stale, path)
+            self._add(fresh, path, old.id)
 
-    def _remove_rows(self, rows: Rows, path: bytes) -> None:
+    def add_new_rows(self, ids: list[int]) -> None:
+        """The index rows of the new entities, column by column; *ids* are their numbers in the table."""
+        by_plan: dict[WritePlan, list[tuple[list[bytes], bytes, int]]] = {}
+        for item, id_ in zip(self.inserts, ids, strict=True):
+            assert item.rows is not None
+            path = item.key.path_bytes
+            by_plan.setdefault(item.rows.plan, []).append((item.rows.singles, path, id_))
+            self._add(item.rows.multiples, path, id_)
+        for plan, members in by_plan.items():
+            for at, (index, _, _) in enumerate(plan.singles):
+                column = [(values[at], path, id_) for values, path, id_ in members]
+                self._fresh.setdefault(index.insert, []).extend(column)
+
+    def _remove(self, rows: Iterable[tuple[Index, list[IndexRow]]], path: bytes) -> None:
         for index, values in rows:
             self._stale.setdefault(index.delete, []).extend((value, path) for value, _, _ in values)
 
-    def add_rows(self, rows: Rows, path: bytes, id_: int) -> None:
-        """Index rows to add for the entity at *path*."""
-        fresh = self._fresh
+    def _add(self, rows: Changes, path: bytes, id_: int) -> None:
         for index, values in rows:
-            if len(values) == 1 and values[0][1] is values[0][2] is None:
-                fresh.setdefault(index.insert, []).append((values[0][0], path, id_))
+            if len(values) == 1 and values[0][1] is None and values[0][2] is None:
+                self._fresh.setdefault(index.insert, []).append((values[0][0], path, id_))
             else:
                 if not index.multiple:
                     self._marked.add(index.number)
-                fresh.setdefault(index.insert_multiple, []).extend(
-                    (value, path, id_, prev, next_) for value, prev, next_ in values
+                self._fresh.setdefault(index.insert_multiple, []).extend(
+                    [(value, path, id_, prev, next_) for value, prev, next_ in values]
                 )
 
     def groups(self) -> set[tuple[Partition, bytes]]:
@@ -273,7 +289,7 @@ class Writes:
             return None
         item = self.changed[0]
         sql = catalog.dialect
-        if item.plan is None:
+        if item.rows is None:
             return sql.prove_deleted, item.place
         return sql.prove_written, (*item.place, self.version)
 
@@ -303,16 +319,18 @@ def _stored_plan(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[tu
     return values, plan
 
 
-def _difference(catalog: Catalog, old: bytes, new: Prepared) -> Program[tuple[Rows, Rows]]:
+def _difference(
+    catalog: Catalog, old: bytes, new: Prepared, fresh: Rows
+) -> Program[tuple[Changes, Changes]]:
     """The stale and the fresh index rows between a stored body and what replaces it."""
-    assert new.plan is not None and new.values is not None and new.rows is not None
+    assert new.values is not None
     values, plan = yield from _stored_plan(catalog, new.kind, old)
-    if plan is new.plan:
-        found = same_plan_diff(plan, values, new.values)
+    if plan is fresh.plan:
+        found = same_plan_diff(values, new.values, fresh)
         if found is not None:
             return found
-    rows = yield from _stored_rows(catalog, new.kind, old)
-    return diff(rows, new.rows)
+    stale = yield from _stored_rows(catalog, new.kind, old)
+    return diff(stale, fresh)
 
 
 def proof_of(outcome: tuple[Committed, Statement | None]) -> Statement | None:
@@ -323,6 +341,7 @@ def proof_of(outcome: tuple[Committed, Statement | None]) -> Statement | None:
 def remember(prepared: Sequence[Prepared]) -> None:
     """After a commit: the indexes that it marked need not be marked again."""
     for item in prepared:
-        for index, rows in item.rows or ():
-            if len(rows) > 1:
-                index.multiple = True
+        if item.rows is not None:
+            for index, rows in item.rows.multiples:
+                if len(rows) > 1:
+                    index.multiple = True

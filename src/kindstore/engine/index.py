@@ -8,14 +8,18 @@ by row, whether it looks at the entity's first value within the range, and gives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeAlias
 
+import msgspec
+
 from kindstore.values.entity import Entity
-from kindstore.values.errors import Error, TooLargeError
+from kindstore.values.errors import TooLargeError
 from kindstore.values.limits import MAX_INDEX_ENTRIES
 from kindstore.values.ordered import PACKERS, pack
-from kindstore.values.record import StoredShape
+from kindstore.values.record import TAGGED, StoredShape
+from kindstore.values.types import GeoPt
 from .dialect import Dialect
 
 IndexRow: TypeAlias = tuple[bytes, bytes | None, bytes | None]
@@ -45,10 +49,11 @@ class WritePlan:
     """How entities with certain columns and types of values are written: worked out once, used by each.
 
     *singles* (index, position, packer) of indexed columns with one value; *lists* (index, position) of columns
-    with a list; *nested* (position, name) of indexed embedded entities, whose properties are looked up as they come.
+    with a list; *nested* positions of indexed embedded entities, whose properties are looked up as they come;
+    *unchecked* positions of values that neither packing nor `record.dump` checks.
     """
 
-    __slots__ = ("indexes", "lists", "nested", "singles", "stored")
+    __slots__ = ("indexes", "lists", "nested", "singles", "stored", "unchecked")
 
     def __init__(self, stored: StoredShape, indexes: Mapping[str, Index]) -> None:
         self.stored = stored
@@ -56,6 +61,10 @@ class WritePlan:
         self.singles: list[tuple[Index, int, Callable[[Any], bytes]]] = []
         self.lists: list[tuple[Index | None, int]] = []
         self.nested: list[int] = []
+        self.unchecked: list[int] = []
+
+
+_CHECKED_BY_DUMP = frozenset({type(None), bool, float, str, bytes, GeoPt, datetime})
 
 
 def write_plan(
@@ -66,12 +75,17 @@ def write_plan(
     shape = stored.shape
     for at, (name, cls) in enumerate(zip(shape.names, signature, strict=True)):
         if name in shape.unindexed:
+            if cls not in _CHECKED_BY_DUMP:
+                plan.unchecked.append(at)
             continue
         if cls is Entity:
             plan.nested.append(at)
+            plan.unchecked.append(at)
         elif cls is list:
             # An empty list and one of embedded entities have no row under the name itself.
             plan.lists.append((indexes.get(name), at))
+            if stored.codecs[at] == TAGGED:
+                plan.unchecked.append(at)
         else:
             index = indexes.get(name)
             if index is None:
@@ -105,63 +119,78 @@ def indexed_names(entity: Entity) -> Iterator[str]:
                 yield name
 
 
-Rows: TypeAlias = list[tuple[Index, list[IndexRow]]]
+class Rows(msgspec.Struct, frozen=True):
+    """The index rows of one entity: the packed value of each of its plan's *singles*, and the rows of the rest."""
+
+    plan: WritePlan
+    singles: list[bytes]
+    multiples: list[tuple[Index, list[IndexRow]]]
+
+    def __iter__(self) -> Iterator[tuple[Index, list[IndexRow]]]:
+        for (index, _, _), value in zip(self.plan.singles, self.singles, strict=True):
+            yield index, [(value, None, None)]
+        yield from self.multiples
+
+
+Changes: TypeAlias = list[tuple[Index, list[IndexRow]]]
+"""Rows to remove or to add, by index."""
 
 
 def rows_of(plan: WritePlan, values: list[Any]) -> Rows | None:
-    """The index rows of an entity with these values, by index; None if an index is missing for a list or nested value.
+    """The index rows of an entity with these values; None if an index is missing for a list or an embedded entity.
 
-    `TooLargeError` and `BadValueError` with the property's name for a value that can't be indexed.
+    Raises an `Error`, or TypeError or UnicodeEncodeError, for a value that can't be indexed:
+    `store.checks.check_entity` says which.
     """
-    rows: Rows = []
-    at = 0
-    try:
-        for index, at, packer in plan.singles:
-            rows.append((index, [(packer(values[at]), None, None)]))
-    except Error as error:
-        error.facts.setdefault("path", plan.stored.shape.names[at])
-        raise
-    if plan.lists or plan.nested:
-        found = _multiple_rows(plan, values)
-        if found is None:
-            return None
-        rows += found
-    return rows
+    singles = [packer(values[at]) for _, at, packer in plan.singles]
+    if not plan.lists and not plan.nested:
+        return Rows(plan, singles, [])
+    multiples = _multiple_rows(plan, values)
+    return None if multiples is None else Rows(plan, singles, multiples)
 
 
-def _multiple_rows(plan: WritePlan, values: list[Any]) -> Rows | None:
+def _multiple_rows(plan: WritePlan, values: list[Any]) -> Changes | None:
+    distinct: dict[str, set[bytes]] = {}
     names = plan.stored.shape.names
-    by_name: dict[str, set[bytes]] = {}
-    for at in (*(at for _, at in plan.lists), *plan.nested):
+    for _, at in plan.lists:
         value = values[at]
-        for item in value if type(value) is list else (value,):
-            pairs = nested_values(names[at], item) if isinstance(item, Entity) else ((names[at], item),)
-            for name, single in pairs:
-                try:
-                    packed = pack(single)
-                except Error as error:
-                    error.facts.setdefault("path", name)
-                    raise
-                by_name.setdefault(name, set()).add(packed)
-    if sum(map(len, by_name.values())) + len(plan.singles) > MAX_INDEX_ENTRIES:
+        packers = {PACKERS.get(cls) for cls in set(map(type, value))}
+        if len(packers) == 1 and None not in packers:
+            # One plain type, as in nearly every list there is.
+            distinct[names[at]] = set(map(packers.pop(), value))  # type: ignore[arg-type]
+        else:
+            _collect(distinct, names[at], value)
+    for at in plan.nested:
+        _collect(distinct, names[at], (values[at],))
+    if sum(map(len, distinct.values())) + len(plan.singles) > MAX_INDEX_ENTRIES:
         raise TooLargeError(
             "an entity has at most 20,000 indexed values", hint="Exclude long lists from the indexes."
         )
-    rows: Rows = []
-    for name, distinct in by_name.items():
+    rows: Changes = []
+    for name, packed in distinct.items():
         index = plan.indexes.get(name)
         if index is None:
             return None
-        ordered = sorted(distinct)
-        rows.append((index, list(zip(ordered, [None, *ordered[:-1]], [*ordered[1:], None], strict=True))))
+        if len(packed) == 1:
+            rows.append((index, [(*packed, None, None)]))
+        else:
+            ordered = sorted(packed)
+            rows.append((index, list(zip(ordered, [None, *ordered], [*ordered[1:], None], strict=False))))
     return rows
 
 
-def diff(old: Rows, new: Rows) -> tuple[Rows, Rows]:
+def _collect(distinct: dict[str, set[bytes]], name: str, value: Iterable[Any]) -> None:
+    for item in value:
+        pairs = nested_values(name, item) if isinstance(item, Entity) else ((name, item),)
+        for inner, single in pairs:
+            distinct.setdefault(inner, set()).add(pack(single))
+
+
+def diff(old: Rows, new: Rows) -> tuple[Changes, Changes]:
     """The rows to remove and the rows to add when an entity's rows turn from *old* into *new*."""
     before = {index: set(rows) for index, rows in old}
-    stale: Rows = []
-    fresh: Rows = []
+    stale: Changes = []
+    fresh: Changes = []
     for index, rows in new:
         had = before.pop(index, None)
         if had is None:
@@ -175,19 +204,19 @@ def diff(old: Rows, new: Rows) -> tuple[Rows, Rows]:
     return stale, fresh
 
 
-def same_plan_diff(plan: WritePlan, old: list[Any], new: list[Any]) -> tuple[Rows, Rows] | None:
-    """`diff` without packing what has not changed, for two states of an entity written by one plan.
+def same_plan_diff(old: list[Any], new: list[Any], rows: Rows) -> tuple[Changes, Changes] | None:
+    """`diff` for two states of an entity written by one plan, packing only what has changed.
 
-    None where the plan has embedded entities, or lists that differ: then `diff` of all rows decides.
+    *rows* are the new state's.  None where the plan has embedded entities, or lists that differ: then `diff` decides.
     """
+    plan = rows.plan
     if plan.nested or not all(_identical(old[at], new[at]) for _, at in plan.lists):
         return None
-    stale: Rows = []
-    fresh: Rows = []
-    for index, at, packer in plan.singles:
-        before, after = old[at], new[at]
-        if before != after or type(before) is not type(after):
-            gone, come = packer(before), packer(after)
+    stale: Changes = []
+    fresh: Changes = []
+    for (index, at, packer), come in zip(plan.singles, rows.singles, strict=True):
+        if old[at] != new[at]:
+            gone = packer(old[at])
             if gone != come:
                 stale.append((index, [(gone, None, None)]))
                 fresh.append((index, [(come, None, None)]))

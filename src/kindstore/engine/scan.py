@@ -11,15 +11,16 @@ from kindstore.values import record
 from kindstore.values.entity import EMPTY, Entity
 from kindstore.values.errors import BadArgumentError
 from kindstore.values.key import Key
+from kindstore.values.ordered import pack
 from . import cursor, statement
 from .catalog import Catalog, Kind, Place
 from .errors import MissingTableError
-from .plan import Plan, led_by, plan
+from .plan import KEY, Plan, led_by, plan
 from .statement import Position
 from .transaction import Transaction
 
-ESTIMATE = 64
-"""Rows counted at most to choose which of several equalities leads a join."""
+ESTIMATES = (64, 4096)
+"""Rows counted at most to choose which of several equalities leads a join; the second if the first can't tell."""
 
 
 def read(batch: Batch, transaction: Transaction | None) -> Any:
@@ -84,13 +85,12 @@ def load(catalog: Catalog, body: bytes) -> Program[tuple[Any, list[Any]]]:
 
 
 class Scan:
-    """A query made ready: its plan, its kinds and the digest that its cursors carry."""
+    """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("digest", "end", "kinds", "plan", "query", "start")
+    __slots__ = ("end", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
-        self.digest: bytes | None = None
         self.start: Position | None = None
         self.end: Position | None = None
 
@@ -98,18 +98,11 @@ class Scan:
         """The statement of a page, None where nothing can match."""
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
-    def cursor(self, position: Position | None) -> bytes:
-        """The cursor after *position* of this query."""
-        if self.digest is None:
-            self.digest = cursor.digest(self.query)
-        return cursor.encode(self.digest, position)
-
 
 def prepare(catalog: Catalog, query: Query, transaction: Transaction | None) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
     planned = plan(query)
     start = end = None
-    digest = None
     if query.start is not None or query.end is not None:
         digest = cursor.digest(query)
         start = None if query.start is None else cursor.decode(query.start, digest)
@@ -119,9 +112,9 @@ def prepare(catalog: Catalog, query: Query, transaction: Transaction | None) -> 
         yield from catalog.load()
         kinds = _kinds(catalog, query)
     if planned.equal is not None and planned.probes and kinds and _known(kinds[0], planned):
-        planned = yield from _lead(kinds[0], planned, transaction)
+        planned = yield from _lead(catalog, kinds[0], planned)
     scan = Scan(query, kinds, planned)
-    scan.digest, scan.start, scan.end = digest, start, end
+    scan.start, scan.end = start, end
     return scan
 
 
@@ -138,15 +131,18 @@ def _known(kind: Kind, planned: Plan) -> bool:
     return all(name in kind.indexes for name, _ in planned.probes)
 
 
-def _lead(kind: Kind, planned: Plan, transaction: Transaction | None) -> Program[Plan]:
-    """Let the equality with the fewest rows lead the join."""
+def _lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
+    """Let the equality with the fewest rows lead the join, as far as counting a few of them tells."""
     assert planned.source is not None and planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
     wanted = [(kind.indexes[name], value) for name, value in pairs]
-    try:
-        [[counts]] = yield read([statement.estimate(wanted, ESTIMATE)], transaction)
-    except MissingTableError:  # an index younger than the snapshot: the scan will find nothing
-        return planned
+    counts = catalog.estimates.get(wanted)
+    if counts is None:
+        for up_to in ESTIMATES:
+            [[counts]] = yield [statement.estimate(wanted, up_to)]
+            if min(counts) < up_to:
+                break
+        catalog.estimates.put(wanted, counts)
     return led_by(planned, counts.index(min(counts)))
 
 
@@ -154,13 +150,62 @@ def run_query(
     catalog: Catalog, query: Query, transaction: Transaction | None = None, page_size: int | None = None
 ) -> Program[Page]:
     """The first page of *query*."""
-    scan = yield from prepare(catalog, query, transaction)
     limit = query.limit
     if page_size is not None:
         limit = page_size if limit is None else min(limit, page_size)
-    rows = yield from _rows(catalog, scan, limit, transaction)
+    text = _known_form(catalog, query, limit) if transaction is None else None
+    if text is not None:
+        [rows] = yield [text]
+    else:
+        scan = yield from prepare(catalog, query, transaction)
+        rows = yield from _rows(catalog, scan, limit, transaction)
+        _remember_form(catalog, scan)
     entities = yield from _entities(catalog, query, rows)
-    return _page(scan, rows, entities, limit)
+
+    def cursor_after(n: int) -> bytes:
+        if n < 0:
+            return query.start if query.start is not None else cursor.encode(cursor.digest(query), None)
+        return cursor.encode(cursor.digest(query), Position(rows[n][1], rows[n][0]))
+
+    return Page(entities, limit is not None and len(rows) == limit, cursor_after)
+
+
+def form_of(query: Query) -> tuple[Any, ...] | None:
+    """What decides the statement of a simple query: one filter at most, no ancestor, no cursor.  None for others."""
+    filters = query.filters
+    if query.ancestor is not None or query.start is not None or query.end is not None:
+        return None
+    if not filters:
+        return query.partition, query.kind, query.keys_only, query.orders
+    if len(filters) == 1 and filters[0].property != KEY:
+        return query.partition, query.kind, query.keys_only, query.orders, filters[0].property, filters[0].op
+    return None
+
+
+def _known_form(catalog: Catalog, query: Query, limit: int | None) -> Statement | None:
+    """The statement of a query whose form was planned before: only its value has to be bound."""
+    form = form_of(query)
+    found = None if form is None else catalog.forms.get(form)
+    if found is None:
+        return None
+    text, times = found
+    values = (-1 if limit is None else limit, query.offset)
+    if not times:
+        return text, values
+    return text, ((pack(query.filters[0].value),) * times) + values
+
+
+def _remember_form(catalog: Catalog, scan: Scan) -> None:
+    query = scan.query
+    form = form_of(query)
+    if form is None or query.kind is None:
+        return
+    text = scan.statement(statement.KEYS if query.keys_only else statement.ROWS, 1, 0)
+    if text is not None:
+        if len(catalog.forms) > 2000:
+            catalog.forms.clear()
+        # The value is bound once, or twice where it also bounds the neighbours of a list's values.
+        catalog.forms[form] = (text[0], len(text[1]) - 2)
 
 
 def _entities(catalog: Catalog, query: Query, rows: list[Row]) -> Program[list[Entity]]:
@@ -172,16 +217,6 @@ def _entities(catalog: Catalog, query: Query, rows: list[Row]) -> Program[list[E
     except KeyError:
         yield from catalog.load()
         return record.load_all(rows, query.partition, catalog.shapes)
-
-
-def _page(scan: Scan, rows: list[Row], entities: list[Entity], limit: int | None) -> Page:
-    def cursor_after(n: int) -> bytes:
-        if n < 0:
-            return scan.query.start if scan.query.start is not None else scan.cursor(None)
-        return scan.cursor(Position(rows[n][1], rows[n][0]))
-
-    full = limit is not None and len(rows) == limit
-    return Page(entities, full, cursor_after)
 
 
 def _rows(
