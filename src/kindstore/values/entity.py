@@ -109,4 +109,9 @@ class Entity(msgspec.Struct, frozen=True, eq=False):
             and self.shape.meanings == other.shape.meanings
         )
 
+    def __ne__(self, other: object) -> bool:
+        # A msgspec.Struct made with eq=False answers != by identity, whatever __eq__ says.
+        equal = self.__eq__(other)
+        return NotImplemented if equal is NotImplemented else not equal
+
     __hash__ = None  # type: ignore[assignment]
