@@ -215,8 +215,8 @@ class Context:
             with suppress(Exception):  # it stays in the future, for whoever asks
                 await future
 
-    def branch(self, **changes: Any) -> Context:
-        """A context like this one but for *changes*, which are arguments of `Context`."""
+    def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
+        """A context like this one but for *namespace* and *changes*, which are arguments of `Context`."""
         settings: dict[str, Any] = {
             "identities": self.identities,
             "policy": self.policy,
@@ -225,6 +225,8 @@ class Context:
             "client": self.client,
         }
         store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
+        if namespace is not None:
+            partition = partition.with_namespace(namespace)
         return Context(store, partition, **{**settings, **changes})
 
     @contextmanager

@@ -107,7 +107,7 @@ def begin(
     """The context inside a new transaction of the store of *outer*."""
     name = yield from outer.store.begin(read_only, concurrency)
     identities = None if outer.policy is never else IdentityMap()
-    return outer.branch(transaction=Transaction(name, read_only, outer), identities=identities)
+    return outer.new(transaction=Transaction(name, read_only, outer), identities=identities)
 
 
 def commit(inner: Context, outer: Context) -> Program[None]:

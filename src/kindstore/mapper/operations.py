@@ -1,0 +1,358 @@
+"""Put, get, delete, allocate ids: programs between a model's instances and a store.
+
+Each is hooks, auto values, key, conversion, the store's verb, identity map, hooks, in this order (spec/ndb.md 2.4).
+The faces run them: `Context.store.run` in a thread, `Context.begin` for a `Future`.  The single forms stand beside
+the plural ones because they are most of what applications do.
+
+*use_cache* is the option of a call: None leaves it to the context's policy and the model's `_use_cache`.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, caches
+from kindstore.mapper.future import Future
+from kindstore.mapper.model import Model
+from kindstore.mapper.references import key_of_class
+from kindstore.mapper.schema import schema_of
+from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
+from kindstore.store.program import Program
+from kindstore.values.entity import Entity
+from kindstore.values.errors import AlreadyExistsError, BadArgumentError
+from kindstore.values.key import Key
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+AnyModel: TypeAlias = type[Model]
+
+Write: TypeAlias = type[Upsert] | type[Insert]
+
+
+def _hooked(
+    program: Program[T], pre: Callable[[], Any] | None, post: Callable[[Future[Any]], Any] | None
+) -> Program[T]:
+    """*program* between its hooks; the one after it gets the future of its outcome, success or not."""
+    if pre is not None:
+        pre()
+    try:
+        result = yield from program
+    except Exception as error:
+        if post is not None:
+            post(Future.failed(error))
+        raise
+    if post is not None:
+        post(Future.of(result))
+    return result
+
+
+# Put.
+
+
+def put_one(
+    context: Context, instance: Model, use_cache: bool | None = None, write: Write = Upsert
+) -> Program[Key]:
+    """Write *instance*; the result is its complete key, which it has from then on."""
+    program = _put(context, instance, use_cache, write)
+    if not type(instance)._overridden:
+        return program
+    return _hooked(program, instance._pre_put_hook, instance._post_put_hook)
+
+
+def _put(context: Context, instance: Model, use_cache: bool | None, write: Write) -> Program[Key]:
+    instance._prepare_for_put()
+    key: Key = instance._key or type(instance)._make_key()
+    entity = schema_of(type(instance)).to_entity(instance, key, context.legacy_data)
+    transaction = context.transaction
+    if transaction is None:
+        committed: Committed = yield from context.store.commit((write(entity),))
+        stored = committed.keys[0]
+    else:
+        stored = key
+        if not key.is_complete:
+            # So that the caller gets a key that can be put into other entities of this transaction.
+            (stored,) = yield from context.store.allocate_ids((key,))
+            entity = Entity(stored, entity.shape, entity.values)
+        transaction.keep_back(write(entity))
+    if stored is not key:
+        key = _same_class(stored, key)
+    # Past the descriptor, which checks what users set.
+    vars(instance)["_key"] = key
+    if context.identities is not None:
+        _remember(context, context.identities, key, instance, use_cache)
+    return key
+
+
+def put_multi(
+    context: Context, instances: Iterable[Model], use_cache: bool | None = None
+) -> Program[list[Key]]:
+    """Write *instances*, all or none of them; the result is their complete keys, in order.
+
+    An instance that is named twice is written once; of several with one key the last one wins.
+    """
+    listed = list(instances)
+    hooked = [(at, instance) for at, instance in enumerate(listed) if type(instance)._overridden]
+    for _, instance in hooked:
+        instance._pre_put_hook()
+    try:
+        keys = yield from _put_all(context, listed, use_cache)
+    except Exception as error:
+        for _, instance in hooked:
+            instance._post_put_hook(Future.failed(error))
+        raise
+    for at, instance in hooked:
+        instance._post_put_hook(Future.of(keys[at]))
+    return keys
+
+
+def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | None) -> Program[list[Key]]:
+    if not instances:
+        return []
+    legacy = context.legacy_data
+    entities: list[Entity] = []
+    asked: list[Key] = []
+    # What tells writes apart: the key, or the instance that has none yet.  The last write of each counts.
+    last: dict[Key | int, int] = {}
+    names: list[Key | int] = []
+    for at, instance in enumerate(instances):
+        instance._prepare_for_put()
+        key: Key = instance._key or type(instance)._make_key()
+        asked.append(key)
+        entities.append(schema_of(type(instance)).to_entity(instance, key, legacy))
+        names.append(key if key.is_complete else id(instance))
+        last[names[-1]] = at
+    transaction = context.transaction
+    if transaction is None:
+        committed: Committed = yield from context.store.commit([Upsert(entities[at]) for at in last.values()])
+        stored = dict(zip(last, committed.keys, strict=True))
+    else:
+        stored = {name: asked[at] for name, at in last.items()}
+        missing = [name for name in last if isinstance(name, int)]
+        if missing:
+            given = yield from context.store.allocate_ids([stored[name] for name in missing])
+            stored.update(zip(missing, given, strict=True))
+        for name, at in last.items():
+            transaction.keep_back(Upsert(Entity(stored[name], entities[at].shape, entities[at].values)))
+    keys: list[Key] = []
+    for instance, like, name in zip(instances, asked, names, strict=True):
+        key = name if isinstance(name, Key) else _same_class(stored[name], like)
+        vars(instance)["_key"] = key
+        keys.append(key)
+        if context.identities is not None:
+            _remember(context, context.identities, key, instance, use_cache)
+    return keys
+
+
+def _same_class(key: Key, asked: Key) -> Key:
+    """*key* in the class of *asked*: stores answer with plain keys, faces have their own."""
+    return key_of_class(key, type(asked))
+
+
+def _remember(
+    context: Context, identities: IdentityMap, key: Key, instance: Any, use_cache: bool | None
+) -> None:
+    use = caches(context, key, type(instance)) if use_cache is None else use_cache
+    if use:
+        identities.put(key, instance)
+    else:
+        identities.evict(key)
+
+
+# Get.
+
+
+def get_one(context: Context, key: Key, use_cache: bool | None = None) -> Program[Any]:
+    """The entity of *key*, None if there is none.  `KindError` for an entity whose kind has no model class."""
+    model = Model._kind_map.get(key.path[-2])
+    program = _get(context, key, model, use_cache)
+    if model is None or not model._overridden:
+        return program
+    return _hooked(
+        program, lambda: model._pre_get_hook(key), lambda future: model._post_get_hook(key, future)
+    )
+
+
+def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> Program[Any]:
+    identities = context.identities
+    if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
+        identities = None
+    if identities is not None:
+        known = identities.get(key)
+        if known is not UNKNOWN:
+            return known
+    transaction = context.transaction
+    found = yield from context.store.lookup((key,), None if transaction is None else transaction.name)
+    return instance_of(key, found[0], identities)
+
+
+def instance_of(key: Key, entity: Entity | None, identities: IdentityMap | None) -> Any:
+    """The instance for what a store answered to a lookup of *key*; the one that is known by now, if one is."""
+    instance = None
+    if entity is not None:
+        instance = schema_of(Model._lookup_model(key.path[-2])).from_entity(entity)
+        vars(instance)["_key"] = key
+    if identities is not None:
+        # Somebody else may have read or written it while we waited: one object per key, and the later state.
+        known = identities.get(key)
+        if known is not UNKNOWN:
+            return known
+        identities.put(key, instance)
+    return instance
+
+
+def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[Any]]:
+    """The entity of each of *keys*, None where there is none.  A key named twice is looked up once."""
+    listed = list(keys)
+    models = [Model._kind_map.get(key.path[-2]) for key in listed]
+    hooks = [
+        (key, model)
+        for key, model in zip(listed, models, strict=True)
+        if model is not None and model._overridden
+    ]
+    for key, model in hooks:
+        model._pre_get_hook(key)
+    try:
+        found = yield from _get_all(context, listed, models, use_cache)
+    except Exception as error:
+        for key, model in hooks:
+            model._post_get_hook(key, Future.failed(error))
+        raise
+    if hooks:
+        results = dict(zip(listed, found, strict=True))
+        for key, model in hooks:
+            model._post_get_hook(key, Future.of(results[key]))
+    return found
+
+
+def _get_all(
+    context: Context, keys: Sequence[Key], models: Sequence[AnyModel | None], use_cache: bool | None
+) -> Program[list[Any]]:
+    known: dict[Key, Any] = {}
+    wanted: dict[Key, IdentityMap | None] = {}
+    for key, model in zip(keys, models, strict=True):
+        identities = context.identities
+        if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
+            identities = None
+        if identities is not None:
+            instance = identities.get(key)
+            if instance is not UNKNOWN:
+                known[key] = instance
+                continue
+        wanted[key] = identities
+    if wanted:
+        transaction = context.transaction
+        name = None if transaction is None else transaction.name
+        found = yield from context.store.lookup(list(wanted), name)
+        for (key, identities), entity in zip(wanted.items(), found, strict=True):
+            known[key] = instance_of(key, entity, identities)
+    return [known[key] for key in keys]
+
+
+# Delete.
+
+
+def delete_one(context: Context, key: Key, use_cache: bool | None = None) -> Program[None]:
+    """Remove the entity of *key*, there or not."""
+    model = Model._kind_map.get(key.path[-2])
+    program = _delete(context, key, model, use_cache)
+    if model is None or not model._overridden:
+        return program
+    return _hooked(
+        program, lambda: model._pre_delete_hook(key), lambda future: model._post_delete_hook(key, future)
+    )
+
+
+def _delete(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> Program[None]:
+    transaction = context.transaction
+    if transaction is None:
+        yield from context.store.commit((Delete(key),))
+    else:
+        transaction.keep_back(Delete(key))
+    _forget(context, key, model, use_cache)
+
+
+def delete_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[None]]:
+    """Remove the entities of *keys*, all or none of those that are there.  A key may be named twice."""
+    listed = list(keys)
+    models = [Model._kind_map.get(key.path[-2]) for key in listed]
+    hooks = [
+        (key, model)
+        for key, model in zip(listed, models, strict=True)
+        if model is not None and model._overridden
+    ]
+    for key, model in hooks:
+        model._pre_delete_hook(key)
+    try:
+        mutations: list[Mutation] = [Delete(key) for key in dict.fromkeys(listed)]
+        transaction = context.transaction
+        if transaction is None and mutations:
+            yield from context.store.commit(mutations)
+        elif transaction is not None:
+            for mutation in mutations:
+                transaction.keep_back(mutation)
+    except Exception as error:
+        for key, model in hooks:
+            model._post_delete_hook(key, Future.failed(error))
+        raise
+    for key, cls in zip(listed, models, strict=True):
+        _forget(context, key, cls, use_cache)
+    for key, model in hooks:
+        model._post_delete_hook(key, Future.of(None))
+    return [None] * len(listed)
+
+
+def _forget(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> None:
+    identities = context.identities
+    if identities is None:
+        return
+    if caches(context, key, model) if use_cache is None else use_cache:
+        identities.put(key, None)
+    else:
+        identities.evict(key)
+
+
+# The rest.
+
+
+def allocate_ids(context: Context, model: AnyModel, like: Key, size: int) -> Program[tuple[Key, ...]]:
+    """*size* complete keys that are never given to another entity, made from the incomplete key *like*."""
+    if size < 0:
+        raise BadArgumentError("a number of ids is at least 0", size=size)
+
+    def program() -> Program[tuple[Key, ...]]:
+        keys: list[Key] = yield from context.store.allocate_ids([like] * size)
+        return tuple(_same_class(key, like) for key in keys)
+
+    if not model._overridden:
+        return program()
+    parent = like.path[:-2]
+    above = type(like).of(like.partition, parent) if parent else None
+    return _hooked(
+        program(),
+        lambda: model._pre_allocate_ids_hook(size, None, above),
+        lambda future: model._post_allocate_ids_hook(size, None, above, future),
+    )
+
+
+def get_or_insert(
+    context: Context, key: Key, make: Callable[[], M], use_cache: bool | None = None
+) -> Program[M]:
+    """The entity of *key*; if there is none, the one that *make* makes, once it is written.
+
+    Atomic: of many that insert the same key at once one succeeds, and all get its entity.
+    """
+    while True:
+        found = yield from get_one(context, key, use_cache)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+        instance = make()
+        try:
+            yield from put_one(context, instance, use_cache, Upsert if context.transaction else Insert)
+        except AlreadyExistsError:
+            if context.identities is not None:
+                context.identities.evict(key)  # where it is known to be missing
+        else:
+            return instance

@@ -1,0 +1,150 @@
+"""NDB's face: ``from kindstore import ndb``.
+
+Models with typed properties, keys, queries, futures and transactions, with the names and meanings of
+``google.cloud.ndb``.  `docs/ndb.md` is the guide, `docs/ndb-differences.md` says where it is different.
+"""
+
+from kindstore.mapper.blobs import (
+    BlobKey,
+    BlobKeyProperty,
+    BlobProperty,
+    CompressedTextProperty,
+    JsonProperty,
+    PickleProperty,
+)
+from kindstore.mapper.computed import ComputedProperty
+from kindstore.mapper.context import Context, current
+from kindstore.mapper.errors import (
+    BadProjectionError,
+    ComputedPropertyError,
+    InvalidPropertyError,
+    KindError,
+    ReadonlyPropertyError,
+    UnprojectedPropertyError,
+    UserNotFoundError,
+)
+from kindstore.mapper.future import Future
+from kindstore.mapper.generic import GenericProperty
+from kindstore.mapper.model import MetaModel
+from kindstore.mapper.property import Property
+from kindstore.mapper.references import UserProperty
+from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
+from kindstore.mapper.text import StringProperty, TextProperty
+from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
+from kindstore.mapper.transaction import Rollback, TransactionScope
+from kindstore.ndb import exceptions
+from kindstore.ndb.client import Client
+from kindstore.ndb.key import Key
+from kindstore.ndb.model import (
+    KeyProperty,
+    Model,
+    ModelKey,
+    delete_multi,
+    delete_multi_async,
+    get_multi,
+    get_multi_async,
+    put_multi,
+    put_multi_async,
+)
+from kindstore.ndb.query import (
+    AND,
+    OR,
+    ConjunctionNode,
+    Cursor,
+    DisjunctionNode,
+    FalseNode,
+    FilterNode,
+    Node,
+    Parameter,
+    ParameterNode,
+    PostFilterNode,
+    PropertyOrder,
+    Query,
+    QueryIterator,
+)
+from kindstore.ndb.transactions import (
+    TransactionOptions,
+    in_transaction,
+    non_transactional,
+    transaction,
+    transaction_async,
+    transactional,
+    transactional_async,
+)
+from kindstore.values.types import GeoPt, User
+
+wait_all = Future.wait_all
+wait_any = Future.wait_any
+get_context = current
+
+__all__ = [
+    "AND",
+    "OR",
+    "BadProjectionError",
+    "BlobKey",
+    "BlobKeyProperty",
+    "BlobProperty",
+    "BooleanProperty",
+    "Client",
+    "CompressedTextProperty",
+    "ComputedProperty",
+    "ComputedPropertyError",
+    "ConjunctionNode",
+    "Context",
+    "Cursor",
+    "DateProperty",
+    "DateTimeProperty",
+    "DisjunctionNode",
+    "FalseNode",
+    "FilterNode",
+    "FloatProperty",
+    "Future",
+    "GenericProperty",
+    "GeoPt",
+    "GeoPtProperty",
+    "IntegerProperty",
+    "InvalidPropertyError",
+    "JsonProperty",
+    "Key",
+    "KeyProperty",
+    "KindError",
+    "MetaModel",
+    "Model",
+    "ModelKey",
+    "Node",
+    "Parameter",
+    "ParameterNode",
+    "PickleProperty",
+    "PostFilterNode",
+    "Property",
+    "PropertyOrder",
+    "Query",
+    "QueryIterator",
+    "ReadonlyPropertyError",
+    "Rollback",
+    "StringProperty",
+    "TextProperty",
+    "TimeProperty",
+    "TransactionOptions",
+    "TransactionScope",
+    "UnprojectedPropertyError",
+    "User",
+    "UserNotFoundError",
+    "UserProperty",
+    "delete_multi",
+    "delete_multi_async",
+    "exceptions",
+    "get_context",
+    "get_multi",
+    "get_multi_async",
+    "in_transaction",
+    "non_transactional",
+    "put_multi",
+    "put_multi_async",
+    "transaction",
+    "transaction_async",
+    "transactional",
+    "transactional_async",
+    "wait_all",
+    "wait_any",
+]

@@ -1,0 +1,64 @@
+"""`ndb.exceptions`: the errors of this face, under NDB's names.
+
+All of them are in the one tree of `kindstore.values.errors`; NDB's `google.api_core.exceptions` don't occur.
+"""
+
+from kindstore.mapper.context import ContextError
+from kindstore.mapper.errors import BadFilterError
+from kindstore.mapper.future import Cancelled
+from kindstore.mapper.transaction import BadRequestError, NestedTransactionError, Rollback
+from kindstore.values.errors import (
+    AlreadyExistsError,
+    BadArgumentError,
+    BadCursorError,
+    BadKeyError,
+    BadQueryError,
+    BadValueError,
+    BusyError,
+    ConflictError,
+    Error,
+    NeedIndexError,
+    NotFoundError,
+    OutcomeUnknownError,
+    ReadOnlyTransactionError,
+    Retryable,
+    StorageError,
+    TooLargeError,
+    TransactionError,
+    TransactionNotFoundError,
+)
+
+__all__ = [
+    "AlreadyExistsError",
+    "BadArgumentError",
+    "BadCursorError",
+    "BadFilterError",
+    "BadKeyError",
+    "BadQueryError",
+    "BadRequestError",
+    "BadValueError",
+    "BusyError",
+    "Cancelled",
+    "ConflictError",
+    "ContextError",
+    "Error",
+    "NeedIndexError",
+    "NestedTransactionError",
+    "NoLongerImplementedError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "ReadOnlyTransactionError",
+    "Retryable",
+    "Rollback",
+    "StorageError",
+    "TooLargeError",
+    "TransactionError",
+    "TransactionNotFoundError",
+]
+
+
+class NoLongerImplementedError(NotImplementedError):
+    """What NDB had on App Engine and has no longer."""
+
+    def __init__(self) -> None:
+        super().__init__("No longer implemented")

@@ -1,0 +1,301 @@
+"""`ndb.Key`: NDB's constructor and methods on the key of `kindstore.values` (spec/ndb.md 1.3).
+
+It compares and hashes equal with the plain keys of the floors below; what it adds is I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Self, TypeAlias, Unpack, cast
+
+from kindstore.mapper import operations
+from kindstore.mapper.context import current
+from kindstore.mapper.future import Future
+from kindstore.ndb.options import ReadOptions, WriteOptions, use_cache
+from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError
+from kindstore.values.key import Flat, Id, Partition
+from kindstore.values.key import Key as PlainKey
+from kindstore.values.reference import decode_reference, encode_reference
+
+KindOrClass: TypeAlias = Any
+"""A kind's name, or a model class."""
+
+
+class _Unset:
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = _Unset()
+"""What stands for a namespace that was not given; None and "" both mean the default namespace."""
+
+
+class Key(PlainKey):
+    """The key of an entity: kinds and ids from the root down, in a namespace of a database of a project.
+
+    ``Key("Country", "CH", "City", 2659994)``; or one of *flat*, *pairs*, *urlsafe*, *serialized*.  A kind may be a
+    model class.  With an odd number of arguments the key is incomplete: its id is given at put.  *parent* goes in
+    front; project, database and namespace are the parent's, else the current context's.
+
+    Raises TypeError for missing or contradicting arguments and ids of a wrong type, `BadValueError` for a parent
+    that is no key or is of another place than the arguments say, `BadKeyError` for a malformed reference.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *path: Any,
+        parent: PlainKey | None = None,
+        namespace: str | _Unset | None = UNSET,
+        project: str | None = None,
+        app: str | None = None,
+        database: str | _Unset | None = UNSET,
+        flat: Iterable[Any] | None = None,
+        pairs: Iterable[Any] | None = None,
+        urlsafe: bytes | str | None = None,
+        serialized: bytes | None = None,
+        reference: Any = None,
+    ) -> None:
+        if reference is not None:
+            raise NotImplementedError("Key(reference=…) is not supported: pass serialized=, its bytes")
+        if len(path) == 1 and isinstance(path[0], Mapping):
+            # The form in which old pickles call the constructor.
+            Key.__init__(self, **cast("dict[str, Any]", path[0]))
+            return
+        if project is not None and app is not None:
+            raise TypeError("Can't specify both 'app' and 'project'")
+        project = project if project is not None else app
+        if project is not None and project.startswith("s~"):
+            project = project[2:]
+        if urlsafe is not None or serialized is not None:
+            if path or flat is not None or pairs is not None or parent is not None or project is not None:
+                raise TypeError("A key is given by urlsafe= or serialized= alone, or by its path")
+            self._partition, self._flat = _decoded(urlsafe, serialized)
+        else:
+            elements = _elements(path, flat, pairs)
+            if parent is not None:
+                elements = (*_parent_path(parent), *elements)
+            self._partition = _partition(parent, project, database, namespace)
+            self._flat = elements
+        self._packed = None
+
+    # What it is.
+
+    def parent(self) -> Key | None:
+        """The key right above, None for a root."""
+        path = self.path
+        return Key.of(self._partition, path[:-2]) if len(path) > 2 else None
+
+    def root(self) -> Key:
+        """The key of its entity group: the first element of the path."""
+        return Key.of(self._partition, self.path[:2])
+
+    def namespace(self) -> str:
+        """The namespace; "" is the default one."""
+        return self._partition.namespace
+
+    def project(self) -> str:
+        """The project."""
+        return self._partition.project
+
+    app = project
+
+    def database(self) -> str | None:
+        """The database, None for the default one."""
+        return self._partition.database or None
+
+    def kind(self) -> str:
+        """The last kind of the path."""
+        return cast("str", self.path[-2])
+
+    def id(self) -> Id | None:
+        """The last id or name of the path; None while the key is incomplete."""
+        return cast("Id | None", self.path[-1])
+
+    def string_id(self) -> str | None:
+        """The id if it is a name."""
+        last = self.path[-1]
+        return last if isinstance(last, str) else None
+
+    def integer_id(self) -> int | None:
+        """The id if it is a number."""
+        last = self.path[-1]
+        return last if isinstance(last, int) else None
+
+    def flat(self) -> Flat:
+        """kind, id, kind, id, …; an incomplete key ends in None."""
+        return self.path
+
+    def pairs(self) -> tuple[tuple[str, Id | None], ...]:
+        """(kind, id) from the root down."""
+        path = self.path
+        return tuple(zip(path[::2], path[1::2], strict=True))
+
+    def serialized(self) -> bytes:
+        """The key as App Engine's Reference, in protocol-buffer bytes."""
+        return encode_reference(*_names(self._partition), self.path)
+
+    def urlsafe(self) -> bytes:
+        """The same as text for URLs, in ASCII bytes without padding."""
+        return base64.urlsafe_b64encode(self.serialized()).rstrip(b"=")
+
+    def to_legacy_urlsafe(self, location_prefix: str) -> bytes:
+        """The same with the prefix that App Engine and its console give to projects ("s~", "e~").
+
+        ValueError for a key in another database than the default one.
+        """
+        if self._partition.database:
+            raise ValueError("to_legacy_urlsafe only supports the default database")
+        packed = encode_reference(*_names(self._partition), self.path, prefix=location_prefix)
+        return base64.urlsafe_b64encode(packed).rstrip(b"=")
+
+    def reference(self) -> Any:
+        """Not supported: NotImplementedError.  `serialized` gives the bytes of the Reference."""
+        raise NotImplementedError("Key.reference() is not supported: use serialized()")
+
+    def __repr__(self) -> str:
+        parts = [repr(part) for part in self.path]
+        here = current().partition
+        if self._partition.project != here.project:
+            parts.append(f"project={self._partition.project!r}")
+        if self._partition.database != here.database:
+            parts.append(f"database={self._partition.database!r}")
+        if self._partition.namespace != here.namespace:
+            parts.append(f"namespace={self._partition.namespace!r}")
+        return f"Key({', '.join(parts)})"
+
+    __str__ = __repr__
+
+    def __lt__(self, other: object) -> bool:
+        return super().__lt__(other) if isinstance(other, PlainKey) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return super().__le__(other) if isinstance(other, PlainKey) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return super().__gt__(other) if isinstance(other, PlainKey) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return super().__ge__(other) if isinstance(other, PlainKey) else NotImplemented
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Key.of, (self._partition, self.path)
+
+    def child(self, kind: KindOrClass, id_or_name: Id | None = None) -> Key:
+        """The key of *kind* right below this one; `BadValueError` if this one is incomplete."""
+        return Key(kind, id_or_name, parent=self)
+
+    @classmethod
+    def of_plain(cls, key: PlainKey) -> Self:
+        """*key* as a key of this class: itself if it is one."""
+        return key if isinstance(key, cls) else cls.packed_in(key.partition, key.path_bytes)
+
+    # I/O.
+
+    def get(self, **options: Unpack[ReadOptions]) -> Any:
+        """The entity of this key, None if there is none."""
+        context = current()
+        return context.store.run(operations.get_one(context, self, use_cache(options) if options else None))
+
+    def get_async(self, **options: Unpack[ReadOptions]) -> Future[Any]:
+        """The same, as a future."""
+        context = current()
+        return context.begin(operations.get_one(context, self, use_cache(options)), "get")
+
+    def delete(self, **options: Unpack[WriteOptions]) -> None:
+        """Remove the entity of this key, there or not; in a transaction, when that is committed."""
+        context = current()
+        context.store.run(operations.delete_one(context, self, use_cache(options) if options else None))
+
+    def delete_async(self, **options: Unpack[WriteOptions]) -> Future[None]:
+        """The same, as a future."""
+        context = current()
+        return context.begin(operations.delete_one(context, self, use_cache(options)), "delete")
+
+
+def _names(partition: Partition) -> tuple[str, str, str]:
+    return partition.project, partition.database, partition.namespace
+
+
+def _decoded(urlsafe: bytes | str | None, serialized: bytes | None) -> tuple[Partition, Flat]:
+    if urlsafe is not None:
+        if serialized is not None:
+            raise TypeError("Can't specify both 'urlsafe' and 'serialized'")
+        text = urlsafe.encode() if isinstance(urlsafe, str) else urlsafe
+        try:
+            # Strict, unlike urlsafe_b64decode, which skips what is not of the alphabet.
+            serialized = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise BadKeyError("malformed urlsafe key", urlsafe=urlsafe) from None
+    assert serialized is not None
+    project, database, namespace, flat = decode_reference(serialized)
+    return Partition.of(project, database, namespace), tuple(flat)
+
+
+def _elements(path: tuple[Any, ...], flat: Iterable[Any] | None, pairs: Iterable[Any] | None) -> Flat:
+    given = [each for each in (path or None, flat, pairs) if each is not None]
+    if len(given) != 1:
+        raise TypeError("Key() expects one of: positional arguments, flat=, pairs=, urlsafe=, serialized=")
+    if pairs is not None:
+        given = [[part for pair in pairs for part in pair]]
+    elements = list(given[0])
+    if not elements:
+        raise TypeError("Key must consist of at least one pair.")
+    if len(elements) % 2:
+        elements.append(None)
+    last = len(elements) - 1
+    for at in range(0, last, 2):
+        kind, id_or_name = elements[at], elements[at + 1]
+        if type(kind) is not str:
+            if isinstance(kind, type):
+                kind = cast("Any", kind)._get_kind()
+            if not isinstance(kind, str):
+                raise TypeError(f"Key kind must be a string or Model class; received {kind!r}")
+            elements[at] = kind
+        if id_or_name is None:
+            if at + 1 != last:
+                raise BadArgumentError("Incomplete Key entry must be last", path=tuple(elements))
+        elif isinstance(id_or_name, bytes):
+            elements[at + 1] = id_or_name.decode()
+        elif not isinstance(id_or_name, int | str):
+            raise TypeError(f"Key id must be a string or a number; received {id_or_name!r}")
+    return tuple(elements)
+
+
+def _parent_path(parent: Any) -> Flat:
+    if not isinstance(parent, PlainKey):
+        raise BadValueError(f"Expected Key instance, got {parent!r}", parent=parent)
+    if not parent.is_complete:
+        raise BadValueError("an incomplete key can't be a parent", parent=parent)
+    return parent.path
+
+
+def _partition(
+    parent: PlainKey | None,
+    project: str | None,
+    database: str | _Unset | None,
+    namespace: str | _Unset | None,
+) -> Partition:
+    if project is None and database is UNSET and namespace is UNSET:
+        return current().partition if parent is None else parent.partition
+    wanted_database = database if isinstance(database, str | _Unset) else ""
+    wanted_namespace = namespace if isinstance(namespace, str | _Unset) else ""
+    if parent is not None:
+        above = parent.partition
+        for name, wanted, found in (
+            ("project", UNSET if project is None else project, above.project),
+            ("database", wanted_database, above.database),
+            ("namespace", wanted_namespace, above.namespace),
+        ):
+            if wanted is not UNSET and wanted != found:
+                raise BadValueError(f"Key {name} {wanted!r} must match the parent's {found!r}", parent=parent)
+        return above
+    if project is None or isinstance(wanted_database, _Unset) or isinstance(wanted_namespace, _Unset):
+        here = current().partition
+        project = here.project if project is None else project
+        wanted_database = here.database if isinstance(wanted_database, _Unset) else wanted_database
+        wanted_namespace = here.namespace if isinstance(wanted_namespace, _Unset) else wanted_namespace
+    return Partition.of(project, wanted_database, wanted_namespace)

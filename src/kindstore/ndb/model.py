@@ -1,0 +1,400 @@
+"""`ndb.Model`: models that read and write themselves (spec/ndb.md 1.4).
+
+Every method with I/O has a twin with an underscore in front (``_put``), which stays when a property takes the
+public name.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, Unpack, cast, overload
+
+from kindstore.mapper import model as models
+from kindstore.mapper import operations
+from kindstore.mapper.context import current
+from kindstore.mapper.filters import AND, Node
+from kindstore.mapper.future import Future
+from kindstore.mapper.options import Options
+from kindstore.mapper.references import KeyProperty as PlainKeyProperty
+from kindstore.mapper.references import PublicModelKey
+from kindstore.ndb.key import UNSET, Key
+from kindstore.ndb.options import ReadOptions, WriteOptions, use_cache
+from kindstore.ndb.query import Ordering, Query
+from kindstore.values.key import Id
+from kindstore.values.key import Key as PlainKey
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Model")
+
+
+class ModelKey(PublicModelKey):
+    """`Model.key`: the entity's key, None while it has none."""
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, entity: None, owner: type[Any]) -> Self: ...
+        @overload
+        def __get__(self, entity: object, owner: type[Any] | None = None) -> Key: ...
+        def __get__(self, entity: object | None, owner: type[Any] | None = None) -> Any: ...
+
+
+class KeyProperty(PlainKeyProperty[T]):
+    """The key of another entity, of *kind* (a str or a model class) if given, as an `ndb.Key`."""
+
+    _key_class = Key
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: KeyProperty[list[Key]],
+            name: str | type[Any] | None = None,
+            other: str | type[Any] | None = None,
+            *,
+            kind: str | type[Any] | None = None,
+            repeated: Literal[True],
+            **options: Unpack[Options[PlainKey]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: KeyProperty[Key],
+            name: str | type[Any] | None = None,
+            other: str | type[Any] | None = None,
+            *,
+            kind: str | type[Any] | None = None,
+            required: Literal[True],
+            default: PlainKey | None = None,
+            **options: Unpack[Options[PlainKey]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: KeyProperty[Key],
+            name: str | type[Any] | None = None,
+            other: str | type[Any] | None = None,
+            *,
+            kind: str | type[Any] | None = None,
+            default: PlainKey,
+            required: bool = False,
+            **options: Unpack[Options[PlainKey]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: KeyProperty[Key | None],
+            name: str | type[Any] | None = None,
+            other: str | type[Any] | None = None,
+            *,
+            kind: str | type[Any] | None = None,
+            default: None = None,
+            required: Literal[False] = False,
+            repeated: Literal[False] = False,
+            **options: Unpack[Options[PlainKey]],
+        ) -> None: ...
+        def __init__(self, *args: Any, **options: Any) -> None: ...
+
+
+class Model(models.Model):
+    """A kind of entity: a class of properties, whose instances are put into a store and read from it."""
+
+    _key_class: ClassVar[type[PlainKey]] = Key
+    key = ModelKey()
+
+    @classmethod
+    def _make_key(
+        cls,
+        id: Any = None,  # noqa: A002 - ndb's name
+        parent: PlainKey | None = None,
+        namespace: str | None = None,
+        project: str | None = None,
+        database: str | None = None,
+    ) -> Key:
+        """The key of a new instance; what is not given is the parent's, else the context's."""
+        plain = id is None or type(id) in (int, str)
+        if plain and parent is None and namespace is None and project is None and database is None:
+            return Key.of(current().partition, (cls._get_kind(), id))
+        return Key(
+            cls._get_kind(),
+            id,
+            parent=parent,
+            namespace=UNSET if namespace is None else namespace,
+            project=project,
+            database=UNSET if database is None else database,
+        )
+
+    # Writing.
+
+    def _put(self, **options: Unpack[WriteOptions]) -> Key:
+        """Write this entity; the result is its key, complete from now on.
+
+        In a transaction it is written when that is committed.  `BadValueError` with the path of a value that can't
+        be stored, before anything is written; the errors of `Store.commit`.
+        """
+        context = current()
+        key = context.store.run(operations.put_one(context, self, use_cache(options) if options else None))
+        return cast("Key", key)
+
+    put = _put
+
+    def _put_async(self, **options: Unpack[WriteOptions]) -> Future[Key]:
+        """`put`, as a future."""
+        context = current()
+        program: Any = operations.put_one(context, self, use_cache(options))
+        return context.begin(program, "put")
+
+    put_async = _put_async
+
+    # Reading.
+
+    @classmethod
+    def _get_by_id(
+        cls,
+        id: Id,  # noqa: A002 - ndb's name
+        parent: PlainKey | None = None,
+        namespace: str | None = None,
+        project: str | None = None,
+        app: str | None = None,
+        database: str | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> Self | None:
+        """The entity with this id or name, below *parent* if given; None if there is none."""
+        key = cls._make_key(id, parent, namespace, project if app is None else app, database)
+        context = current()
+        return cast(
+            "Self | None",
+            context.store.run(operations.get_one(context, key, use_cache(options) if options else None)),
+        )
+
+    get_by_id = _get_by_id
+
+    @classmethod
+    def _get_by_id_async(
+        cls,
+        id: Id,  # noqa: A002 - ndb's name
+        parent: PlainKey | None = None,
+        namespace: str | None = None,
+        project: str | None = None,
+        app: str | None = None,
+        database: str | None = None,
+        **options: Unpack[ReadOptions],
+    ) -> Future[Self | None]:
+        """`get_by_id`, as a future."""
+        key = cls._make_key(id, parent, namespace, project if app is None else app, database)
+        context = current()
+        return context.begin(operations.get_one(context, key, use_cache(options)), "get_by_id")
+
+    get_by_id_async = _get_by_id_async
+
+    @classmethod
+    def _inserting(
+        cls,
+        name: str,
+        parent: PlainKey | None,
+        namespace: str | None,
+        project: str | None,
+        app: str | None,
+        database: str | None,
+        values: dict[str, Any],
+    ) -> tuple[Any, Any]:
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+            raise TypeError(f"name must be a string; received {name!r}")
+        if not name:
+            raise TypeError("name cannot be an empty string.")
+        known = cls._code_names()
+        options: Any = {
+            option: values.pop(option)
+            for option in list(values)
+            if option in ReadOptions.__annotations__ and option not in known
+        }
+        key = cls._make_key(name, parent, namespace, project if app is None else app, database)
+        context = current()
+
+        def make() -> Any:
+            instance: Any = cls(**values)
+            vars(instance)["_key"] = key
+            return instance
+
+        return context, operations.get_or_insert(context, key, make, use_cache(options))
+
+    @classmethod
+    def _get_or_insert(
+        cls,
+        name: str,
+        /,
+        parent: PlainKey | None = None,
+        namespace: str | None = None,
+        project: str | None = None,
+        app: str | None = None,
+        database: str | None = None,
+        **values: Any,
+    ) -> Self:
+        """The entity called *name*; if there is none, a new one of these *values*, once it is written.
+
+        Atomic: of many that do it at once, one writes and all get the same entity.  Options of reading may stand
+        among the values; a property of the same name goes first.  TypeError for an empty name.
+        """
+        context, program = cls._inserting(name, parent, namespace, project, app, database, values)
+        return cast("Self", context.store.run(program))
+
+    get_or_insert = _get_or_insert
+
+    @classmethod
+    def _get_or_insert_async(
+        cls,
+        name: str,
+        /,
+        parent: PlainKey | None = None,
+        namespace: str | None = None,
+        project: str | None = None,
+        app: str | None = None,
+        database: str | None = None,
+        **values: Any,
+    ) -> Future[Self]:
+        """`get_or_insert`, as a future."""
+        context, program = cls._inserting(name, parent, namespace, project, app, database, values)
+        return cast("Future[Self]", context.begin(program, "get_or_insert"))
+
+    get_or_insert_async = _get_or_insert_async
+
+    @classmethod
+    def _query(
+        cls,
+        *filters: Node,
+        distinct: bool = False,
+        ancestor: PlainKey | None = None,
+        order_by: Sequence[Ordering] | None = None,
+        orders: Sequence[Ordering] | None = None,
+        project: str | None = None,
+        app: str | None = None,
+        namespace: str | None = None,
+        projection: Sequence[Any] | None = None,
+        distinct_on: Sequence[Any] | None = None,
+        group_by: Sequence[Any] | None = None,
+        default_options: None = None,
+    ) -> Query[Self]:
+        """A query for the entities of this class that fulfil all *filters*; see `Query`."""
+        nodes = (*cls._default_filters(), *filters)
+        for node in nodes:
+            if not isinstance(node, Node):
+                raise TypeError(f"Cannot filter a non-Node argument; received {node!r}")
+        return Query(
+            kind=cls._get_kind(),
+            filters=AND(*nodes) if nodes else None,
+            ancestor=ancestor,
+            order_by=order_by,
+            orders=orders,
+            project=project,
+            app=app,
+            namespace=namespace,
+            projection=projection,
+            distinct_on=distinct_on or (projection if distinct else None),
+            group_by=group_by,
+            default_options=default_options,
+        )
+
+    query = _query
+
+    @classmethod
+    def _gql(cls, query_string: str, *args: Any, **kwargs: Any) -> Any:
+        """Not supported yet: NotImplementedError."""
+        raise NotImplementedError("GQL is not supported yet")
+
+    gql = _gql
+
+    # Ids.
+
+    @classmethod
+    def _allocating(cls, size: int | None, max: int | None, parent: PlainKey | None) -> tuple[Any, Any]:  # noqa: A002 - ndb's name
+        if max is not None:
+            raise NotImplementedError("allocate_ids(max=…) is not supported")
+        if not size:
+            raise TypeError("Must pass non-zero 'size' to 'allocate_ids'")
+        context = current()
+        return context, operations.allocate_ids(context, cls, cls._make_key(None, parent), size)
+
+    @classmethod
+    def _allocate_ids(
+        cls,
+        size: int | None = None,
+        max: int | None = None,  # noqa: A002 - ndb's name
+        parent: PlainKey | None = None,
+        **options: Unpack[WriteOptions],
+    ) -> tuple[Key, ...]:
+        """*size* keys below *parent* that are never given to another entity.  TypeError without a size."""
+        use_cache(options)
+        context, program = cls._allocating(size, max, parent)
+        return cast("tuple[Key, ...]", context.store.run(program))
+
+    allocate_ids = _allocate_ids
+
+    @classmethod
+    def _allocate_ids_async(
+        cls,
+        size: int | None = None,
+        max: int | None = None,  # noqa: A002 - ndb's name
+        parent: PlainKey | None = None,
+        **options: Unpack[WriteOptions],
+    ) -> Future[tuple[Key, ...]]:
+        """`allocate_ids`, as a future."""
+        use_cache(options)
+        context, program = cls._allocating(size, max, parent)
+        return cast("Future[tuple[Key, ...]]", context.begin(program, "allocate_ids"))
+
+    allocate_ids_async = _allocate_ids_async
+
+
+# Many at once.
+
+
+def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> list[Key]:
+    """Write *entities*, all or none; the result is their keys, in order."""
+    context = current()
+    program: Any = operations.put_multi(context, entities, use_cache(options))
+    return cast("list[Key]", context.store.run(program))
+
+
+def put_multi_async(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> list[Future[Key]]:
+    """`put_multi`, as a future for each entity; it is one commit all the same."""
+    context = current()
+    listed = list(entities)
+    program: Any = operations.put_multi(context, listed, use_cache(options))
+    return _each(context.begin(program, "put_multi"), len(listed))
+
+
+def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Any]:
+    """The entity of each of *keys*, None where there is none; one look into the store for all."""
+    context = current()
+    return context.store.run(operations.get_multi(context, keys, use_cache(options)))
+
+
+def get_multi_async(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Future[Any]]:
+    """`get_multi`, as a future for each key."""
+    context = current()
+    listed = list(keys)
+    return _each(
+        context.begin(operations.get_multi(context, listed, use_cache(options)), "get_multi"), len(listed)
+    )
+
+
+def delete_multi(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[None]:
+    """Remove the entities of *keys*, those that are there; all of it or nothing."""
+    context = current()
+    return context.store.run(operations.delete_multi(context, keys, use_cache(options)))
+
+
+def delete_multi_async(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[Future[None]]:
+    """`delete_multi`, as a future for each key; it is one commit all the same."""
+    context = current()
+    listed = list(keys)
+    return _each(
+        context.begin(operations.delete_multi(context, listed, use_cache(options)), "delete_multi"),
+        len(listed),
+    )
+
+
+def _each(future: Future[list[Any]], size: int) -> list[Future[Any]]:
+    def nth(at: int) -> Future[Any]:
+        return future.then(lambda results: results[at])
+
+    return [nth(at) for at in range(size)]

@@ -1,0 +1,254 @@
+"""`ndb.transaction` and the decorators (spec/ndb.md 2.6); the laws are in `kindstore.mapper.transaction`.
+
+Four ways to say it::
+
+    ndb.transaction(function)                    # tries again when somebody else committed first
+    await ndb.transaction_async(function)        # the same; function may be a coroutine function
+    @ndb.transactional()                         # on a function or a coroutine function
+    with ndb.transaction(): …                    # or async with; a block can't be tried again
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, ParamSpec, TypeVar, cast, overload
+
+from kindstore.mapper.context import current
+from kindstore.mapper.future import Future
+from kindstore.mapper.transaction import (
+    RETRIES,
+    Attempts,
+    BadRequestError,
+    Propagation,
+    TransactionScope,
+    arun,
+    opening,
+    outside,
+    run,
+)
+from kindstore.store.messages import Concurrency
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class TransactionOptions:
+    """What to do in a transaction in progress (*propagation* of the functions here)."""
+
+    NESTED: Final = Propagation.NESTED
+    MANDATORY: Final = Propagation.MANDATORY
+    ALLOWED: Final = Propagation.ALLOWED
+    INDEPENDENT: Final = Propagation.INDEPENDENT
+
+
+@overload
+def transaction(
+    callback: None = None,
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> TransactionScope: ...
+@overload
+def transaction(
+    callback: Callable[[], Future[T]],
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> T: ...
+@overload
+def transaction(
+    callback: Callable[[], T],
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> T: ...
+def transaction(
+    callback: Callable[[], Any] | None = None,
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,  # noqa: ARG001 - every transaction may span entity groups
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> Any:
+    """The result of *callback*, called in a transaction; without one, a scope for ``with`` and ``async with``.
+
+    *retries*: how often to try again after somebody else committed first (`ConflictError`) or the store was busy.
+    *read_only* transactions refuse writes.  *join*: inside another transaction be a part of it; otherwise that is
+    a `NestedTransactionError`.  *propagation* (`TransactionOptions`) says it in full.  *concurrency*: what makes two
+    transactions conflict; default: the store's.  TypeError for a coroutine function: `transaction_async` takes it.
+    """
+    if callback is None:
+        return TransactionScope(lambda: opening(current(), join, propagation), read_only, concurrency)
+    outer, joins = opening(current(), join, propagation)
+    if joins:
+        result = callback()
+        return cast("Any", result).result() if isinstance(result, Future) else result
+    return run(outer, _refusing_coroutines(callback), Attempts(retries), read_only, concurrency)
+
+
+def transaction_async(
+    callback: Callable[[], Awaitable[T] | T],
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,  # noqa: ARG001 - every transaction may span entity groups
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> Future[T]:
+    """`transaction` as a future; *callback* may be a coroutine function, or return a future."""
+    context = current()
+    outer, joins = opening(context, join, propagation)
+    attempts = Attempts(retries)
+
+    def work() -> T:
+        called = _refusing_coroutines(callback)
+        if not joins:
+            return cast("T", run(outer, called, attempts, read_only, concurrency))
+        with outer.use():
+            result = called()
+            return cast("T", cast("Future[T]", result).result() if isinstance(result, Future) else result)
+
+    async def awork() -> T:
+        if not joins:
+            return await arun(outer, callback, attempts, read_only, concurrency)
+        with outer.use():
+            result = callback()
+            return await cast("Awaitable[T]", result) if isinstance(result, Awaitable) else result
+
+    future = Future.call(work, awork, "transaction")
+    context.keep(future)
+    return future
+
+
+def _refusing_coroutines(callback: Callable[[], T]) -> Callable[[], T]:
+    def called() -> T:
+        result = callback()
+        if inspect.iscoroutine(result):
+            result.close()
+            raise TypeError("a coroutine function needs transaction_async, awaited")
+        return result
+
+    return called
+
+
+@overload
+def transactional(function: Callable[P, T], /) -> Callable[P, T]: ...
+@overload
+def transactional(
+    *,
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = True,
+    xg: bool = True,
+    propagation: int | None = None,
+    concurrency: Concurrency | None = None,
+) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
+def transactional(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Decorator: every call of the function is a transaction, or a part of the one in progress.
+
+    Options are those of `transaction`, but *join* is True by default.  On a coroutine function the call is awaited.
+    """
+    options.setdefault("join", True)
+
+    def decorate(called: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(called):
+
+            @functools.wraps(called)
+            async def awrapper(*args: Any, **kwargs: Any) -> Any:
+                return await transaction_async(lambda: called(*args, **kwargs), **options)
+
+            return awrapper
+
+        @functools.wraps(called)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return transaction(lambda: called(*args, **kwargs), **options)
+
+        return wrapper
+
+    return decorate if function is None else decorate(function)
+
+
+def transactional_async(
+    *,
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = True,
+    xg: bool = True,
+    propagation: int | None = None,
+    concurrency: Concurrency | None = None,
+) -> Callable[[Callable[P, Awaitable[T] | T]], Callable[P, Future[T]]]:
+    """Decorator: `transactional`, but calls return a future."""
+
+    def decorate(called: Callable[P, Awaitable[T] | T]) -> Callable[P, Future[T]]:
+        @functools.wraps(called)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Future[T]:
+            return transaction_async(
+                lambda: called(*args, **kwargs),
+                retries,
+                read_only,
+                join,
+                xg,
+                propagation,
+                concurrency=concurrency,
+            )
+
+        return wrapper
+
+    return decorate
+
+
+def non_transactional(allow_existing: bool = True) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Decorator: the function works outside of the transaction in progress, as if there were none.
+
+    Without *allow_existing* a call inside a transaction raises `BadRequestError`.
+    """
+
+    def decorate(called: Callable[P, T]) -> Callable[P, T]:
+        if inspect.iscoroutinefunction(called):
+
+            @functools.wraps(called)
+            async def awrapper(*args: Any, **kwargs: Any) -> Any:
+                context = current()
+                _refuse(context.in_transaction() and not allow_existing, called.__name__)
+                with outside(context).use():
+                    return await called(*args, **kwargs)
+
+            return cast("Callable[P, T]", awrapper)
+
+        @functools.wraps(called)
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+            context = current()
+            _refuse(context.in_transaction() and not allow_existing, called.__name__)
+            with outside(context).use():
+                return called(*args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+def _refuse(refused: bool, name: str) -> None:
+    if refused:
+        raise BadRequestError("this may not be called in a transaction", function=name)
+
+
+def in_transaction() -> bool:
+    """Whether this code runs inside a transaction."""
+    return current().transaction is not None
