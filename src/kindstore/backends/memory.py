@@ -21,9 +21,11 @@ from kindstore.store.messages import (
     Count,
     Delete,
     Insert,
+    Make,
     Mutation,
     Page,
     Query,
+    R,
     Update,
 )
 from kindstore.store.program import Program, T
@@ -142,9 +144,12 @@ class MemoryStore:
         keys: Sequence[Key],
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # memory is always consistent
-    ) -> Program[list[Entity | None]]:
+        make: Make[R] = Entity,
+    ) -> Program[list[R | None]]:
         """See `Store.lookup`."""
-        return self._program(lambda: self._lookup(keys, transaction))
+        return self._program(
+            lambda: [None if each is None else _made(make, each) for each in self._lookup(keys, transaction)]
+        )
 
     def run_query(
         self,
@@ -152,9 +157,15 @@ class MemoryStore:
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
         page_size: int | None = None,
-    ) -> Program[Page]:
+        make: Make[R] = Entity,
+    ) -> Program[Page[R]]:
         """See `Store.run_query`."""
-        return self._program(lambda: self._run_query(query, transaction, page_size))
+
+        def work() -> Page[R]:
+            page = self._run_query(query, transaction, page_size)
+            return Page([_made(make, each) for each in page.results], page.more, page.cursor_after)
+
+        return self._program(work)
 
     def run_aggregation(
         self,
@@ -224,7 +235,7 @@ class MemoryStore:
             reader.keys.update(keys)
         return [None if entity is None else _copy(entity) for entity in map(state.entities.get, keys)]
 
-    def _run_query(self, query: Query, transaction: bytes | None, page_size: int | None) -> Page:
+    def _run_query(self, query: Query, transaction: bytes | None, page_size: int | None) -> Page[Entity]:
         check_query(query, self.project)
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
@@ -408,6 +419,11 @@ def _stored(entity: Entity, key: Key, version: int) -> Entity:
         error.facts.setdefault("key", key)
         raise
     return Entity(key, entity.shape, list(map(_copy_value, entity.values)), version)
+
+
+def _made(make: Make[R], entity: Entity) -> R:
+    assert entity.key is not None
+    return make(entity.key, entity.shape, entity.values, entity.version)
 
 
 def _copy(entity: Entity) -> Entity:

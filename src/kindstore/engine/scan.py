@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kindstore.store.messages import Aggregation, Count, Page, Query
+from kindstore.store.checks import check_lookup
+from kindstore.store.messages import Aggregation, Count, Make, Page, Query, R
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
-from kindstore.values.entity import EMPTY, Entity
+from kindstore.values.entity import EMPTY
 from kindstore.values.errors import BadArgumentError
 from kindstore.values.key import Key
 from kindstore.values.ordered import pack
@@ -29,59 +30,55 @@ def read(batch: Batch, transaction: Transaction | None) -> Any:
 
 
 def lookup(
-    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None = None
-) -> Program[list[Entity | None]]:
-    """The entity of each key, None where there is none; in a transaction what was found is remembered."""
+    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, make: Make[R], project: str
+) -> Program[list[R | None]]:
+    """What *make* makes of the entity of each key; in a transaction what was found is remembered."""
     places = _places(catalog, keys)
     if None in places:
+        check_lookup(keys, project)
         yield from catalog.load()
         places = _places(catalog, keys)
-    found: dict[Place, tuple[int, bytes]] = {}
     wanted = [place for place in places if place is not None]
-    if wanted:
-        if len(wanted) == 1 and transaction is None:
-            [rows] = yield [(catalog.dialect.select_entity, wanted[0])]
-            if not rows:
-                return [None]
+    found: dict[Place, tuple[int, bytes]] = {}
+    if len(wanted) == 1 and transaction is None:
+        [rows] = yield [(catalog.dialect.select_entity, wanted[0])]
+        if rows:
             found[wanted[0]] = rows[0]
-        else:
-            [rows] = yield read([(catalog.dialect.select_entities, wanted)], transaction)
-            found = {(kind, path): (version, body) for kind, path, version, body in rows}
-    entities: list[Entity | None] = []
+    elif wanted:
+        [rows] = yield read([(catalog.dialect.select_entities, wanted)], transaction)
+        found = {(kind, path): (version, body) for kind, path, version, body in rows}
+    if transaction is not None:
+        for key, place in zip(keys, places, strict=True):
+            transaction.entities[key] = found.get(place, _ABSENT)[0] if place is not None else 0
+    load, shapes = record.load, catalog.shapes
+    made: list[R | None] = []
     for key, place in zip(keys, places, strict=True):
-        stored = None if place is None else found.get(place)
+        stored = found.get(place) if place is not None else None
         if stored is None:
-            entities.append(None)
+            made.append(None)
             continue
         version, body = stored
         try:
-            shape, values = record.load(body, catalog.shapes)
-        except KeyError:
-            shape, values = yield from load(catalog, body)
-        entities.append(Entity(key, shape, values, version))
-    if transaction is not None:
-        for key, entity in zip(keys, entities, strict=True):
-            transaction.entities[key] = 0 if entity is None else entity.version
-    return entities
+            shape, values = load(body, shapes)
+        except KeyError:  # a shape that another process has defined
+            yield from catalog.load()
+            shape, values = load(body, shapes)
+        made.append(make(key, shape, values, version))
+    return made
+
+
+_ABSENT = (0, b"")
 
 
 def _places(catalog: Catalog, keys: Sequence[Key]) -> list[Place | None]:
-    """Kind number and path of each key; None for one of an unknown kind."""
+    """Kind number and path of each key; None for one of an unknown kind, or incomplete."""
     kinds = catalog.kinds
     places: list[Place | None] = []
     for key in keys:
-        kind = kinds.get((key.partition, key.path[-2]))
-        places.append(None if kind is None else (kind.number, key.path_bytes))
+        path = key.path
+        kind = kinds.get((key.partition, path[-2]))
+        places.append(None if kind is None or path[-1] is None else (kind.number, key.path_bytes))
     return places
-
-
-def load(catalog: Catalog, body: bytes) -> Program[tuple[Any, list[Any]]]:
-    """The shape and values of a record, reading the catalog again if the shape is another process's."""
-    try:
-        return record.load(body, catalog.shapes)
-    except KeyError:
-        yield from catalog.load()
-        return record.load(body, catalog.shapes)
 
 
 class Scan:
@@ -147,8 +144,8 @@ def _lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
 
 
 def run_query(
-    catalog: Catalog, query: Query, transaction: Transaction | None = None, page_size: int | None = None
-) -> Program[Page]:
+    catalog: Catalog, query: Query, transaction: Transaction | None, page_size: int | None, make: Make[R]
+) -> Program[Page[R]]:
     """The first page of *query*."""
     limit = query.limit
     if page_size is not None:
@@ -160,14 +157,14 @@ def run_query(
         scan = yield from prepare(catalog, query, transaction)
         rows = yield from _rows(catalog, scan, limit, transaction)
         _remember_form(catalog, scan)
-    entities = yield from _entities(catalog, query, rows)
+    results = yield from _made(catalog, query, rows, make)
 
     def cursor_after(n: int) -> bytes:
         if n < 0:
             return query.start if query.start is not None else cursor.encode(cursor.digest(query), None)
         return cursor.encode(cursor.digest(query), Position(rows[n][1], rows[n][0]))
 
-    return Page(entities, limit is not None and len(rows) == limit, cursor_after)
+    return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
 
 def form_of(query: Query) -> tuple[Any, ...] | None:
@@ -208,15 +205,15 @@ def _remember_form(catalog: Catalog, scan: Scan) -> None:
         catalog.forms[form] = (text[0], len(text[1]) - 2)
 
 
-def _entities(catalog: Catalog, query: Query, rows: list[Row]) -> Program[list[Entity]]:
-    """The entities of a page's rows."""
+def _made(catalog: Catalog, query: Query, rows: list[Row], make: Make[R]) -> Program[list[R]]:
+    """What *make* makes of a page's rows."""
     if query.keys_only:
-        return [Entity(Key.packed_in(query.partition, row[0]), EMPTY, []) for row in rows]
+        return [make(Key.packed_in(query.partition, row[0]), EMPTY, [], 0) for row in rows]
     try:
-        return record.load_all(rows, query.partition, catalog.shapes)
-    except KeyError:
+        return record.load_all(rows, query.partition, catalog.shapes, make)
+    except KeyError:  # a shape that another process has defined
         yield from catalog.load()
-        return record.load_all(rows, query.partition, catalog.shapes)
+        return record.load_all(rows, query.partition, catalog.shapes, make)
 
 
 def _rows(

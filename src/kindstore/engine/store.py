@@ -14,9 +14,11 @@ from kindstore.store.messages import (
     Committed,
     Concurrency,
     Consistency,
+    Make,
     Mutation,
     Page,
     Query,
+    R,
 )
 from kindstore.store.program import Driver, Program, Release, Snapshot, Write
 from kindstore.values.entity import Entity
@@ -84,16 +86,19 @@ class EngineStore:
         keys: Sequence[Key],
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # every read is strong here
-    ) -> Program[list[Entity | None]]:
+        make: Make[R] = Entity,
+    ) -> Program[list[R | None]]:
         """See `Store.lookup`."""
-        check_lookup(keys, self.project)
         if transaction is None:
-            return scan.lookup(self.catalog, keys)
-        return self._lookup_in(self._transactions.get(transaction), keys)
+            return scan.lookup(self.catalog, keys, None, make, self.project)
+        return self._lookup_in(self._transactions.get(transaction), keys, make)
 
-    def _lookup_in(self, transaction: Transaction, keys: Sequence[Key]) -> Program[list[Entity | None]]:
+    def _lookup_in(
+        self, transaction: Transaction, keys: Sequence[Key], make: Make[R]
+    ) -> Program[list[R | None]]:
+        check_lookup(keys, self.project)
         yield from self._enter_groups(transaction, {group_of(key) for key in keys})
-        return (yield from scan.lookup(self.catalog, keys, transaction))
+        return (yield from scan.lookup(self.catalog, keys, transaction, make, self.project))
 
     def run_query(
         self,
@@ -101,7 +106,8 @@ class EngineStore:
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
         page_size: int | None = None,
-    ) -> Program[Page]:
+        make: Make[R] = Entity,
+    ) -> Program[Page[R]]:
         """See `Store.run_query`."""
         # A query whose form has been planned before is sound, but for its value.
         if scan.form_of(query) not in self.catalog.forms or (query.limit or 0) < 0 or query.offset < 0:
@@ -109,12 +115,14 @@ class EngineStore:
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
         if transaction is None:
-            return scan.run_query(self.catalog, query, None, page_size)
-        return self._query_in(self._transactions.get(transaction), query, page_size)
+            return scan.run_query(self.catalog, query, None, page_size, make)
+        return self._query_in(self._transactions.get(transaction), query, page_size, make)
 
-    def _query_in(self, transaction: Transaction, query: Query, page_size: int | None) -> Program[Page]:
+    def _query_in(
+        self, transaction: Transaction, query: Query, page_size: int | None, make: Make[R]
+    ) -> Program[Page[R]]:
         yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
-        return (yield from scan.run_query(self.catalog, query, transaction, page_size))
+        return (yield from scan.run_query(self.catalog, query, transaction, page_size, make))
 
     def run_aggregation(
         self,
@@ -236,7 +244,8 @@ class EngineStore:
             for at, number in zip(pending, ids, strict=True):
                 completed[at] = keys[at].completed(number)
             # An id that somebody chose by hand is passed over.
-            found = yield from scan.lookup(self.catalog, [completed[at] for at in pending])
+            taken = [completed[at] for at in pending]
+            found = yield from scan.lookup(self.catalog, taken, None, Entity, self.project)
             pending = [at for at, entity in zip(pending, found, strict=True) if entity is not None]
         return [completed[at] for at in range(len(keys))]
 

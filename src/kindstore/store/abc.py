@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key, Partition
-from .messages import Aggregation, Committed, Concurrency, Consistency, Mutation, Page, Query
+from .messages import Aggregation, Committed, Concurrency, Consistency, Make, Mutation, Page, Query, R
 from .program import Program, T
 
 
@@ -35,8 +35,12 @@ class Store(Protocol):
         keys: Sequence[Key],
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
-    ) -> Program[list[Entity | None]]:
-        """The entity of each key, None where there is none.  `BadKeyError` for an incomplete key."""
+        make: Make[R] = Entity,
+    ) -> Program[list[R | None]]:
+        """What *make* makes of the entity of each key, None where there is none.
+
+        `BadKeyError` for an incomplete key.
+        """
         ...
 
     def run_query(
@@ -45,7 +49,8 @@ class Store(Protocol):
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
         page_size: int | None = None,
-    ) -> Program[Page]:
+        make: Make[R] = Entity,
+    ) -> Program[Page[R]]:
         """The first page of a query: at most *page_size* results (None: up to the query's limit).
 
         Raises `BadQueryError`, `BadCursorError` or `NeedIndexError` before any statement runs.

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from kindstore.values.entity import Entity
+from kindstore.values.entity import Entity, Shape
 from kindstore.values.key import Key, Partition
 
 
@@ -104,10 +104,17 @@ class Query(msgspec.Struct, frozen=True):
     """Cursor at which to stop, its own result included."""
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Some results of a query, in order.  Entities of a keys-only query have no values."""
+R = TypeVar("R")
+Make: TypeAlias = Callable[[Key, Shape, list[Any], int], R]
+"""What a read is made into, called with key, shape, values and version: `Entity` itself, or a mapper's constructor.
 
-    results: list[Entity]
+A mapper that builds its objects here saves an `Entity` for each of them, and the loop over it."""
+
+
+class Page(msgspec.Struct, Generic[R], frozen=True):
+    """Some results of a query, in order.  Those of a keys-only query have no values."""
+
+    results: list[R]
     more: bool
     """True if the query has, or may have, further results after this page (before its limit)."""
     cursor_after: Callable[[int], bytes]

@@ -58,7 +58,7 @@ class Shape:
 EMPTY = Shape.of(())
 
 
-class Entity(msgspec.Struct, frozen=True, eq=False):
+class Entity(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One entity: its key, its shape, the values in the order of the shape, and the version it was read at.
 
     *key* is None only in an embedded entity without one; *version* is 0 where it was never stored.
