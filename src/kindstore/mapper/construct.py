@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from kindstore.values.errors import BadArgumentError
 
 from .errors import ReadonlyPropertyError, UnprojectedPropertyError
 from .property import Nothing, Property
 
-_KEY_PARTS = ("id", "parent", "namespace", "project", "app", "database")
-_ARGUMENTS = ("key", *_KEY_PARTS, "projection")
+_USUAL = ("key", "id", "parent")
+_ARGUMENTS = frozenset({*_USUAL, "namespace", "project", "app", "database", "projection"})
 
 
 class _Missing:
@@ -27,18 +27,25 @@ _MISSING = _Missing()
 def compile_constructor(cls: type[Any]) -> Callable[..., None]:
     """``__init__`` of *cls* as one function with a parameter per property; see `Model` for what it takes.
 
-    Properties come as keywords, so that the names of parameters can't meet those of the arguments of the key,
-    which have an underscore in front where a property has their name.
+    The arguments that are seldom given, and all with an underscore in front, come as the rest (``__more``).
+    Parameters are not keyword-only, since their defaults would cost a dictionary lookup each; the first one is
+    there to catch what is passed by position.
     """
     properties: dict[str, Property[Any]] = {prop._code_name: prop for prop in cls._properties.values()}
-    names: dict[str, Any] = {"M": _MISSING, "C": cls, "set_key": set_key, "other_class": other_class}
-    parameters = [f"_{name}=M" for name in _ARGUMENTS]
-    parameters += [f"{name}=M" for name in _ARGUMENTS if name not in properties]
-    parameters += [f"{name}=M" for name in properties]
-    lines = [f"def __init__(__self, /, *, {', '.join(parameters)}, **__more):"]
-    given = " or ".join(f"{name} is not M" for name in _arguments(properties))
-    everything = ", ".join(f"{name!r}: {name}" for name in (*_arguments(properties), *properties))
-    lines += [
+    names: dict[str, Any] = {
+        "C": cls,
+        "positional": _positional,
+        "set_rest": set_rest,
+        "other_class": other_class,
+    }
+    usual = [name for name in _USUAL if name not in properties]
+    parameters = [*usual, *properties]
+    everything = ", ".join(f"{name!r}: {name}" for name in parameters)
+    some = " or ".join(["__more", *(f"{name} is not __M" for name in usual)])
+    # The names of properties are identifiers, as they were attributes of the class, and never start with "_".
+    lines = [
+        f"def __init__(__self, __M=M, {''.join(f'{name}=M, ' for name in parameters)}**__more):",
+        "    if __M is not M: positional(C)",
         "    if __self.__class__ is not C:",
         f"        return other_class(__self, {{{everything}}}, __more)",
         "    __d = __self.__dict__",
@@ -46,18 +53,10 @@ def compile_constructor(cls: type[Any]) -> Callable[..., None]:
     ]
     for name, prop in properties.items():
         lines += _assignment(name, prop, names)
-    key_arguments = ", ".join(
-        f"{name!r}: _{name} if _{name} is not M else {name if name not in properties else 'M'}"
-        for name in _ARGUMENTS
-    )
-    lines += [
-        f"    if {given}:",
-        f"        set_key(__self, {{{key_arguments}}})",
-        "    if __more:",
-        "        __self._set_other(__more)",
-    ]
-    # The names of properties are identifiers: they were attributes of the class.
+    arguments = ", ".join(f"{name!r}: {name}" for name in usual)
+    lines += [f"    if {some}: set_rest(__self, {{{arguments}}}, __more)"]
     code = compile("\n".join(lines), f"<kindstore: constructor of {cls.__name__}>", "exec")
+    names["M"] = _MISSING
     exec(code, names)  # noqa: S102 - our own text
     constructor = names["__init__"]
     constructor.compiled_for = cls
@@ -65,8 +64,8 @@ def compile_constructor(cls: type[Any]) -> Callable[..., None]:
     return cast("Callable[..., None]", constructor)
 
 
-def _arguments(properties: dict[str, Property[Any]]) -> list[str]:
-    return [f"_{name}" for name in _ARGUMENTS] + [name for name in _ARGUMENTS if name not in properties]
+def _positional(cls: type[Any]) -> NoReturn:
+    raise TypeError(f"{cls.__name__} takes keyword arguments only")
 
 
 def _assignment(name: str, prop: Property[Any], names: dict[str, Any]) -> list[str]:
@@ -78,7 +77,7 @@ def _assignment(name: str, prop: Property[Any], names: dict[str, Any]) -> list[s
     else:
         default = f"_default_{len(names)}"
         names[default] = prop._default
-    lines = [f"    if {name} is M: __d[{name!r}] = {default}"]
+    lines = [f"    if {name} is __M: __d[{name!r}] = {default}"]
     if prop._exact is not Nothing:
         kind = f"_type_{len(names)}"
         names[kind] = prop._exact
@@ -103,11 +102,22 @@ def other_class(instance: Any, arguments: dict[str, Any], more: dict[str, Any]) 
     constructor(instance, **given, **more)
 
 
-def set_key(instance: Any, arguments: dict[str, Any]) -> None:
-    """Set key and projection from the constructor's arguments; `BadArgumentError` for a key and parts of one."""
-    given = {name: value for name, value in arguments.items() if value is not _MISSING and value is not None}
-    key = given.pop("key", None)
+def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None:
+    """What the constructor was given beside properties: the key or its parts, the projection.
+
+    `BadArgumentError` for a key and parts of one; AttributeError or TypeError for a name that means nothing.
+    """
+    given = {name: value for name, value in usual.items() if value is not _MISSING}
+    by_code_name = type(instance)._code_names()
+    for name, value in more.items():
+        plain = name.removeprefix("_")
+        if plain in _ARGUMENTS and (name != plain or name not in by_code_name):
+            given[plain] = value
+        else:
+            instance._set_attribute(name, value)
     projection = given.pop("projection", None)
+    given = {name: value for name, value in given.items() if value is not None}
+    key = given.pop("key", None)
     if key is not None:
         if given:
             raise BadArgumentError(
@@ -122,7 +132,7 @@ def set_key(instance: Any, arguments: dict[str, Any]) -> None:
                 raise BadArgumentError("Can't pass both 'app' and 'project'.")
             given["project"] = app
         instance.__dict__["_key"] = type(instance)._make_key(**given)
-    if projection:
+    if projection is not None:
         set_projection(instance, tuple(projection))
 
 
@@ -134,6 +144,8 @@ def set_projection(instance: Any, projection: tuple[str, ...]) -> None:
 
     A class of its own, so that other instances pay nothing for the checks.
     """
+    if not projection:
+        return
     instance.__dict__["_projection"] = projection
     cls = type(instance)
     if cls._projecting is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-
 from kindstore.values.limits import MAX_INDEXED
 from kindstore.values.record import check_value
 

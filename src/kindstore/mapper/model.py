@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 from kindstore.values.entity import Entity, Shape
-from kindstore.values.errors import BadArgumentError, BadValueError
+from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition, kind_of
 
 from .construct import compile_constructor, set_projection
-from .errors import KindError, ReadonlyPropertyError, UnprojectedPropertyError
+from .errors import KindError, UnprojectedPropertyError
 from .property import Property
 from .references import ModelKey, PublicModelKey
 from .schema import schema_of
@@ -30,6 +30,12 @@ def _idle(hook: F) -> F:
     """Mark a hook that does nothing, so that callers can tell that a class overrides none."""
     hook.does_nothing = True  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
     return hook
+
+
+def _plain(method: F) -> F:
+    """Mark our own ``_prepare_for_put``, to tell whether a class overrides it."""
+    method.does_nothing_itself = True  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
+    return method
 
 
 class MetaModel(type):
@@ -63,8 +69,10 @@ class Model(metaclass=MetaModel):
     _has_repeated: ClassVar[bool] = False
     _overridden: ClassVar[frozenset[str]] = frozenset()
     """The hooks that the class defines, by name: empty for most, so that callers may skip them."""
-    _needs_preparation: ClassVar[tuple[Property[Any], ...]] = ()
-    """Properties with a ``_prepare_for_put``."""
+    _prepared: ClassVar[tuple[Property[Any], ...]] = ()
+    """Properties with something to do before a put."""
+    _dynamic: ClassVar[bool] = False
+    """Whether attributes that are no property become properties (Expando)."""
     _projection: tuple[str, ...] = ()
     _projecting: ClassVar[type[Model] | None] = None
     _constructor: ClassVar[Callable[..., None] | None] = None
@@ -127,9 +135,7 @@ class Model(metaclass=MetaModel):
         cls._has_repeated = any(
             prop._repeated or getattr(prop, "_contains_repeated", False) for prop in properties
         )
-        cls._needs_preparation = tuple(
-            prop for prop in properties if type(prop)._prepare_for_put is not Property._prepare_for_put
-        )
+        cls._prepared = tuple(prop for prop in properties if prop._needs_preparation())
         cls._overridden = frozenset(
             name
             for verb in _HOOKS
@@ -209,11 +215,6 @@ class Model(metaclass=MetaModel):
                 constructor = constructor.__func__
             constructor(self, **values)
 
-    def _set_other(self, values: dict[str, Any]) -> None:
-        """Constructor arguments that are no property of the class."""
-        for name, value in values.items():
-            self._set_attribute(name, value)
-
     def _set_attribute(self, name: str, value: Any) -> None:
         """Set the property with code name *name*."""
         prop = getattr(type(self), name)  # AttributeError: "type object 'A' has no attribute 'zz'"
@@ -270,10 +271,16 @@ class Model(metaclass=MetaModel):
             raise KindError(f"Expected Key kind to be {cls._get_kind()}; received {kind_of(key)}")
         return key
 
+    @_plain
     def _prepare_for_put(self) -> None:
         """Let properties that set themselves (auto_now) do so."""
-        for prop in self._needs_preparation:
+        for prop in self._prepared:
             prop._prepare_for_put(self)
+
+    @classmethod
+    def _prepares(cls) -> bool:
+        """Whether `_prepare_for_put` has something to do."""
+        return bool(cls._prepared) or not hasattr(cls._prepare_for_put, "does_nothing_itself")
 
     # --- hooks, which do nothing unless a class overrides them
 

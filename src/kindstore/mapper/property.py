@@ -54,7 +54,7 @@ class Readable:
 
     if not TYPE_CHECKING:
 
-        def __get__(self, entity, owner=None):  # noqa: D105
+        def __get__(self, entity, owner=None):
             if entity is None:
                 return self
             return self._get_value(entity)
@@ -247,6 +247,10 @@ class Property(Generic[T]):
     def _prepare_for_put(self, entity: Any) -> None:
         """Called before *entity* is written; for subclasses."""
 
+    def _needs_preparation(self) -> bool:
+        """Whether `_prepare_for_put` has something to do."""
+        return type(self)._prepare_for_put is not Property._prepare_for_put
+
     # --- checking
 
     def _wrong(self, expected: str, value: Any) -> BadValueError:
@@ -384,10 +388,10 @@ class Property(Generic[T]):
         """The stored form of what a property is compared with."""
         return None if value is None else self._to_stored(self._do_validate(value))
 
-    def __eq__(self, value: Any) -> FilterNode:  # type: ignore[override]
+    def __eq__(self, value: object) -> FilterNode:  # type: ignore[override]
         return self._comparison("=", value)
 
-    def __ne__(self, value: Any) -> FilterNode:  # type: ignore[override]
+    def __ne__(self, value: object) -> FilterNode:  # type: ignore[override]
         return self._comparison("!=", value)
 
     def __lt__(self, value: Any) -> FilterNode:

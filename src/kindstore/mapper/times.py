@@ -136,6 +136,10 @@ class DateTimeProperty(Property[T]):
     def _now(self) -> Any:
         return now() if self._tzinfo is None else datetime.datetime.now(self._tzinfo)
 
+    def _needs_preparation(self) -> bool:
+        own = type(self)._prepare_for_put is DateTimeProperty._prepare_for_put
+        return self._auto_now or self._auto_now_add or not own
+
     def _prepare_for_put(self, entity: Any) -> None:
         if self._auto_now or (self._auto_now_add and self._get_value(entity) is None):
             entity.__dict__[self._code_name] = self._now()

@@ -1,0 +1,476 @@
+"""Properties whose values are entities themselves: `StructuredProperty` and `LocalStructuredProperty`.
+
+A structure is stored in one of two forms, and both are read whichever is written (spec/ndb.md 2.3): as columns
+with dotted names ("address.city"; of a repeated structure parallel lists), which is NDB's default, or as an
+embedded entity.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
+
+from kindstore.values.entity import Entity, Shape
+from kindstore.values.errors import BadArgumentError, BadValueError, Error
+
+from .blobs import BlobProperty
+from .errors import BadFilterError
+from .filters import ConjunctionNode, DisjunctionNode, FalseNode, FilterNode, Node, PostFilterNode
+from .generic import GenericProperty
+from .options import Compressible, Options
+from .property import Property, Undecoded, as_list, shown
+from .row import Row
+from .schema import schema_of
+
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+class StructuredProperty(Property[T]):
+    """An instance of *model_class*, whose properties are stored and indexed as parts of this entity.
+
+    A dict is accepted for an instance.  ``Person.address.city`` is the sub-property; comparing the structure
+    itself takes == (every value that is set must be equal) and ``IN``.  TypeError for *repeated* with a class
+    that contains repeated properties.
+    """
+
+    _options = ("model_class",)
+    _model_class: type[Any] = cast("type[Any]", None)
+    _prefixed = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: StructuredProperty[list[M]],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            repeated: Literal[True],
+            **options: Unpack[Options[M]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: StructuredProperty[M],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            required: Literal[True],
+            default: M | None = None,
+            **options: Unpack[Options[M]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: StructuredProperty[M],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            default: M,
+            required: bool = False,
+            **options: Unpack[Options[M]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: StructuredProperty[M | None],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            default: None = None,
+            required: Literal[False] = False,
+            repeated: Literal[False] = False,
+            **options: Unpack[Options[M]],
+        ) -> None: ...
+        def __init__(self, model_class: type[Any], name: str | None = None, **options: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+    else:
+
+        def __init__(self, model_class, name=None, **options):
+            super().__init__(name, **options)
+            self._model_class = _checked_class(model_class)
+            if self._repeated and model_class._has_repeated:
+                raise TypeError(
+                    "This StructuredProperty cannot use repeated=True because its model class "
+                    f"({model_class.__name__}) contains repeated properties (directly or indirectly)."
+                )
+
+        def __getattr__(self, name):
+            """The sub-property with code name *name*, for filters and orders."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return self._sub_property(name)
+
+    def _sub_property(self, name: str) -> Property[Any]:
+        found = getattr(self._model_class, name, None)
+        if isinstance(found, Property):
+            prop = copy.copy(cast("Property[Any]", found))
+        elif self._model_class._dynamic:
+            prop = GenericProperty(name)
+            prop._code_name = name
+        else:
+            raise AttributeError(f"Model subclass {self._model_class.__name__} has no attribute {name}")
+        prop._name = f"{self._name}.{prop._name}"
+        prop._owner = self._path()
+        return prop
+
+    @property
+    def _contains_repeated(self) -> bool:
+        return self._model_class._has_repeated
+
+    def _needs_preparation(self) -> bool:
+        return self._model_class._dynamic or self._model_class._prepares()
+
+    def _prepare_for_put(self, entity: Any) -> None:
+        for value in as_list(self._held(entity)):
+            if value is not None:
+                value._prepare_for_put()
+
+    def _validate(self, value: Any) -> Any:
+        return _structure(self, value, "instance")
+
+    def _get_for_dict(self, entity: Any) -> Any:
+        value = super()._get_for_dict(entity)
+        return _as_dicts(value)
+
+    # --- storing
+
+    def _store(self, entity: Any, row: Row, legacy_data: bool) -> None:
+        value = self._held(entity)
+        if self._repeated:
+            self._store_list(row, _checked_list(self, value), legacy_data)
+        elif value is None:
+            row.add(self._name, None, self._indexed)
+        else:
+            inner = _inner(self, self._validate(value), legacy_data)
+            if legacy_data:
+                self._add_columns(row, inner.items(), inner)
+            else:
+                row.add(self._name, inner, self._indexed)
+
+    def _store_list(self, row: Row, items: list[Any], legacy_data: bool) -> None:
+        inner = [_inner(self, self._validate(item), legacy_data, f"[{at}]") for at, item in enumerate(items)]
+        if not legacy_data:
+            if inner or self._write_empty_list:
+                row.add(self._name, inner, self._indexed)
+            return
+        columns: dict[str, list[Any]] = {}
+        for at, entity in enumerate(inner):
+            for name, value in entity.items():
+                if isinstance(value, list):
+                    raise BadValueError("a list can't hold a list", path=f"{self._path()}[{at}].{name}")
+                columns.setdefault(name, [None] * len(inner))[at] = value
+        # A structure inside that is None in some items is a column "inner", in others columns "inner.x".
+        heads = {name.rpartition(".")[0] for name in columns}
+        for entity in inner:
+            kept = [(name, columns.pop(name)) for name in entity if name in columns and name not in heads]
+            self._add_columns(row, kept, entity)
+
+    def _add_columns(self, row: Row, columns: Iterable[tuple[str, Any]], inner: Entity) -> None:
+        meanings = dict(inner.shape.meanings)
+        for name, value in columns:
+            indexed = self._indexed and name not in inner.shape.unindexed
+            row.add(f"{self._name}.{name}", value, indexed, meanings.get(name))
+
+    # --- loading
+
+    def _group_loader(self, shape: Shape) -> Callable[[list[Any]], Any]:
+        """What makes this property's value of the values of an entity of *shape*."""
+        prefix = f"{self._name}."
+        dotted = [at for at, name in enumerate(shape.names) if name.startswith(prefix)]
+        if not dotted:
+            whole = shape.positions[self._name]
+            return lambda values: self._from_embedded(values[whole])
+        names = [shape.names[at].removeprefix(prefix) for at in dotted]
+        unindexed = [name for name in names if prefix + name in shape.unindexed]
+        meanings = {name.removeprefix(prefix): n for name, n in shape.meanings if name.startswith(prefix)}
+        part = Shape.of(names, unindexed, meanings)
+        load = schema_of(self._model_class).from_entity
+        if not self._repeated:
+            return lambda values: load(Entity(None, part, [values[at] for at in dotted]))
+        nested = sorted({name.partition(".")[0] for name in names if "." in name})
+
+        def load_list(values: list[Any]) -> list[Any]:
+            columns = [as_list(values[at]) for at in dotted]
+            size = max(map(len, columns))
+            rows = zip(*(column + [None] * (size - len(column)) for column in columns), strict=True)
+            if not nested:
+                return [load(Entity(None, part, list(row))) for row in rows]
+            return [
+                load(
+                    Entity.of(None, _without_empty(dict(zip(names, row, strict=True)), nested), (), meanings)
+                )
+                for row in rows
+            ]
+
+        return load_list
+
+    def _from_embedded(self, value: Any) -> Any:
+        load = schema_of(self._model_class).from_entity
+        if self._repeated:
+            return [load(item) if isinstance(item, Entity) else item for item in as_list(value)]
+        return load(value) if isinstance(value, Entity) else value
+
+    # --- filters
+
+    def _comparison(self, op: str, value: Any) -> FilterNode:
+        if op != "=":
+            raise BadFilterError("StructuredProperty filter can only use ==.", path=self._path(), op=op)
+        if value is None or not self._indexed:
+            return super()._comparison(op, value)
+        return cast("FilterNode", self._equals(self._do_validate(value)))
+
+    def _equals(self, value: Any) -> Node:
+        filters: list[Node] = []
+        for prop in value._properties.values():
+            part = self._sub_property(prop._code_name)
+            for item in as_list(prop._get_value(value)):
+                if item is not None:
+                    filters.append(part._comparison("=", item))
+        if not filters:
+            raise BadFilterError("StructuredProperty filter without any values.", path=self._path())
+        if self._repeated and len(filters) > 1:
+            # The index can't tell whether the values are in one item, so each result is asked.
+            filters.append(PostFilterNode(SameItem(self._code_name, value)))
+        return ConjunctionNode(*filters)
+
+    def _operand(self, value: Any) -> Any:
+        if value is None:
+            return None
+        return _inner(self, self._do_validate(value), legacy_data=False)
+
+    def _IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: ARG002, N802
+        """An OR of equalities; a `FalseNode` for an empty list."""
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise BadArgumentError(f"Expected list, tuple or set, got {value!r}")
+        items = [self._comparison("=", item) for item in cast("Iterable[Any]", value)]
+        return DisjunctionNode(*items) if items else FalseNode()
+
+    IN = _IN
+
+
+class SameItem:
+    """A predicate on instances: one item of the repeated structure *name* has all the values set in *wanted*."""
+
+    __slots__ = ("name", "wanted")
+
+    def __init__(self, name: str, wanted: Any) -> None:
+        self.name = name
+        self.wanted = wanted
+
+    def __call__(self, instance: Any) -> bool:
+        return any(_has(item, self.wanted) for item in getattr(instance, self.name) if item is not None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SameItem) and (self.name, self.wanted) == (other.name, other.wanted)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"SameItem({self.name!r}, {self.wanted!r})"
+
+
+def _has(item: Any, wanted: Any) -> bool:
+    for prop in wanted._properties.values():
+        value = prop._get_value(wanted)
+        if value is None or value == []:
+            continue
+        found = getattr(item, prop._code_name, None)
+        if isinstance(prop, StructuredProperty) and not prop._repeated:
+            if found is None or not _has(found, value):
+                return False
+        elif found != value:
+            return False
+    return True
+
+
+class LocalStructuredProperty(BlobProperty[T]):
+    """An instance of *model_class* stored as one unindexed value.  A dict is accepted for an instance.
+
+    *keep_keys* stores the key of the instance as well.  ``indexed=True``: NotImplementedError.  Written as an
+    embedded entity; *compressed* is accepted without effect (docs/ndb-differences.md).
+    """
+
+    _options = ("model_class", "keep_keys")
+    _model_class: type[Any] = cast("type[Any]", None)
+    _keep_keys: bool = False
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: LocalStructuredProperty[list[M]],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            keep_keys: bool = False,
+            repeated: Literal[True],
+            **options: Unpack[Compressible[M]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: LocalStructuredProperty[M],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            keep_keys: bool = False,
+            required: Literal[True],
+            default: M | None = None,
+            **options: Unpack[Compressible[M]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: LocalStructuredProperty[M],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            keep_keys: bool = False,
+            default: M,
+            required: bool = False,
+            **options: Unpack[Compressible[M]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: LocalStructuredProperty[M | None],
+            model_class: type[M],
+            name: str | None = None,
+            *,
+            keep_keys: bool = False,
+            default: None = None,
+            required: Literal[False] = False,
+            repeated: Literal[False] = False,
+            **options: Unpack[Compressible[M]],
+        ) -> None: ...
+        def __init__(self, model_class: type[Any], name: str | None = None, **options: Any) -> None: ...
+
+    else:
+
+        def __init__(
+            self, model_class, name=None, *, keep_keys=False, compressed=None, indexed=None, **options
+        ):
+            if indexed:
+                raise NotImplementedError(f"Cannot index LocalStructuredProperty {name}.")
+            super().__init__(name, **options)
+            self._model_class = _checked_class(model_class)
+            self._keep_keys = keep_keys
+
+    def _needs_preparation(self) -> bool:
+        return self._model_class._dynamic or self._model_class._prepares()
+
+    def _prepare_for_put(self, entity: Any) -> None:
+        for value in as_list(self._get_value(entity)):
+            if value is not None:
+                value._prepare_for_put()
+
+    def _get_for_dict(self, entity: Any) -> Any:
+        return _as_dicts(super()._get_for_dict(entity))
+
+    def _validate(self, value: Any) -> Any:
+        return _structure(self, value, "")
+
+    def _to_base_type(self, value: Any) -> Entity:
+        key = value._key if self._keep_keys else None
+        return schema_of(type(value)).to_entity(value, key, legacy_data=False)
+
+    def _attempt(self, value: Any, at: str) -> Any:
+        with _Inside(self, at):
+            return self._to_stored(value)
+
+    # What BlobProperty makes of bytes is not meant for entities.
+
+    def _loader(self, meaning: int | None) -> Callable[[Any], Any] | None:  # noqa: ARG002
+        return Undecoded
+
+    def _unread(self, value: Any) -> Any:
+        return value
+
+    def _to_stored(self, value: Any) -> Any:
+        for hook in self._encoders:
+            if hook is not BlobProperty._validate and hook is not BlobProperty._to_base_type:
+                replaced = hook(self, value)
+                value = value if replaced is None else replaced
+        return value
+
+    def _from_base_type(self, value: Any) -> Any:
+        if isinstance(value, bytes):
+            raise BadValueError(
+                "a structure stored as the bytes of a protocol buffer can't be read yet", path=self._path()
+            )
+        if not isinstance(value, Entity):
+            return None
+        key = value.key if self._keep_keys else None
+        if key is not value.key:
+            value = Entity(key, value.shape, value.values)
+        return schema_of(self._model_class).from_entity(value)
+
+
+class _Inside:
+    """Puts the path of *prop* before the path of an error that is raised inside."""
+
+    __slots__ = ("at", "prop")
+
+    def __init__(self, prop: Property[Any], at: str) -> None:
+        self.prop, self.at = prop, at
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Error):
+            own = f"{self.prop._path()}{self.at}"
+            inner = str(error.facts.get("path") or "")
+            if inner != self.prop._path():
+                parts = [f"{own}.{part.partition('.')[2]}" for part in inner.split(", ") if "." in part]
+                own = ", ".join(parts) or own
+            error.facts["path"] = own
+
+
+def _inner(prop: Property[Any], value: Any, legacy_data: bool, at: str = "") -> Entity:
+    """The entity of the structure *value*; errors name the path through *prop*."""
+    with _Inside(prop, at):
+        return schema_of(type(value)).to_entity(value, None, legacy_data)
+
+
+def _checked_class(model_class: Any) -> type[Any]:
+    if not isinstance(model_class, type) or not hasattr(model_class, "_fix_up_properties"):
+        raise TypeError(f"Expected a Model class, got {model_class!r}")
+    return model_class
+
+
+def _structure(prop: Any, value: Any, what: str) -> Any:
+    """*value* as an instance of the model class of *prop*: a dict is made one."""
+    model_class = prop._model_class
+    if isinstance(value, model_class):
+        return value
+    if isinstance(value, dict):
+        return model_class(**value)
+    got = type(value) if what else shown(value)
+    raise BadValueError(
+        f"In field {prop._name}, expected {model_class.__name__} {what}".rstrip() + f", got {got}",
+        path=prop._path(),
+    )
+
+
+def _checked_list(prop: Property[Any], value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise prop._wrong("list or tuple", value)
+    return list(cast("Iterable[Any]", value))
+
+
+def _as_dicts(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_dicts(item) for item in cast("list[Any]", value)]
+    return value._to_dict() if hasattr(value, "_to_dict") else value
+
+
+def _without_empty(columns: dict[str, Any], heads: list[str]) -> dict[str, Any]:
+    """*columns* with the structures of which everything is None replaced by None."""
+    for head in heads:
+        names = [name for name in columns if name.startswith(f"{head}.")]
+        if all(columns[name] is None for name in names):
+            for name in names:
+                del columns[name]
+            columns[head] = None
+    return columns
