@@ -33,7 +33,10 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
         unknown = sorted(given.keys() - _OPTIONS)
         if unknown or parts.netloc:
             raise BadArgumentError(
-                "malformed URL", url=text, unknown=unknown, hint="Write sqlite:///absolute/path.db or sqlite:path.db."
+                "malformed URL",
+                url=text,
+                unknown=unknown,
+                hint="Write sqlite:///absolute/path.db or sqlite:path.db.",
             )
         options = {**given, **options}
         text = unquote(parts.path)

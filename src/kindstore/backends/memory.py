@@ -144,8 +144,9 @@ class MemoryStore:
         keys: Sequence[Key],
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # memory is always consistent
-        make: Make[R] = Entity,
-    ) -> Program[list[R | None]]:
+        *,
+        make: Make[Any] = Entity,
+    ) -> Program[list[Any]]:
         """See `Store.lookup`."""
         return self._program(
             lambda: [None if each is None else _made(make, each) for each in self._lookup(keys, transaction)]
@@ -157,11 +158,12 @@ class MemoryStore:
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
         page_size: int | None = None,
-        make: Make[R] = Entity,
-    ) -> Program[Page[R]]:
+        *,
+        make: Make[Any] = Entity,
+    ) -> Program[Page[Any]]:
         """See `Store.run_query`."""
 
-        def work() -> Page[R]:
+        def work() -> Page[Any]:
             page = self._run_query(query, transaction, page_size)
             return Page([_made(make, each) for each in page.results], page.more, page.cursor_after)
 

@@ -185,7 +185,7 @@ def _position(orders: list[Order], sort_values: Iterable[Any], key: Key) -> tupl
     )
 
 
-def page_of(query: Query, entities: Iterable[Entity], page_size: int | None) -> Page:
+def page_of(query: Query, entities: Iterable[Entity], page_size: int | None) -> Page[Entity]:
     """The first *page_size* results of *query*."""
     orders = sort_orders(query)
     found = matches(query, entities)

@@ -15,9 +15,9 @@ from kindstore.values import record
 from kindstore.values.entity import Shape
 from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
+
 from .dialect import Dialect
 from .index import Index, WritePlan, write_plan
-
 
 Place: TypeAlias = tuple[int, bytes]
 """Kind number and path: what identifies an entity in the tables."""
@@ -99,9 +99,7 @@ class Catalog:
         replies = yield [(sql.spaces, ()), (sql.kinds, ()), (sql.properties, ()), (sql.shapes, ())]
         self.absorb(*replies)
 
-    def absorb(
-        self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]
-    ) -> None:
+    def absorb(self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]) -> None:
         """Take in rows of the four tables; what is known already stays the same object."""
         for number, project, database, namespace in spaces:
             if number not in self.spaces:
@@ -154,7 +152,11 @@ class Catalog:
         signature = tuple(map(type, values))
         key: tuple[Any, ...] = (shape, signature)
         if list in signature:
-            key = (shape, signature, *(frozenset(map(type, value)) for value in values if type(value) is list))
+            key = (
+                shape,
+                signature,
+                *(frozenset(map(type, value)) for value in values if value.__class__ is list),
+            )
         plan = kind.plans.get(key)
         if plan is None:
             stored = self.stored_shape(shape, values)

@@ -85,4 +85,6 @@ def _compare(
         if len(rows) < BATCH:
             break
     missing = list(expected.items())[: MOST - len(faults)]
-    faults += [f"{index}: row missing (value {value.hex()}, path {path.hex()})" for (value, path), _ in missing]
+    faults += [
+        f"{index}: row missing (value {value.hex()}, path {path.hex()})" for (value, path), _ in missing
+    ]

@@ -8,7 +8,7 @@ a caller only from here, with nothing written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -16,14 +16,17 @@ from kindstore.store.checks import check_entity
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record
-from kindstore.values.entity import Entity
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
 from kindstore.values.key import Key, Partition
 from kindstore.values.limits import MAX_UNINDEXED
 
 from .catalog import Catalog, Kind, Missing, Place
 from .index import Changes, Index, IndexRow, Rows, WritePlan, diff, indexed_names, rows_of, same_plan_diff
-from .transaction import Transaction, group_of, unchanged
+from .transaction import Transaction, group_of
+
+Outcome: TypeAlias = tuple[Committed, Statement | None]
+"""What was committed, and a statement that proves it."""
+
 
 class IdTakenError(Exception):
     """An id given automatically belongs to an entity already: take another."""
@@ -105,7 +108,7 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
 
 def apply(
     catalog: Catalog, prepared: list[Prepared], transaction: Transaction | None, stamp: Callable[[int], int]
-) -> Program[tuple[Committed, Statement | None]]:
+) -> Program[Outcome]:
     """Validate, then write; the value is what was committed and a statement that proves it.
 
     *stamp* gives a version greater than the one it is told.
@@ -130,12 +133,12 @@ def apply(
 
     # Write bodies, then only the index rows that differ.
     if writes.inserts:
-        rows = [(*item.place, version, item.body) for item in writes.inserts]
-        [ids] = yield [(sql.insert_entity, rows)]
+        new = [(*item.place, version, item.body) for item in writes.inserts]
+        [ids] = yield [(sql.insert_entity, new)]
         writes.add_new_rows([id_ for (id_,) in ids])
     if writes.changed and groups_on:
-        rows = [(catalog.space_numbers[space], root, version) for space, root in writes.groups()]
-        writes.statements.append((sql.set_group, rows))
+        groups = [(catalog.space_numbers[space], root, version) for space, root in writes.groups()]
+        writes.statements.append((sql.set_group, groups))
     batch = writes.batch(catalog)
     if batch:
         yield batch
@@ -181,17 +184,17 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
     if transaction.by_group:
         groups = [(catalog.space_numbers[space], root) for space, root in transaction.groups]
         replies = yield [(sql.select_group, group) for group in groups]
-        for (key, read), rows in zip(transaction.groups.items(), replies, strict=True):
+        for (group, read), rows in zip(transaction.groups.items(), replies, strict=True):
             if (rows[0][0] if rows else 0) != read:
-                raise ConflictError("entity group changed since it was read", root=Key.packed_in(*key))
+                raise ConflictError("entity group changed since it was read", key=Key.packed_in(*group))
         return
-    kinds = {key: catalog.kind(key) for key in transaction.entities}
-    if None in kinds.values():
+    if any(catalog.kind(key) is None for key in transaction.entities):
         yield from catalog.load()
-        kinds = {key: catalog.kind(key) for key in transaction.entities}
-    known = [(key, kind) for key, kind in kinds.items() if kind is not None]
+    now: dict[Key, int] = {}
+    known = [(key, kind) for key in transaction.entities if (kind := catalog.kind(key)) is not None]
     replies = yield [(sql.select_version, (kind.number, key.path_bytes)) for key, kind in known]
-    now = {key: rows[0][0] if rows else 0 for (key, _), rows in zip(known, replies, strict=True)}
+    for (key, _), rows in zip(known, replies, strict=True):
+        now[key] = rows[0][0] if rows else 0
     for key, read in transaction.entities.items():
         if now.get(key, 0) != read:
             raise ConflictError(
@@ -201,8 +204,8 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
         yield from catalog.load()
     for again, before in transaction.queries:
         text = again()
-        rows: list[Row] = [] if text is None else (yield [text])[0]
-        if not unchanged(before, rows):
+        [found] = [[]] if text is None else (yield [text])
+        if before != found:
             raise ConflictError("the result of a query changed since it was read")
 
 
@@ -306,22 +309,22 @@ def _stored_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[Ro
 
 
 def _stored_plan(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[tuple[list[Any], WritePlan]]:
+    """The values of a stored body, and the plan that wrote it."""
     try:
         shape, values = record.load(body, catalog.shapes)
         plan = catalog.plan(kind, shape, values)
+        if plan is not None:
+            return values, plan
     except KeyError:
-        plan = None
-    if plan is None:
-        yield from catalog.load()
-        shape, values = record.load(body, catalog.shapes)
-        plan = catalog.plan(kind, shape, values)
-        assert plan is not None, "an entity was stored without its indexes being defined"
+        pass
+    yield from catalog.load()  # a shape or an index that another process has defined
+    shape, values = record.load(body, catalog.shapes)
+    plan = catalog.plan(kind, shape, values)
+    assert plan is not None, "an entity was stored without its indexes being defined"
     return values, plan
 
 
-def _difference(
-    catalog: Catalog, old: bytes, new: Prepared, fresh: Rows
-) -> Program[tuple[Changes, Changes]]:
+def _difference(catalog: Catalog, old: bytes, new: Prepared, fresh: Rows) -> Program[tuple[Changes, Changes]]:
     """The stale and the fresh index rows between a stored body and what replaces it."""
     assert new.values is not None
     values, plan = yield from _stored_plan(catalog, new.kind, old)
@@ -333,7 +336,7 @@ def _difference(
     return diff(stale, fresh)
 
 
-def proof_of(outcome: tuple[Committed, Statement | None]) -> Statement | None:
+def proof_of(outcome: Outcome) -> Statement | None:
     """The proof in the value of `apply`, for the driver."""
     return outcome[1]
 

@@ -14,6 +14,7 @@ import msgspec
 from kindstore.store.messages import Query
 from kindstore.values.errors import BadCursorError
 from kindstore.values.ordered import pack
+
 from .statement import Position
 
 _VERSION = 1

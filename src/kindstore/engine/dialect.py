@@ -19,21 +19,33 @@ class Dialect:
     create_tables: tuple[str, ...] = (
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
         "INSERT INTO setting VALUES ('entity groups', 0), ('fence', 0)",
-        "CREATE TABLE space (id INTEGER PRIMARY KEY, project TEXT NOT NULL, base TEXT NOT NULL,"
-        " namespace TEXT NOT NULL, UNIQUE (project, base, namespace))",
-        "CREATE TABLE kind (id INTEGER PRIMARY KEY, space INTEGER NOT NULL, name TEXT NOT NULL,"
-        " UNIQUE (space, name))",
-        "CREATE TABLE property (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL,"
-        " multiple INTEGER NOT NULL DEFAULT 0, UNIQUE (kind, name))",
+        (
+            "CREATE TABLE space (id INTEGER PRIMARY KEY, project TEXT NOT NULL, base TEXT NOT NULL,"
+            " namespace TEXT NOT NULL, UNIQUE (project, base, namespace))"
+        ),
+        (
+            "CREATE TABLE kind (id INTEGER PRIMARY KEY, space INTEGER NOT NULL, name TEXT NOT NULL,"
+            " UNIQUE (space, name))"
+        ),
+        (
+            "CREATE TABLE property (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, name TEXT NOT NULL,"
+            " multiple INTEGER NOT NULL DEFAULT 0, UNIQUE (kind, name))"
+        ),
         "CREATE TABLE shape (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE)",
         "CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL)",
-        "CREATE TABLE entity (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL,"
-        " version INTEGER NOT NULL, body BLOB NOT NULL)",
+        (
+            "CREATE TABLE entity (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL,"
+            " version INTEGER NOT NULL, body BLOB NOT NULL)"
+        ),
         "CREATE UNIQUE INDEX entity_key ON entity (kind, path)",
-        "CREATE TABLE entity_group (space INTEGER NOT NULL, root BLOB NOT NULL, version INTEGER NOT NULL,"
-        " PRIMARY KEY (space, root)) WITHOUT ROWID",
-        f"CREATE TABLE index_0 (ix INTEGER NOT NULL, {_INDEX_COLUMNS},"
-        " PRIMARY KEY (ix, value, path)) WITHOUT ROWID",
+        (
+            "CREATE TABLE entity_group (space INTEGER NOT NULL, root BLOB NOT NULL, version INTEGER NOT NULL,"
+            " PRIMARY KEY (space, root)) WITHOUT ROWID"
+        ),
+        (
+            f"CREATE TABLE index_0 (ix INTEGER NOT NULL, {_INDEX_COLUMNS},"
+            " PRIMARY KEY (ix, value, path)) WITHOUT ROWID"
+        ),
     )
 
     # Catalog
@@ -48,8 +60,7 @@ class Dialect:
     mark_multiple = "UPDATE property SET multiple = 1 WHERE id = ?"
     select_counter = "SELECT next FROM counter WHERE name = ?"
     set_counter = (
-        "INSERT INTO counter (name, next) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET next = excluded.next"
+        "INSERT INTO counter (name, next) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET next = excluded.next"
     )
 
     # Entities

@@ -20,6 +20,7 @@ from kindstore.values.limits import MAX_INDEX_ENTRIES
 from kindstore.values.ordered import PACKERS, pack
 from kindstore.values.record import TAGGED, StoredShape
 from kindstore.values.types import GeoPt
+
 from .dialect import Dialect
 
 IndexRow: TypeAlias = tuple[bytes, bytes | None, bytes | None]
@@ -99,7 +100,7 @@ def nested_values(prefix: str, entity: Entity) -> Iterator[tuple[str, Any]]:
     for name, value in entity.items():
         if name in entity.shape.unindexed:
             continue
-        for item in value if type(value) is list else (value,):
+        for item in value if value.__class__ is list else (value,):
             if isinstance(item, Entity):
                 yield from nested_values(f"{prefix}.{name}", item)
             else:
@@ -112,7 +113,7 @@ def indexed_names(entity: Entity) -> Iterator[str]:
     for name, value in zip(shape.names, entity.values, strict=True):
         if name in shape.unindexed:
             continue
-        for item in value if type(value) is list else (value,):
+        for item in value if value.__class__ is list else (value,):
             if isinstance(item, Entity):
                 yield from (inner for inner, _ in nested_values(name, item))
             else:
@@ -172,7 +173,7 @@ def _multiple_rows(plan: WritePlan, values: list[Any]) -> Changes | None:
         if index is None:
             return None
         if len(packed) == 1:
-            rows.append((index, [(*packed, None, None)]))
+            rows.append((index, [(packed.pop(), None, None)]))
         else:
             ordered = sorted(packed)
             rows.append((index, list(zip(ordered, [None, *ordered], [*ordered[1:], None], strict=False))))

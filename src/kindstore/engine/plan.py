@@ -122,7 +122,8 @@ def plan(query: Query) -> Plan:
 
 def led_by(plan: Plan, at: int) -> Plan:
     """The plan of a join of equalities, with another of them as the source."""
-    assert plan.source is not None and plan.equal is not None
+    assert plan.source is not None
+    assert plan.equal is not None
     pairs = [(plan.source, plan.equal), *plan.probes]
     source, equal = pairs.pop(at)
     return msgspec.structs.replace(plan, source=source, equal=equal, probes=tuple(pairs))
@@ -145,7 +146,7 @@ def _order(query: Query, equal: set[str]) -> tuple[str, bool] | None:
         orders.pop()
     if len(orders) > 1:
         raise _need_index(query, "several sort orders")
-    if not orders or orders == [(KEY, False)] and not _ranged(query):
+    if not orders or (orders == [(KEY, False)] and not _ranged(query)):
         return None
     return orders[0]
 
@@ -155,7 +156,7 @@ def _ranged(query: Query) -> bool:
 
 
 def _need_index(query: Query, what: str) -> NeedIndexError:
-    names = [item.property for item in (*query.filters, *query.orders)]
+    names = [each.property for each in query.filters] + [each.property for each in query.orders]
     return NeedIndexError(f"{what} needs a composite index", kind=query.kind, properties=names)
 
 

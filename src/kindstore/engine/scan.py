@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 from kindstore.store.checks import check_lookup
 from kindstore.store.messages import Aggregation, Count, Make, Page, Query, R
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY
-from kindstore.values.errors import BadArgumentError
+from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key
 from kindstore.values.ordered import pack
+
 from . import cursor, statement
 from .catalog import Catalog, Kind, Place
 from .errors import MissingTableError
+from .index import Index
 from .plan import KEY, Plan, led_by, plan
 from .statement import Position
 from .transaction import Transaction
@@ -96,7 +99,7 @@ class Scan:
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
 
-def prepare(catalog: Catalog, query: Query, transaction: Transaction | None) -> Program[Scan]:
+def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
     planned = plan(query)
     start = end = None
@@ -130,17 +133,24 @@ def _known(kind: Kind, planned: Plan) -> bool:
 
 def _lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
     """Let the equality with the fewest rows lead the join, as far as counting a few of them tells."""
-    assert planned.source is not None and planned.equal is not None
+    assert planned.source is not None
+    assert planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
     wanted = [(kind.indexes[name], value) for name, value in pairs]
     counts = catalog.estimates.get(wanted)
     if counts is None:
-        for up_to in ESTIMATES:
-            [[counts]] = yield [statement.estimate(wanted, up_to)]
-            if min(counts) < up_to:
-                break
+        counts = yield from _count_some(wanted)
         catalog.estimates.put(wanted, counts)
     return led_by(planned, counts.index(min(counts)))
+
+
+def _count_some(wanted: list[tuple[Index, bytes]]) -> Program[tuple[int, ...]]:
+    counts: tuple[int, ...] = ()
+    for up_to in ESTIMATES:
+        [[counts]] = yield [statement.estimate(wanted, up_to)]
+        if min(counts) < up_to:
+            break
+    return counts
 
 
 def run_query(
@@ -154,7 +164,7 @@ def run_query(
     if text is not None:
         [rows] = yield [text]
     else:
-        scan = yield from prepare(catalog, query, transaction)
+        scan = yield from prepare(catalog, query)
         rows = yield from _rows(catalog, scan, limit, transaction)
         _remember_form(catalog, scan)
     results = yield from _made(catalog, query, rows, make)
@@ -225,17 +235,17 @@ def _rows(
     if transaction is None:
         if text is None:
             return []
-        [rows] = yield [text]
-        return rows
+        [found] = yield [text]
+        return cast("list[Row]", found)
     again = scan.statement(statement.VERSIONS, limit, query.offset)
     if text is None or again is None:
         # Nothing of the kind has ever been stored, as far as is known: commit has to look again.
         transaction.queries.append((lambda: _again(catalog, scan, limit), []))
         return []
-    try:
+    rows: list[Row] = []
+    versions: list[Row] = []
+    with suppress(MissingTableError):  # an index younger than the snapshot: nothing to find in it
         rows, versions = yield Snapshot(transaction.name, [text, again])
-    except MissingTableError:
-        rows = versions = []
     transaction.queries.append((lambda: again, versions))
     return rows
 
@@ -252,21 +262,22 @@ def run_aggregation(
     transaction: Transaction | None = None,
 ) -> Program[list[Any]]:
     """The value of each aggregation, computed in the database."""
-    if not aggregations or not all(isinstance(item, Count) for item in aggregations):
-        raise BadArgumentError("an aggregation query takes one or more Count")
-    scan = yield from prepare(catalog, query, transaction)
+    for aggregation in aggregations:
+        if not isinstance(aggregation, Count):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
+        if aggregation.up_to is not None and aggregation.up_to < 0:
+            raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
+    scan = yield from prepare(catalog, query)
     counts: list[Any] = []
     for aggregation in aggregations:
         limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
         limit = min(limits, default=None)
         text = scan.statement(statement.COUNT, limit, query.offset)
-        counts.append(0 if text is None else (yield from _count(catalog, scan, text, limit, transaction)))
+        counts.append(0 if text is None else (yield from _count(text, transaction)))
     return counts
 
 
-def _count(
-    catalog: Catalog, scan: Scan, text: Statement, limit: int | None, transaction: Transaction | None
-) -> Program[int]:
+def _count(text: Statement, transaction: Transaction | None) -> Program[int]:
     rows: list[Row]
     try:
         [rows] = yield read([text], transaction)
@@ -276,4 +287,3 @@ def _count(
         transaction.queries.append((lambda: text, rows))
     number: int = rows[0][0]
     return number
-

@@ -6,14 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from kindstore.store.program import Statement
+
 from .catalog import Kind
 from .index import Index
 from .plan import ALL, Bounds, Plan
 
 ROWS, KEYS, VERSIONS, COUNT = "rows", "keys", "versions", "count"
 """What a scan fetches: whole entities, paths alone, paths with versions, or only how many there are."""
-
-
 
 
 class Position:
@@ -63,6 +62,7 @@ def _index_scan(
     bounds = plan.values
     equal = plan.equal is not None
     dedupe = ""
+    neighbour = None
     if equal:
         bound.append(plan.equal)
     else:
@@ -194,8 +194,13 @@ def _entity_scan(
             bound.append(position.path)
     limited = limit is not None or offset > 0
     text = _entity_text(
-        fetch, tuple(kind.number for kind in kinds), _form(plan.paths), plan.descending,
-        start is not None, end is not None, limited,
+        fetch,
+        tuple(kind.number for kind in kinds),
+        _form(plan.paths),
+        plan.descending,
+        start is not None,
+        end is not None,
+        limited,
     )
     if len(kinds) > 1:
         # Every kind's rows come in order and are cut off early; the union is sorted and cut again.
@@ -231,7 +236,11 @@ def _entity_text(
     if len(kinds) == 1:
         text = f"SELECT {columns} FROM entity WHERE kind = {kinds[0]:d}{tail}"
         if fetch == COUNT:
-            return f"SELECT count(*) FROM ({text}{order}{cut})" if limited else text.replace("SELECT 1", "SELECT count(*)")
+            return (
+                f"SELECT count(*) FROM ({text}{order}{cut})"
+                if limited
+                else text.replace("SELECT 1", "SELECT count(*)")
+            )
         return text + order + cut
     one = f"SELECT * FROM (SELECT {columns.replace('1', 'path') if fetch == COUNT else columns} FROM entity WHERE kind = "
     inner_cut = " LIMIT ?" if limited else ""

@@ -20,7 +20,7 @@ from kindstore.store.messages import (
     Query,
     R,
 )
-from kindstore.store.program import Driver, Program, Release, Snapshot, Write
+from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadKeyError, BadQueryError, ReadOnlyTransactionError
 from kindstore.values.key import Key, Partition
@@ -86,8 +86,9 @@ class EngineStore:
         keys: Sequence[Key],
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # every read is strong here
-        make: Make[R] = Entity,
-    ) -> Program[list[R | None]]:
+        *,
+        make: Make[Any] = Entity,
+    ) -> Program[list[Any]]:
         """See `Store.lookup`."""
         if transaction is None:
             return scan.lookup(self.catalog, keys, None, make, self.project)
@@ -106,8 +107,9 @@ class EngineStore:
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
         page_size: int | None = None,
-        make: Make[R] = Entity,
-    ) -> Program[Page[R]]:
+        *,
+        make: Make[Any] = Entity,
+    ) -> Program[Page[Any]]:
         """See `Store.run_query`."""
         # A query whose form has been planned before is sound, but for its value.
         if scan.form_of(query) not in self.catalog.forms or (query.limit or 0) < 0 or query.offset < 0:
@@ -170,7 +172,7 @@ class EngineStore:
             yield from self.catalog.load()
         numbers = self.catalog.space_numbers
         sql = self.catalog.dialect.select_group
-        batch = [(sql, (numbers.get(space, -1), root)) for space, root in fresh]
+        batch: Batch = [(sql, (numbers.get(space, -1), root)) for space, root in fresh]
         if batch:
             replies = yield Snapshot(transaction.name, batch)
             for group, rows in zip(fresh, replies, strict=True):
@@ -217,11 +219,11 @@ class EngineStore:
             prepared = yield from commit.prepare(self.catalog, mutations, keys)
             try:
                 program = commit.apply(self.catalog, prepared, transaction, self._stamp)
-                committed, _ = yield Write(program, commit.proof_of)
+                outcome: commit.Outcome = yield Write(program, commit.proof_of)
             except commit.IdTakenError:
                 continue
             commit.remember(prepared)
-            return committed
+            return outcome[0]
 
     def _stamp(self, after: int) -> int:
         """A version: microseconds since 1970 and 11 random bits, and greater than *after*.
@@ -263,7 +265,7 @@ class EngineStore:
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""
         check_query(query, self.project)
-        made = yield from scan.prepare(self.catalog, query, None)
+        made = yield from scan.prepare(self.catalog, query)
         return str(made.plan)
 
 
@@ -276,4 +278,3 @@ def _groups_of_query(transaction: Transaction, query: Query) -> set[tuple[Partit
             hint="Name an ancestor, or use the concurrency mode OPTIMISTIC.",
         )
     return {group_of(query.ancestor)}
-

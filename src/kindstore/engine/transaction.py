@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from kindstore.store.messages import Concurrency
 from kindstore.store.program import Row, Statement
@@ -108,8 +107,3 @@ class Transactions:
 
 def _expired(transaction: Transaction, now: float) -> bool:
     return now - transaction.begun > LIFETIME or now - transaction.used > IDLE
-
-
-def unchanged(before: list[Any], after: list[Any]) -> bool:
-    """Whether a repeated query read the same rows: the same keys at the same versions in the same order."""
-    return before == after

@@ -15,10 +15,11 @@ Example: ``store.run(store.lookup([key]))`` answers ``[entity]`` or ``[None]``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key, Partition
+
 from .messages import Aggregation, Committed, Concurrency, Consistency, Make, Mutation, Page, Query, R
 from .program import Program, T
 
@@ -30,27 +31,63 @@ class Store(Protocol):
         """The partition of *namespace* in this store's project."""
         ...
 
+    @overload
     def lookup(
         self,
         keys: Sequence[Key],
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
-        make: Make[R] = Entity,
-    ) -> Program[list[R | None]]:
+    ) -> Program[list[Entity | None]]: ...
+    @overload
+    def lookup(
+        self,
+        keys: Sequence[Key],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,
+        *,
+        make: Make[R],
+    ) -> Program[list[R | None]]: ...
+    def lookup(
+        self,
+        keys: Sequence[Key],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,
+        *,
+        make: Make[Any] = Entity,
+    ) -> Program[list[Any]]:
         """What *make* makes of the entity of each key, None where there is none.
 
         `BadKeyError` for an incomplete key.
         """
         ...
 
+    @overload
     def run_query(
         self,
         query: Query,
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
         page_size: int | None = None,
-        make: Make[R] = Entity,
-    ) -> Program[Page[R]]:
+    ) -> Program[Page[Entity]]: ...
+    @overload
+    def run_query(
+        self,
+        query: Query,
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,
+        page_size: int | None = None,
+        *,
+        make: Make[R],
+    ) -> Program[Page[R]]: ...
+    def run_query(
+        self,
+        query: Query,
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,
+        page_size: int | None = None,
+        *,
+        make: Make[Any] = Entity,
+    ) -> Program[Page[Any]]:
         """The first page of a query: at most *page_size* results (None: up to the query's limit).
 
         Raises `BadQueryError`, `BadCursorError` or `NeedIndexError` before any statement runs.
@@ -71,9 +108,7 @@ class Store(Protocol):
         """A new transaction.  It costs nothing until it reads; it ends with `commit` or `rollback`."""
         ...
 
-    def commit(
-        self, mutations: Sequence[Mutation], transaction: bytes | None = None
-    ) -> Program[Committed]:
+    def commit(self, mutations: Sequence[Mutation], transaction: bytes | None = None) -> Program[Committed]:
         """Apply *mutations* in order, all or none; with *transaction*, if what it read is unchanged.
 
         The transaction is over however this ends.  Outside a transaction an entity may be named once.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kindstore.engine.dialect import Dialect
 from kindstore.engine.store import EngineStore
+from kindstore.store.program import Batch
 from kindstore.values.errors import FormatError, StorageError
 
 from . import guard
@@ -37,23 +40,21 @@ def open_store(
     guard.check_library()
     if durability not in ("full", "relaxed"):
         raise StorageError("durability is full or relaxed", durability=durability)
-    on_close = None
+    on_close: Callable[[], None] | None = None
     if str(path) == ":memory:":
         # A file on a memory disk where there is one: readers and writers do not block each other, as in the real thing.
         shared = Path("/dev/shm")  # noqa: S108
         directory = tempfile.mkdtemp(prefix="kindstore-", dir=shared if shared.is_dir() else None)
         file, durability = Path(directory, "memory.db"), "relaxed"
-
-        def on_close() -> None:
-            shutil.rmtree(directory, ignore_errors=True)
+        on_close = partial(shutil.rmtree, directory, ignore_errors=True)
     else:
         file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
     _make_file(file)
     guard.check_place(file)
     driver = SQLiteDriver(file, durable=durability == "full", vfs=vfs, on_close=on_close)
     try:
-        assert driver._writer is not None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        _prepare_tables(driver._writer, file)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        assert driver._writer is not None  # pyright: ignore[reportPrivateUsage]
+        _prepare_tables(driver._writer, file)  # pyright: ignore[reportPrivateUsage]
         store = EngineStore(driver, Dialect(), **options)
         driver.run(store.catalog.load())
     except BaseException:
@@ -94,7 +95,7 @@ def _prepare_tables(writer: Connection, file: Path) -> None:
 
 def _is_ours(writer: Connection, file: Path) -> bool:
     """True for a database of ours, False for an empty file; `FormatError` for anything else."""
-    pragmas = [(f"PRAGMA {name}", ()) for name in ("application_id", "user_version", "schema_version")]
+    pragmas: Batch = [(f"PRAGMA {name}", ()) for name in ("application_id", "user_version", "schema_version")]
     [[(application,)], [(version,)], [(schema,)]] = writer.run(pragmas)
     if application == 0 and schema == 0:
         return False
@@ -102,7 +103,10 @@ def _is_ours(writer: Connection, file: Path) -> bool:
         raise FormatError("not a Kindstore database", path=str(file), hint="Choose another file name.")
     if version > FORMAT:
         raise FormatError(
-            "the database was written by a newer version", path=str(file), format=version, known=FORMAT,
+            "the database was written by a newer version",
+            path=str(file),
+            format=version,
+            known=FORMAT,
             hint="Upgrade kindstore to open it.",
         )
     return True

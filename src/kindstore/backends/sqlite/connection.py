@@ -1,3 +1,5 @@
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+# apsw's stubs leave the type of its buffers unknown.
 """One connection to one database file: how it is opened, how it runs a batch, and what its errors mean to us."""
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ _BY_CLASS: dict[type[Exception], type[StorageError]] = {
 _TEXTS: dict[type[StorageError], tuple[str, str]] = {
     BusyError: ("another program holds the database's lock", "Try again; find who keeps it."),
     StorageFullError: ("the disk is full", "Make room; what was acknowledged is safe."),
-    CorruptionError: ("the file is damaged, or not a database", "Run `kindstore check` on it; restore a backup."),
+    CorruptionError: (
+        "the file is damaged, or not a database",
+        "Run `kindstore check` on it; restore a backup.",
+    ),
 }
 
 

@@ -100,7 +100,7 @@ class SQLiteDriver:
         self._reset()
         self._closed = False
         guard.hold(path)
-        self._writer = self._open_writer()
+        self._open_writer()
         _drivers.add(self)
 
     def _reset(self) -> None:
@@ -123,9 +123,10 @@ class SQLiteDriver:
             request = program.send(None)
             while True:
                 try:
-                    if type(request) is list:
-                        reply = self._read(request)
-                    elif type(request) is Write:
+                    cls: type = type(request)  # pyright: ignore[reportUnknownVariableType]
+                    if cls is list:
+                        reply: Any = self._read(request)
+                    elif cls is Write:
                         reply = self._write(request)
                     else:
                         reply = self._other(request)
@@ -143,9 +144,10 @@ class SQLiteDriver:
             request = program.send(None)
             while True:
                 try:
-                    if type(request) is Write:
-                        reply = await self._write_async(request, loop)
-                    elif type(request) is list:
+                    cls: type = type(request)  # pyright: ignore[reportUnknownVariableType]
+                    if cls is Write:
+                        reply: Any = await self._write_async(request, loop)
+                    elif cls is list:
                         reply = await loop.run_in_executor(self._executor(), self._read, request)
                     else:
                         reply = await loop.run_in_executor(self._executor(), self._other, request)
@@ -199,7 +201,9 @@ class SQLiteDriver:
             pinned = self._pinned[request.name] = _Pinned(connection)
         with pinned.lock:
             if not pinned.connection.apsw.in_transaction:
-                raise TransactionNotFoundError("the transaction's snapshot was given up", hint="Begin a new one.")
+                raise TransactionNotFoundError(
+                    "the transaction's snapshot was given up", hint="Begin a new one."
+                )
             return pinned.connection.run(request.batch)
 
     def _release(self, name: bytes) -> None:
@@ -233,7 +237,10 @@ class SQLiteDriver:
             else:
                 future.set_result(job.value)
 
-        self._queue.append(_Job(request, lambda job: loop.call_soon_threadsafe(settle, job)))
+        def wake(job: _Job) -> None:
+            loop.call_soon_threadsafe(settle, job)
+
+        self._queue.append(_Job(request, wake))
         if not self._draining:
             # One worker for all that wait: more would only queue up for the same lock.
             self._draining = True
@@ -322,7 +329,9 @@ class SQLiteDriver:
         except Error as second:
             writer.end()
             unknown = OutcomeUnknownError(
-                "the commit may or may not have happened", cause=str(error), second=str(second),
+                "the commit may or may not have happened",
+                cause=str(error),
+                second=str(second),
                 hint="Read what is stored before you try again.",
             )
             for job in jobs:

@@ -24,7 +24,8 @@ _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph
 _live: Counter[str] = Counter()
 """Real paths of the databases that this process has open through us, with how many times."""
 
-_hooked = False
+_hooks: list[object] = []
+"""The audit hook, once it is installed: it can't be taken away again."""
 
 
 def check_library() -> None:
@@ -82,10 +83,9 @@ def _file_system(directory: Path) -> str:
 
 def hold(path: Path) -> None:
     """From now on refuse that anything else in this process opens the database at *path*."""
-    global _hooked
-    if not _hooked:
+    if not _hooks:
         sys.addaudithook(_refuse)
-        _hooked = True
+        _hooks.append(_refuse)
     _live[os.path.realpath(path)] += 1
 
 
@@ -98,7 +98,7 @@ def let_go(path: Path) -> None:
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _live or (event != "open" and event != "sqlite3.connect"):
+    if not _live or (event not in {"open", "sqlite3.connect"}):
         return
     name = arguments[0]
     if not isinstance(name, (str, bytes, os.PathLike)):
