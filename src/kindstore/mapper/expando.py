@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from kindstore.values.entity import Entity, Shape
+from kindstore.values.key import Key
 
 from .blobs import MEANING_COMPRESSED
 from .generic import GenericProperty
@@ -39,12 +40,12 @@ class Expando(Model):
             self._set_dynamic(self._dynamic_property(name, value), value)
 
     def __delattr__(self, name: str) -> None:
-        own = self.__dict__.get("_properties")
+        own: Any = vars(self).get("_properties")
         prop = None if own is None else own.get(name)
         if prop is None or prop is type(self)._properties.get(name):
             object.__delattr__(self, name)
         else:
-            del own[name], self.__dict__[name]
+            del own[name], vars(self)[name]
 
     def _set_attribute(self, name: str, value: Any) -> None:
         setattr(self, name, value)
@@ -56,7 +57,7 @@ class Expando(Model):
     def _own_properties(self) -> dict[str, Property[Any]]:
         properties = self.__dict__.get("_properties")
         if properties is None:
-            properties = self.__dict__["_properties"] = dict(type(self)._properties)
+            properties = vars(self)["_properties"] = dict(type(self)._properties)
         return cast("dict[str, Property[Any]]", properties)
 
     @classmethod
@@ -70,16 +71,23 @@ class Expando(Model):
         structure = cls._structure_of(items) if meaning is None else None
         if structure is not None:
             return _structured(name, structure, indexed, repeated)
-        return _generic(name, indexed, repeated, cls._write_empty_list_for_dynamic_properties, meaning)
+        return _generic(
+            name,
+            indexed,
+            repeated,
+            cls._write_empty_list_for_dynamic_properties,
+            meaning,
+            cast("Any", cls._key_class),
+        )
 
     @classmethod
     def _structure_of(cls, items: list[Any]) -> type[Any] | None:
         """The model class that *items* are of, if they are structures of one class."""
         nested = cls._nested_class or Expando
-        kinds = {nested if isinstance(item, dict | Entity) else type(item) for item in items}
+        kinds: set[type[Any]] = {nested if isinstance(item, dict | Entity) else type(item) for item in items}
         if len(kinds) != 1:
             return None
-        kind = cast("type[Any]", kinds.pop())
+        kind = kinds.pop()
         return kind if issubclass(kind, Model) else None
 
     @classmethod
@@ -125,19 +133,25 @@ class Expando(Model):
         return rebuild, (cls, state)
 
     def __setstate__(self, state: Any) -> None:
-        dynamic = state.pop("_dynamic_properties", None) if isinstance(state, dict) else None
-        if dynamic is not None:
+        fields = cast("dict[str, Any]", state if isinstance(state, dict) else {})
+        dynamic: list[Property[Any]] = fields.pop("_dynamic_properties", [])
+        if dynamic:
             self._own_properties().update({prop._name: prop for prop in dynamic})
         super().__setstate__(state)
 
 
 @lru_cache(1_000)
 def _generic(
-    name: str, indexed: bool, repeated: bool, write_empty: bool, meaning: int | None
+    name: str,
+    indexed: bool,
+    repeated: bool,
+    write_empty: bool,
+    meaning: int | None,
+    key_class: type[Key],
 ) -> Property[Any]:
     prop: Property[Any]
     if meaning == MEANING_USER:
-        prop = UserProperty(indexed=indexed, repeated=repeated)  # type: ignore[call-overload]  # pyright: ignore
+        prop = cast("Any", UserProperty)(indexed=indexed, repeated=repeated)
     else:
         prop = GenericProperty(
             compressed=meaning == MEANING_COMPRESSED,
@@ -145,13 +159,15 @@ def _generic(
             repeated=repeated,
             write_empty_list=write_empty,
         )
+        prop._key_class = key_class
     prop._name = prop._code_name = name
     return prop
 
 
 @lru_cache(1_000)
-def _structured(name: str, model_class: type[Any], indexed: bool, repeated: bool) -> StructuredProperty[Any]:
-    prop: StructuredProperty[Any]
-    prop = StructuredProperty(model_class, indexed=indexed, repeated=repeated)  # type: ignore[call-overload]  # pyright: ignore
+def _structured(name: str, model_class: Any, indexed: bool, repeated: bool) -> StructuredProperty[Any]:
+    prop: StructuredProperty[Any] = cast("Any", StructuredProperty)(
+        model_class, indexed=indexed, repeated=repeated
+    )
     prop._name = prop._code_name = name
     return prop

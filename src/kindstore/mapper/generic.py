@@ -7,12 +7,14 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from kindstore.values.key import Key
 from kindstore.values.limits import MAX_INDEXED
 from kindstore.values.record import check_value
 
 from .blobs import MEANING_COMPRESSED, BlobKey, decompress, too_long
 from .options import Compressible
 from .property import Property
+from .references import key_of_class
 
 T = TypeVar("T")
 
@@ -23,6 +25,8 @@ class GenericProperty(Property[T]):
     _options = ("compressed",)
     _compressed: bool = False
     _converts = True
+    _key_class: type[Key] = Key
+    """What a key is for users; a face's own subclass."""
 
     if TYPE_CHECKING:
 
@@ -64,4 +68,6 @@ class GenericProperty(Property[T]):
         return None
 
     def _from_base_type(self, value: Any) -> Any:
+        if isinstance(value, Key):
+            return key_of_class(value, self._key_class)
         return decompress(value) if self._compressed else None
