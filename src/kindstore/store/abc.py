@@ -15,7 +15,7 @@ Example: ``store.run(store.lookup([key]))`` answers ``[entity]`` or ``[None]``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, overload
+from typing import Any, Protocol, overload, runtime_checkable
 
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key, Partition
@@ -140,6 +140,7 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
 class Inspect(Protocol):
     """What some stores can tell about themselves besides."""
 
