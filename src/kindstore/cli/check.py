@@ -10,6 +10,7 @@ from typing import Any
 
 import kindstore
 from kindstore.cli.failure import CannotStart
+from kindstore.store.abc import Inspect
 
 
 def add_to(commands: Any) -> None:
@@ -53,9 +54,11 @@ def find_problems(file: Path) -> list[str]:
     if not file.is_file():
         raise CannotStart(f"there is no file {file}" if not file.exists() else f"{file} is not a file")
     try:
-        store = kindstore.connect(str(file))
+        store = kindstore.connect(file)
         try:
-            return [str(problem) for problem in store.run(store.check())]
+            if not isinstance(store, Inspect):
+                raise CannotStart(f"{file} is in a store that cannot check itself")
+            return store.run(store.check())
         finally:
             store.close()
     except kindstore.Error as error:

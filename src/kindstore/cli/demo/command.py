@@ -2,7 +2,7 @@
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
@@ -78,15 +78,15 @@ def _screen() -> Report:
 
 def _run_steps(source: Source, path: Path, report: Report) -> list[Outcome]:
     """Run the steps, each in a context of its own. Without the first, which loads, the others make no sense."""
-    client = ndb.Client(url=str(path))
     outcomes: list[Outcome] = []
-    for step in STEPS:
-        report.open(step)
-        with report.loading(entity_count(source)) if not outcomes else nullcontext(_ignore) as stored:
-            outcomes.append(run(step, Stage(path, source, stored), client.context()))
-        report.outcome(outcomes[-1])
-        if not outcomes[0].ok:
-            break
+    with ndb.Client(url=path) as client:
+        for step in STEPS:
+            report.open(step)
+            with report.loading(entity_count(source)) if not outcomes else nullcontext(_ignore) as stored:
+                outcomes.append(run(step, Stage(client, path, source, stored)))
+            report.outcome(outcomes[-1])
+            if not outcomes[0].ok:
+                break
     return outcomes
 
 
@@ -95,7 +95,7 @@ def _ignore(_stored: int) -> None:
 
 
 @contextmanager
-def _database(file: Path | None, *, keep: bool) -> Iterator[tuple[Path, bool]]:
+def _database(file: Path | None, *, keep: bool) -> Generator[tuple[Path, bool], None, None]:
     """The path of a database to be made, and whether it stays. Deletes it, with all it wrote beside it, if not."""
     if file is not None:
         if file.exists():

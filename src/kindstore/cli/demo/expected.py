@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import Any
 
 from kindstore.cli.demo.rows import countries, is_indexable, region_of, regions
 from kindstore.cli.demo.source import Source, SourceCity
@@ -51,7 +52,7 @@ def walked(source: Source) -> Sequence[Row]:
     return walk([(city.population, city.geonameid) for city in ranked])
 
 
-def walk(pairs: Sequence[tuple[int, int]]) -> Sequence[Row]:
+def walk(pairs: Sequence[tuple[int, Any]]) -> Sequence[Row]:
     """Sum up *pairs* of population and id, in the order in which they came."""
     populations = [population for population, _ in pairs]
     proof = sha256(repr(sorted(pairs)).encode()).hexdigest()[:16]

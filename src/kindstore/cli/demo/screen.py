@@ -6,7 +6,7 @@ standard output is not a terminal or NO_COLOR is set.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from textwrap import wrap
@@ -63,7 +63,7 @@ class Screen:
         self._out.print()
 
     @contextmanager
-    def loading(self, total: int) -> Iterator[Callable[[int], None]]:
+    def loading(self, total: int) -> Generator[Callable[[int], None], None, None]:
         """Show a bar that the function yielded moves on, and that vanishes with the end of the block."""
         columns = (
             TextColumn(" " * INDENT + "Loading"),

@@ -9,12 +9,12 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from kindstore import ndb
 from kindstore.cli.demo.source import Source
 
 Cell = str | int | float | bool | None
@@ -50,8 +50,9 @@ class Step:
 
 
 class Stage(NamedTuple):
-    """What a step may ask for: the path of the database, the source, and whom to tell of entities stored."""
+    """What a step may ask for: the database, the source, and whom to tell of entities stored."""
 
+    client: ndb.Client
     path: Path
     source: Source
     stored: Callable[[int], None]
@@ -77,13 +78,13 @@ class Outcome:
         )
 
 
-def run(step: Step, stage: Stage, context: AbstractContextManager[Any]) -> Outcome:
-    """Run *step* within *context*, time it and judge it. An error of the step is its outcome, not raised."""
+def run(step: Step, stage: Stage) -> Outcome:
+    """Run *step* in a context of its own, time it and judge it. An error of the step is its outcome, not raised."""
     wanted = inspect.signature(step.code).parameters
     arguments = {name: value for name, value in stage._asdict().items() if name in wanted}
     started = perf_counter()
     try:
-        with context:
+        with stage.client.context():
             started = perf_counter()
             result = step.code(**arguments)
             seconds = perf_counter() - started

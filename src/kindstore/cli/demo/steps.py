@@ -12,13 +12,14 @@ from itertools import islice
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
-import kindstore
 from kindstore import ndb
 from kindstore.cli.demo import expected
 from kindstore.cli.demo.models import City, Country, Region, entities
 from kindstore.cli.demo.source import Source
 from kindstore.cli.demo.step import Row, Step
+from kindstore.store.abc import Inspect
 
 
 def load(source: Source, stored: Callable[[int], None]) -> list[tuple[str, int]]:
@@ -33,7 +34,7 @@ def load(source: Source, stored: Callable[[int], None]) -> list[tuple[str, int]]
     return [(kind.__name__, kind.query().count()) for kind in kinds]
 
 
-def get_by_key() -> City:
+def get_by_key() -> Any:
     """A key is a path from the root. Reading by it is one probe of one tree."""
     key = ndb.Key("Country", "CH", "Region", "VD", "City", 2659994)
     return key.get()
@@ -74,10 +75,11 @@ def count() -> int:
     return City.query(City.population >= 1_000_000).count()
 
 
-def cursor_walk() -> list[tuple[int, int]]:
+def cursor_walk() -> list[tuple[int, Any]]:
     """All cities, page by page. A cursor is a place in an index; nothing is held open."""
     query = City.query().order(-City.population)
-    walked, cursor, more = [], None, True
+    walked: list[tuple[int, Any]] = []
+    cursor, more = None, True
     while more:
         page, cursor, more = query.fetch_page(1000, start_cursor=cursor)
         walked += [(city.population, city.key.id()) for city in page]
@@ -154,7 +156,7 @@ def bad_values() -> list[tuple[str, Exception]]:
         "location": "north",
         "timezone": "x" * 1501,
     }
-    refusals = []
+    refusals: list[tuple[str, Exception]] = []
     for name, value in bad.items():
         try:
             City(name="Nowhere", country="XX", **{name: value}).put()
@@ -163,16 +165,17 @@ def bad_values() -> list[tuple[str, Exception]]:
     return refusals
 
 
-def whole_database(path: Path) -> list[str]:
+def whole_database(client: ndb.Client) -> list[str]:
     """The checker reads it all: every index row has its entity, every entity its index rows."""
-    store = kindstore.connect(str(path))
+    store = client.store
+    assert isinstance(store, Inspect)
     return store.run(store.check())
 
 
 def _cities(found: Iterable[City | None]) -> list[Row]:
     """Cities as rows of a table."""
     return [
-        (city.name, city.country, city.key.parent().id(), city.population, city.timezone)
+        (city.name, city.country, city.key.flat()[3], city.population, city.timezone)
         if city is not None
         else (None,) * len(_CITY)
         for city in found
