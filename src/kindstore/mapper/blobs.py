@@ -8,13 +8,13 @@ import json
 import pickle
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, overload
 
 from kindstore.values.errors import BadValueError
 from kindstore.values.limits import MAX_INDEXED
 
 from .options import Compressible, Options
-from .property import Nothing, Property, Undecoded, as_list
+from .property import Nothing, Property, Undecoded, as_list, is_list
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class BlobProperty(Property[T]):
     values are recognised by their meaning (22), or by a zlib header where the property is compressed.
     """
 
-    _options = ("compressed",)
+    _options: ClassVar[tuple[str, ...]] = ("compressed",)
     _indexed = False
     _compressed: bool = False
     _exact = bytes
@@ -128,7 +128,7 @@ class BlobProperty(Property[T]):
         if self._indexed and len(value) > MAX_INDEXED:
             raise too_long(self, len(value))
 
-    def _to_base_type(self, value: bytes) -> bytes | None:
+    def _to_base_type(self, value: Any) -> Any:
         return zlib.compress(value) if self._compressed else None
 
     def _from_base_type(self, value: Any) -> Any:
@@ -146,8 +146,8 @@ class BlobProperty(Property[T]):
         return None
 
     def _load_compressed(self, value: Any) -> Undecoded:
-        if isinstance(value, list):
-            return Undecoded([_marked(item) for item in cast("list[Any]", value)])
+        if is_list(value):
+            return Undecoded([_marked(item) for item in value])
         return Undecoded(_marked(value))
 
     def _unread(self, value: Any) -> Any:

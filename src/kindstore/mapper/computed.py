@@ -21,6 +21,8 @@ class ComputedProperty(GenericProperty[T]):
 
     _options = ("func",)
 
+    _func: Callable[[Any], Any]
+
     if TYPE_CHECKING:
 
         def __init__(
@@ -45,7 +47,7 @@ class ComputedProperty(GenericProperty[T]):
     def __delete__(self, entity: Any) -> NoReturn:
         raise ComputedPropertyError("Cannot delete a ComputedProperty", path=self._path())
 
-    def _set_value(self, entity: Any, value: Any) -> NoReturn:
+    def _set_value(self, entity: Any, value: Any) -> NoReturn:  # noqa: ARG002
         raise ComputedPropertyError("Cannot assign to a ComputedProperty", path=self._path())
 
     def _get_value(self, entity: Any) -> Any:

@@ -89,7 +89,7 @@ def _assignment(name: str, prop: Property[Any], names: dict[str, Any]) -> list[s
 
 def other_class(instance: Any, arguments: dict[str, Any], more: dict[str, Any]) -> None:
     """A subclass called the constructor of its base: use its own."""
-    cls = type(instance)
+    cls: Any = instance.__class__
     constructor = cls.__dict__.get("_constructor")
     if constructor is None:
         constructor = compile_constructor(cls)
@@ -108,7 +108,8 @@ def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None
     `BadArgumentError` for a key and parts of one; AttributeError or TypeError for a name that means nothing.
     """
     given = {name: value for name, value in usual.items() if value is not _MISSING}
-    by_code_name = type(instance)._code_names()
+    cls: Any = instance.__class__
+    by_code_name: set[str] = cls._code_names()
     for name, value in more.items():
         plain = name.removeprefix("_")
         if plain in _ARGUMENTS and (name != plain or name not in by_code_name):
@@ -124,14 +125,14 @@ def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None
                 "Model constructor given 'key' does not accept 'id', 'project', 'app', 'namespace', 'database', "
                 "or 'parent'."
             )
-        type(instance)._key.__set__(instance, key)
+        cls._key.__set__(instance, key)
     elif given:
         app = given.pop("app", None)
         if app is not None:
             if "project" in given:
                 raise BadArgumentError("Can't pass both 'app' and 'project'.")
             given["project"] = app
-        instance.__dict__["_key"] = type(instance)._make_key(**given)
+        instance.__dict__["_key"] = cls._make_key(**given)
     if projection is not None:
         set_projection(instance, tuple(projection))
 
@@ -147,7 +148,7 @@ def set_projection(instance: Any, projection: tuple[str, ...]) -> None:
     if not projection:
         return
     instance.__dict__["_projection"] = projection
-    cls = type(instance)
+    cls: Any = instance.__class__
     if cls._projecting is None:
         found = _projecting.get(cls)
         if found is None:
@@ -180,4 +181,5 @@ def _projecting_class(cls: type[Any]) -> type[Any]:
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
     }
-    return type(cls)(cls.__name__, (cls,), namespace)
+    metaclass: Any = type(cls)
+    return cast("type[Any]", metaclass(cls.__name__, (cls,), namespace))

@@ -42,7 +42,7 @@ class Expando(Model):
     def __delattr__(self, name: str) -> None:
         own: Any = vars(self).get("_properties")
         prop = None if own is None else own.get(name)
-        if prop is None or prop is type(self)._properties.get(name):
+        if own is None or prop is None or prop is type(self)._properties.get(name):
             object.__delattr__(self, name)
         else:
             del own[name], vars(self)[name]
@@ -81,7 +81,7 @@ class Expando(Model):
         )
 
     @classmethod
-    def _structure_of(cls, items: list[Any]) -> type[Any] | None:
+    def _structure_of(cls, items: list[Any]) -> Any:
         """The model class that *items* are of, if they are structures of one class."""
         nested = cls._nested_class or Expando
         kinds: set[type[Any]] = {nested if isinstance(item, dict | Entity) else type(item) for item in items}
@@ -99,8 +99,9 @@ class Expando(Model):
         plain = [(at, name) for at in extra if "." not in (name := shape.names[at])]
         heads = {shape.names[at].partition(".")[0]: None for at in extra if "." in shape.names[at]}
         groups: list[tuple[StructuredProperty[Any], Callable[[list[Any]], Any]]] = []
+        nested: Any = cls._nested_class or Expando
         for head in heads:
-            prop = _structured(head, cls._nested_class or Expando, True, False)
+            prop = _structured(head, nested, True, False)
             groups.append((prop, prop._group_loader(shape)))
 
         def load(instance: Any, entity: Entity) -> None:

@@ -124,9 +124,8 @@ class Model(metaclass=MetaModel):
                     f"ModelAttribute {name} cannot begin with an underscore character. ``_`` prefixed attributes "
                     "are reserved for temporary Model instance values."
                 )
-            prop = cast("Property[Any]", prop)
             prop._fix_up(cls, name)
-            other = cls._properties.setdefault(prop._name, prop)
+            other = cls._properties.setdefault(prop._name, prop)  # pyright: ignore[reportUnknownArgumentType]
             if other is not prop:
                 raise TypeError(
                     f"{cls.__name__}.{other._code_name} and {cls.__name__}.{name} have one stored name, {prop._name!r}"
@@ -188,7 +187,7 @@ class Model(metaclass=MetaModel):
     @classmethod
     def _dynamic_loader(
         cls,
-        shape: Shape,
+        shape: Shape,  # noqa: ARG003
         extra: Sequence[int],  # noqa: ARG003
     ) -> Callable[[Any, Entity], None] | None:
         """What loads the columns at the positions *extra*, which no property takes: a plain model drops them."""
@@ -380,7 +379,7 @@ class Model(metaclass=MetaModel):
             raise BadValueError(
                 "a pickle that holds a legacy protocol buffer is not supported yet", type=type(state).__name__
             )
-        self.__dict__.update(cast("dict[str, Any]", state))
+        vars(self).update(cast("dict[str, Any]", state))
         schema_of(type(self)).fill(self)
 
 

@@ -15,7 +15,7 @@ The laws are those of spec/ndb.md 2.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeGuard, TypeVar, cast, overload
 
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
 
@@ -84,7 +84,7 @@ class Property(Generic[T]):
 
     _options: ClassVar[tuple[str, ...]] = ()
     """Options that a subclass adds, for ``repr``."""
-    _exact: type = Nothing
+    _exact: type[Any] = Nothing
     """Values of exactly this type need no check when set, nor conversion when written or read."""
     _limit: ClassVar[str] = ""
     """What else `_exact` needs, as an expression with ``{v}`` for the value; for generated code."""
@@ -126,10 +126,11 @@ class Property(Generic[T]):
         if "_from_base_type" in own:
             cls._converts = True
         if cls._lazy and not hasattr(cls, "__get__"):
-            cls.__get__ = vars(Readable)["__get__"]
+            type.__setattr__(cls, "__get__", vars(Readable)["__get__"])
         elif "__get__" in own and Readable not in cls.__mro__:
             # So that the subclass can call super().__get__(), as NDB's documentation has it.
-            cls.__bases__ = (*cls.__bases__, Readable)
+            reading: Any = cls
+            reading.__bases__ = (*reading.__bases__, Readable)
 
     def __init__(
         self,
@@ -218,7 +219,7 @@ class Property(Generic[T]):
             value = fields[self._code_name] = self._decoded(value.value)
         return value
 
-    def _plain_type(self) -> type:
+    def _plain_type(self) -> type[Any]:
         """Loaded values of this type are the user's values."""
         return type(self)._exact
 
@@ -249,7 +250,7 @@ class Property(Generic[T]):
 
     def _needs_preparation(self) -> bool:
         """Whether `_prepare_for_put` has something to do."""
-        return type(self)._prepare_for_put is not Property._prepare_for_put
+        return overrides(self, Property, "_prepare_for_put")
 
     # --- checking
 
@@ -264,9 +265,9 @@ class Property(Generic[T]):
     def _checked(self, value: Any) -> Any:
         """*value* (a list, if repeated) after the checks of assignment."""
         if self._repeated:
-            if not isinstance(value, _LISTS):
+            if not is_listed(value):
                 raise self._wrong("list or tuple", value)
-            return [self._do_validate(item) for item in cast("Iterable[Any]", value)]
+            return [self._do_validate(item) for item in value]
         return None if value is None else self._do_validate(value)
 
     def _do_validate(self, value: Any) -> Any:
@@ -321,15 +322,14 @@ class Property(Generic[T]):
             return None if value is None else self._attempt(value, "")
         if value is None:
             return []
-        if not isinstance(value, _LISTS):
+        if not is_listed(value):
             raise self._wrong("list or tuple", value)
         exact = self._exact_item
         return [
-            item if type(item) is exact else self._attempt(item, f"[{at}]")
-            for at, item in enumerate(cast("Iterable[Any]", value))
+            item if type(item) is exact else self._attempt(item, f"[{at}]") for at, item in enumerate(value)
         ]
 
-    _exact_item: ClassVar[type] = Nothing
+    _exact_item: ClassVar[type[Any]] = Nothing
     """Items of a list that need no further check at put."""
 
     def _unread(self, value: Any) -> Any:
@@ -411,11 +411,11 @@ class Property(Generic[T]):
     def _members(self, value: Any) -> list[Any]:
         if not self._indexed:
             raise BadFilterError(f"Cannot query for unindexed property {self._name}", path=self._path())
-        if not isinstance(value, _LISTS):
+        if not is_listed(value):
             raise BadArgumentError(
                 f"For field {self._name}, expected list, tuple or set, got {shown(value)}", path=self._path()
             )
-        return [self._operand(item) for item in cast("Iterable[Any]", value)]
+        return [self._operand(item) for item in value]
 
     def _IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: N802
         """A filter for membership in a list, tuple or set."""
@@ -459,10 +459,25 @@ def _checked_name(name: Any) -> str:
     return name
 
 
+def overrides(prop: object, base: type[Any], method: str) -> bool:
+    """Whether the class of *prop* has a *method* of its own instead of that of *base*."""
+    return getattr(type(prop), method) is not getattr(base, method)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """Whether *value* is a list."""
+    return isinstance(value, list)
+
+
+def is_listed(value: object) -> TypeGuard[Iterable[Any]]:
+    """Whether *value* may be assigned to a repeated property: a list, tuple or set."""
+    return isinstance(value, _LISTS)
+
+
 def as_list(value: Any) -> list[Any]:
     """A column's value as a list: one value was written before the property was repeated."""
-    if type(value) is list:
-        return cast("list[Any]", value)
+    if is_list(value):
+        return value
     return [] if value is None else [value]
 
 

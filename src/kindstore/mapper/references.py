@@ -27,7 +27,7 @@ def key_of_class(key: Key, cls: type[K]) -> K:
     if isinstance(key, cls):
         return key
     # Not by the constructor, which a face gives its own form; the parts are immutable, so they may be shared.
-    made = cast("K", object.__new__(cls))
+    made = object.__new__(cls)
     made._partition, made._packed, made._flat = key._partition, key._packed, key._flat
     return made
 

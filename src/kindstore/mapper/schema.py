@@ -17,7 +17,7 @@ from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key
 
-from .property import Nothing, Property
+from .property import Nothing, Property, overrides
 from .references import key_of_class
 from .row import Row
 
@@ -119,7 +119,7 @@ def uninitialized(instance: Any) -> BadValueError:
 
 def _varies(prop: Property[Any]) -> bool:
     """Whether the columns depend on the value."""
-    return type(prop)._store is not Property._store or (prop._repeated and not prop._write_empty_list)
+    return overrides(prop, Property, "_store") or (prop._repeated and not prop._write_empty_list)
 
 
 class _Source:
@@ -153,7 +153,7 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
     for at, prop in enumerate(schema.properties.values()):
         value = f"v{at}"
         values.append(value)
-        if type(prop)._held is not Property._held:
+        if overrides(prop, Property, "_held"):
             source.add(f"{value} = {source.name(prop._held, 'held')}(e)")
         else:
             source.add(f"{value} = d[{prop._code_name!r}]")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar, Unpack, cast, overload
 
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
@@ -21,7 +21,7 @@ from .errors import BadFilterError
 from .filters import ConjunctionNode, DisjunctionNode, FalseNode, FilterNode, Node, PostFilterNode
 from .generic import GenericProperty
 from .options import Compressible, Options
-from .property import Property, Undecoded, as_list, shown
+from .property import Property, Undecoded, as_list, is_list, is_listed, shown
 from .row import Row
 from .schema import schema_of
 
@@ -104,9 +104,10 @@ class StructuredProperty(Property[T]):
             return self._sub_property(name)
 
     def _sub_property(self, name: str) -> Property[Any]:
-        found = getattr(self._model_class, name, None)
-        if isinstance(found, Property):
-            prop = copy.copy(cast("Property[Any]", found))
+        found: Any = getattr(self._model_class, name, None)
+        prop: Property[Any]
+        if _is_property(found):
+            prop = copy.copy(found)
         elif self._model_class._dynamic:
             prop = GenericProperty(name)
             prop._code_name = name
@@ -118,10 +119,10 @@ class StructuredProperty(Property[T]):
 
     @property
     def _contains_repeated(self) -> bool:
-        return self._model_class._has_repeated
+        return bool(self._model_class._has_repeated)
 
     def _needs_preparation(self) -> bool:
-        return self._model_class._dynamic or self._model_class._prepares()
+        return bool(self._model_class._dynamic or self._model_class._prepares())
 
     def _prepare_for_put(self, entity: Any) -> None:
         for value in as_list(self._held(entity)):
@@ -226,9 +227,8 @@ class StructuredProperty(Property[T]):
         filters: list[Node] = []
         for prop in value._properties.values():
             part = self._sub_property(prop._code_name)
-            for item in as_list(prop._get_value(value)):
-                if item is not None:
-                    filters.append(part._comparison("=", item))
+            items = as_list(prop._get_value(value))
+            filters += [part._comparison("=", item) for item in items if item is not None]
         if not filters:
             raise BadFilterError("StructuredProperty filter without any values.", path=self._path())
         if self._repeated and len(filters) > 1:
@@ -243,9 +243,9 @@ class StructuredProperty(Property[T]):
 
     def _IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: ARG002, N802
         """An OR of equalities; a `FalseNode` for an empty list."""
-        if not isinstance(value, list | tuple | set | frozenset):
+        if not is_listed(value):
             raise BadArgumentError(f"Expected list, tuple or set, got {value!r}")
-        items = [self._comparison("=", item) for item in cast("Iterable[Any]", value)]
+        items = [self._comparison("=", item) for item in value]
         return DisjunctionNode(*items) if items else FalseNode()
 
     IN = _IN
@@ -261,6 +261,7 @@ class SameItem:
         self.wanted = wanted
 
     def __call__(self, instance: Any) -> bool:
+        """Whether *instance* has such an item."""
         return any(_has(item, self.wanted) for item in getattr(instance, self.name) if item is not None)
 
     def __eq__(self, other: object) -> bool:
@@ -348,7 +349,14 @@ class LocalStructuredProperty(BlobProperty[T]):
     else:
 
         def __init__(
-            self, model_class, name=None, *, keep_keys=False, compressed=None, indexed=None, **options
+            self,
+            model_class,
+            name=None,
+            *,
+            keep_keys=False,
+            compressed=None,  # noqa: ARG002 - see the class
+            indexed=None,
+            **options,
         ):
             if indexed:
                 raise NotImplementedError(f"Cannot index LocalStructuredProperty {name}.")
@@ -357,7 +365,7 @@ class LocalStructuredProperty(BlobProperty[T]):
             self._keep_keys = keep_keys
 
     def _needs_preparation(self) -> bool:
-        return self._model_class._dynamic or self._model_class._prepares()
+        return bool(self._model_class._dynamic or self._model_class._prepares())
 
     def _prepare_for_put(self, entity: Any) -> None:
         for value in as_list(self._get_value(entity)):
@@ -370,9 +378,10 @@ class LocalStructuredProperty(BlobProperty[T]):
     def _validate(self, value: Any) -> Any:
         return _structure(self, value, "")
 
-    def _to_base_type(self, value: Any) -> Entity:
+    def _to_base_type(self, value: Any) -> Any:
         key = value._key if self._keep_keys else None
-        return schema_of(type(value)).to_entity(value, key, legacy_data=False)
+        cls: type[Any] = value.__class__
+        return schema_of(cls).to_entity(value, key, legacy_data=False)
 
     def _attempt(self, value: Any, at: str) -> Any:
         with _Inside(self, at):
@@ -388,7 +397,7 @@ class LocalStructuredProperty(BlobProperty[T]):
 
     def _to_stored(self, value: Any) -> Any:
         for hook in self._encoders:
-            if hook is not BlobProperty._validate and hook is not BlobProperty._to_base_type:
+            if hook not in _OF_BYTES:
                 replaced = hook(self, value)
                 value = value if replaced is None else replaced
         return value
@@ -406,6 +415,9 @@ class LocalStructuredProperty(BlobProperty[T]):
         return schema_of(self._model_class).from_entity(value)
 
 
+_OF_BYTES = (vars(BlobProperty)["_validate"], vars(BlobProperty)["_to_base_type"])
+
+
 class _Inside:
     """Puts the path of *prop* before the path of an error that is raised inside."""
 
@@ -417,7 +429,7 @@ class _Inside:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, Error):
             own = f"{self.prop._path()}{self.at}"
             inner = str(error.facts.get("path") or "")
@@ -429,8 +441,13 @@ class _Inside:
 
 def _inner(prop: Property[Any], value: Any, legacy_data: bool, at: str = "") -> Entity:
     """The entity of the structure *value*; errors name the path through *prop*."""
+    cls: type[Any] = value.__class__
     with _Inside(prop, at):
-        return schema_of(type(value)).to_entity(value, None, legacy_data)
+        return schema_of(cls).to_entity(value, None, legacy_data)
+
+
+def _is_property(value: object) -> TypeGuard[Property[Any]]:
+    return isinstance(value, Property)
 
 
 def _checked_class(model_class: Any) -> type[Any]:
@@ -446,7 +463,8 @@ def _structure(prop: Any, value: Any, what: str) -> Any:
         return value
     if isinstance(value, dict):
         return model_class(**value)
-    got = type(value) if what else shown(value)
+    kind: type[Any] = value.__class__
+    got = repr(kind) if what else shown(value)
     raise BadValueError(
         f"In field {prop._name}, expected {model_class.__name__} {what}".rstrip() + f", got {got}",
         path=prop._path(),
@@ -454,14 +472,14 @@ def _structure(prop: Any, value: Any, what: str) -> Any:
 
 
 def _checked_list(prop: Property[Any], value: Any) -> list[Any]:
-    if not isinstance(value, list | tuple | set | frozenset):
+    if not is_listed(value):
         raise prop._wrong("list or tuple", value)
-    return list(cast("Iterable[Any]", value))
+    return list(value)
 
 
 def _as_dicts(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_as_dicts(item) for item in cast("list[Any]", value)]
+    if is_list(value):
+        return [_as_dicts(item) for item in value]
     return value._to_dict() if hasattr(value, "_to_dict") else value
 
 

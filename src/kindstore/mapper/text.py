@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from kindstore.values.limits import MAX_INDEXED
 
 from .blobs import MEANING_COMPRESSED, CompressedTextProperty, decompress, too_long
 from .options import Compressible, Options
-from .property import Property
+from .property import Property, is_list
 
 T = TypeVar("T")
 
@@ -31,11 +31,12 @@ class TextProperty(Property[T]):
     if not TYPE_CHECKING:
 
         def __new__(cls, name=None, *, compressed=None, **options):
+            """Another class, where it is to be compressed."""
             if compressed:
                 return CompressedTextProperty(name, **options)
             return super().__new__(cls)
 
-        def __init__(self, name=None, *, compressed=None, indexed=None, **options):
+        def __init__(self, name=None, *, compressed=None, indexed=None, **options):  # noqa: ARG002 - see __new__
             if indexed:
                 raise NotImplementedError(
                     "A TextProperty cannot be indexed: use a StringProperty for text of up to 1,500 bytes"
@@ -108,8 +109,8 @@ class TextProperty(Property[T]):
         return self._decompressed if meaning == MEANING_COMPRESSED else super()._loader(meaning)
 
     def _decompressed(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return self._decoded([decompress(item) for item in cast("list[Any]", value)])
+        if is_list(value):
+            return self._decoded([decompress(item) for item in value])
         return self._decoded(decompress(value))
 
 
@@ -124,7 +125,7 @@ class StringProperty(TextProperty[T]):
 
     if not TYPE_CHECKING:
 
-        def __init__(self, name=None, *, compressed=None, indexed=None, **options):
+        def __init__(self, name=None, *, compressed=None, indexed=None, **options):  # noqa: ARG002 - see __new__
             if indexed is False:
                 raise NotImplementedError(
                     "A StringProperty is always indexed: use a TextProperty for text without an index"

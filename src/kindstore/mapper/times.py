@@ -4,23 +4,23 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, overload
 
 from kindstore.values.errors import BadValueError
 
 from .options import Timed
-from .property import Nothing, Property
+from .property import Nothing, Property, overrides
 
 T = TypeVar("T")
 
-_EPOCH = datetime.datetime(1970, 1, 1)
-_EPOCH_DAY = datetime.date(1970, 1, 1)
+_EPOCH = dt.datetime(1970, 1, 1)
+_EPOCH_DAY = dt.date(1970, 1, 1)
 
 
-def now() -> datetime.datetime:
+def now() -> dt.datetime:
     """The current time as it is stored: naive, in UTC."""
-    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
 class DateTimeProperty(Property[T]):
@@ -33,9 +33,9 @@ class DateTimeProperty(Property[T]):
     _options = ("auto_now", "auto_now_add", "tzinfo")
     _auto_now: bool = False
     _auto_now_add: bool = False
-    _tzinfo: datetime.tzinfo | None = None
+    _tzinfo: dt.tzinfo | None = None
     _reads_zone: ClassVar[bool] = True
-    _exact = datetime.datetime
+    _exact: type[Any] = dt.datetime
     _limit = "{v}.tzinfo is None"
     _converts = True
 
@@ -59,43 +59,43 @@ class DateTimeProperty(Property[T]):
 
         @overload
         def __init__(
-            self: DateTimeProperty[list[datetime.datetime]],
+            self: DateTimeProperty[list[dt.datetime]],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             repeated: Literal[True],
-            **options: Unpack[Timed[datetime.datetime]],
+            **options: Unpack[Timed[dt.datetime]],
         ) -> None: ...
         @overload
         def __init__(
-            self: DateTimeProperty[datetime.datetime],
+            self: DateTimeProperty[dt.datetime],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             required: Literal[True],
-            default: datetime.datetime | None = None,
-            **options: Unpack[Timed[datetime.datetime]],
+            default: dt.datetime | None = None,
+            **options: Unpack[Timed[dt.datetime]],
         ) -> None: ...
         @overload
         def __init__(
-            self: DateTimeProperty[datetime.datetime],
+            self: DateTimeProperty[dt.datetime],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
-            default: datetime.datetime,
+            tzinfo: dt.tzinfo | None = None,
+            default: dt.datetime,
             required: bool = False,
-            **options: Unpack[Timed[datetime.datetime]],
+            **options: Unpack[Timed[dt.datetime]],
         ) -> None: ...
         @overload
         def __init__(
-            self: DateTimeProperty[datetime.datetime | None],
+            self: DateTimeProperty[dt.datetime | None],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             default: None = None,
             required: Literal[False] = False,
             repeated: Literal[False] = False,
-            **options: Unpack[Timed[datetime.datetime]],
+            **options: Unpack[Timed[dt.datetime]],
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
@@ -105,11 +105,11 @@ class DateTimeProperty(Property[T]):
         else:
             self._set_value(entity, value)
 
-    def _plain_type(self) -> type:
+    def _plain_type(self) -> type[Any]:
         return Nothing if self._tzinfo is not None else super()._plain_type()
 
     def _validate(self, value: Any) -> None:
-        if not isinstance(value, datetime.datetime):
+        if not isinstance(value, dt.datetime):
             raise self._wrong("datetime", value)
         if value.tzinfo is not None and self._tzinfo is None:
             raise BadValueError(
@@ -120,25 +120,24 @@ class DateTimeProperty(Property[T]):
 
     def _to_base_type(self, value: Any) -> Any:
         if value.tzinfo is not None:
-            return value.astimezone(datetime.UTC).replace(tzinfo=None)
+            return value.astimezone(dt.UTC).replace(tzinfo=None)
         return None
 
     def _from_base_type(self, value: Any) -> Any:
         if isinstance(value, int):
-            value = _EPOCH + datetime.timedelta(microseconds=value)
-        if isinstance(value, datetime.datetime):
+            value = _EPOCH + dt.timedelta(microseconds=value)
+        if isinstance(value, dt.datetime):
             if self._tzinfo is not None and self._reads_zone:
-                return value.replace(tzinfo=value.tzinfo or datetime.UTC).astimezone(self._tzinfo)
+                return value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(self._tzinfo)
             if value.tzinfo is not None:
-                return value.astimezone(datetime.UTC).replace(tzinfo=None)
+                return value.astimezone(dt.UTC).replace(tzinfo=None)
         return value
 
     def _now(self) -> Any:
-        return now() if self._tzinfo is None else datetime.datetime.now(self._tzinfo)
+        return now() if self._tzinfo is None else dt.datetime.now(self._tzinfo)
 
     def _needs_preparation(self) -> bool:
-        own = type(self)._prepare_for_put is DateTimeProperty._prepare_for_put
-        return self._auto_now or self._auto_now_add or not own
+        return self._auto_now or self._auto_now_add or overrides(self, DateTimeProperty, "_prepare_for_put")
 
     def _prepare_for_put(self, entity: Any) -> None:
         if self._auto_now or (self._auto_now_add and self._get_value(entity) is None):
@@ -148,7 +147,7 @@ class DateTimeProperty(Property[T]):
 class DateProperty(DateTimeProperty[T]):
     """A date; a datetime is accepted for its date.  Stored as its midnight; *tzinfo* says whose today it is."""
 
-    _exact = Nothing
+    _exact: type[Any] = Nothing
     _reads_zone = False
     _converts = True
 
@@ -156,64 +155,64 @@ class DateProperty(DateTimeProperty[T]):
 
         @overload
         def __init__(
-            self: DateProperty[list[datetime.date]],
+            self: DateProperty[list[dt.date]],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             repeated: Literal[True],
-            **options: Unpack[Timed[datetime.date]],
+            **options: Unpack[Timed[dt.date]],
         ) -> None: ...
         @overload
         def __init__(
-            self: DateProperty[datetime.date],
+            self: DateProperty[dt.date],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             required: Literal[True],
-            default: datetime.date | None = None,
-            **options: Unpack[Timed[datetime.date]],
+            default: dt.date | None = None,
+            **options: Unpack[Timed[dt.date]],
         ) -> None: ...
         @overload
         def __init__(
-            self: DateProperty[datetime.date],
+            self: DateProperty[dt.date],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
-            default: datetime.date,
+            tzinfo: dt.tzinfo | None = None,
+            default: dt.date,
             required: bool = False,
-            **options: Unpack[Timed[datetime.date]],
+            **options: Unpack[Timed[dt.date]],
         ) -> None: ...
         @overload
         def __init__(
-            self: DateProperty[datetime.date | None],
+            self: DateProperty[dt.date | None],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             default: None = None,
             required: Literal[False] = False,
             repeated: Literal[False] = False,
-            **options: Unpack[Timed[datetime.date]],
+            **options: Unpack[Timed[dt.date]],
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
     def _validate(self, value: Any) -> None:
-        if not isinstance(value, datetime.date):
+        if not isinstance(value, dt.date):
             raise self._wrong("date", value)
 
-    def _to_base_type(self, value: Any) -> datetime.datetime:
-        return datetime.datetime(value.year, value.month, value.day)
+    def _to_base_type(self, value: Any) -> dt.datetime:
+        return dt.datetime(value.year, value.month, value.day)
 
     def _from_base_type(self, value: Any) -> Any:
-        return value.date() if isinstance(value, datetime.datetime) else None
+        return value.date() if isinstance(value, dt.datetime) else None
 
-    def _now(self) -> datetime.date:
+    def _now(self) -> dt.date:
         return super()._now().date()  # type: ignore[no-any-return]
 
 
 class TimeProperty(DateTimeProperty[T]):
     """A naive time of day.  Stored on 1970-01-01; *tzinfo* says whose now it is."""
 
-    _exact = Nothing
+    _exact: type[Any] = Nothing
     _reads_zone = False
     _converts = True
 
@@ -221,55 +220,55 @@ class TimeProperty(DateTimeProperty[T]):
 
         @overload
         def __init__(
-            self: TimeProperty[list[datetime.time]],
+            self: TimeProperty[list[dt.time]],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             repeated: Literal[True],
-            **options: Unpack[Timed[datetime.time]],
+            **options: Unpack[Timed[dt.time]],
         ) -> None: ...
         @overload
         def __init__(
-            self: TimeProperty[datetime.time],
+            self: TimeProperty[dt.time],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             required: Literal[True],
-            default: datetime.time | None = None,
-            **options: Unpack[Timed[datetime.time]],
+            default: dt.time | None = None,
+            **options: Unpack[Timed[dt.time]],
         ) -> None: ...
         @overload
         def __init__(
-            self: TimeProperty[datetime.time],
+            self: TimeProperty[dt.time],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
-            default: datetime.time,
+            tzinfo: dt.tzinfo | None = None,
+            default: dt.time,
             required: bool = False,
-            **options: Unpack[Timed[datetime.time]],
+            **options: Unpack[Timed[dt.time]],
         ) -> None: ...
         @overload
         def __init__(
-            self: TimeProperty[datetime.time | None],
+            self: TimeProperty[dt.time | None],
             name: str | None = None,
             *,
-            tzinfo: datetime.tzinfo | None = None,
+            tzinfo: dt.tzinfo | None = None,
             default: None = None,
             required: Literal[False] = False,
             repeated: Literal[False] = False,
-            **options: Unpack[Timed[datetime.time]],
+            **options: Unpack[Timed[dt.time]],
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
     def _validate(self, value: Any) -> None:
-        if not isinstance(value, datetime.time) or value.tzinfo is not None:
+        if not isinstance(value, dt.time) or value.tzinfo is not None:
             raise self._wrong("time", value)
 
-    def _to_base_type(self, value: Any) -> datetime.datetime:
-        return datetime.datetime.combine(_EPOCH_DAY, value)
+    def _to_base_type(self, value: Any) -> dt.datetime:
+        return dt.datetime.combine(_EPOCH_DAY, value)
 
     def _from_base_type(self, value: Any) -> Any:
-        return value.time() if isinstance(value, datetime.datetime) else None
+        return value.time() if isinstance(value, dt.datetime) else None
 
-    def _now(self) -> datetime.time:
+    def _now(self) -> dt.time:
         return super()._now().time()  # type: ignore[no-any-return]
