@@ -37,8 +37,8 @@ _IO_CODES = {
     "truncate": apsw.SQLITE_IOERR_TRUNCATE,
     "delete": apsw.SQLITE_IOERR_DELETE,
 }
-# A full disk is met where space is asked for. A sync can be that place: space is given late.
-_FULL_CODES = _IO_CODES | dict.fromkeys(("write", "sync"), apsw.SQLITE_FULL)
+# As SQLite's own VFS reports a full disk: only a write says so; a sync that found no room is an I/O error.
+_FULL_CODES = _IO_CODES | {"write": apsw.SQLITE_FULL}
 
 
 @dataclass
@@ -67,8 +67,8 @@ class Fault:
         self.operations += 1
         if self.operations == self.at or (self.persistent and 0 < self.at < self.operations):
             self.struck = self.struck or f"{operation} of {file}"
-            full = self.failure is Failure.FULL and operation in {"write", "sync"}
-            raise apsw.exception_for((_FULL_CODES if full else _IO_CODES)[operation])
+            codes = _FULL_CODES if self.failure is Failure.FULL else _IO_CODES
+            raise apsw.exception_for(codes[operation])
 
     def __str__(self) -> str:
         lasting = "persistent" if self.persistent else "one-shot"

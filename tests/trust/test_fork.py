@@ -79,6 +79,33 @@ def test_a_child_that_closes_its_store_or_ends_leaves_the_parents_locks_alone(st
     audit(store, {0: 2 * EACH, 10: EACH, 11: EACH})
 
 
+def test_a_child_keeps_its_commits_when_the_parent_and_others_close(tmp_path: Path) -> None:
+    """Preload, fork, and the parent lets go: to the kernel the child must hold locks of its own.
+
+    If it only shares the bookkeeping of locks that it inherited, the next one to close takes itself for the last,
+    removes the log, and what the child commits into the removed file is lost.
+    """
+    path = tmp_path / "x.db"
+    says, hears = os.pipe(), os.pipe()
+
+    def child(_: int) -> None:
+        write_some(store, 0)
+        os.write(says[1], b".")
+        os.read(hears[0], 1)
+        write_some(store, 0, EACH + 1, 2 * EACH)
+
+    with opened(path) as store:
+        write_some(store, 9)
+        started = start(child, 0)
+        os.read(says[0], 1)
+    with opened(path) as other:
+        write_some(other, 8)
+    os.write(hears[1], b".")
+    collect([started], 60)
+    with opened(path) as again:
+        audit(again, {0: 2 * EACH, 8: EACH, 9: EACH})
+
+
 def test_a_transaction_of_the_parent_is_not_the_childs_to_commit(store: InspectedStore) -> None:
     key = Key.of(store.partition(), ("Row", 1))
     transaction = store.run(store.begin())
