@@ -89,9 +89,11 @@ class Reading:
         cls = self.key_class
         if self.keys_only:
             return [key_of_class(key, cls) for key in _keys(entities)]
+        # Of one kind, the schema is looked up once for all.
+        load = self.instance if self.model is None else schema_of(self.model).from_entity
         identities = self.context.identities
         if identities is None or self.use_cache is False:
-            return [self.instance(entity) for entity in entities]
+            return list(map(load, entities))
         found: list[Any] = []
         partition, known = None, dict[bytes, Any]()
         always = self.use_cache or (
@@ -104,20 +106,21 @@ class Reading:
             assert key is not None
             if key.partition is not partition:
                 partition, known = key.partition, identities.of(key.partition)
-            instance = known.get(key.path_bytes, UNKNOWN)
+            packed = key.path_bytes
+            instance = known.get(packed, UNKNOWN)
             if instance is UNKNOWN or (instance is not None and instance._key != key):
-                instance = self.instance(entity)
+                instance = load(entity)
                 if always or caches(self.context, key, type(instance)):
-                    known[key.path_bytes] = instance
+                    known[packed] = instance
             if instance is not None:
                 found.append(instance)
         return found
 
     def instance(self, entity: Entity) -> Any:
-        """The instance for *entity*."""
+        """The instance for *entity*, of the class of its kind."""
         key = entity.key
         assert key is not None
-        return schema_of(self.model or Model._lookup_model(key.path[-2])).from_entity(entity)
+        return schema_of(Model._lookup_model(key.path[-2])).from_entity(entity)
 
 
 def _keys(entities: Iterable[Entity]) -> Iterable[Key]:
@@ -132,7 +135,7 @@ def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
     transaction = context.transaction
     name = None if transaction is None else transaction.name
     if query.limit is not None:
-        page: Page = yield from context.store.run_query(query, name)
+        page: Page[Entity] = yield from context.store.run_query(query, name)
         return reading.results(page.results)
     size = FIRST_PAGE
     found: list[Any] = []
@@ -185,6 +188,10 @@ class Walk:
         self._before: Callable[[], bytes] | None = None
         self._after: Callable[[], bytes] | None = None
 
+    def is_ready(self) -> bool:
+        """Whether the next result is at hand without reading."""
+        return self._left != 0 and self._at < len(self._ready)
+
     def has_next(self) -> Program[bool]:
         """Whether there is another result; reads the next page if need be."""
         if self._left == 0:
@@ -220,7 +227,7 @@ class Walk:
         transaction = reading.context.transaction
         name = None if transaction is None else transaction.name
         size = self._step if query.limit is None else min(self._step, query.limit)
-        page: Page = yield from reading.context.store.run_query(query, name, Consistency.STRONG, size)
+        page: Page[Entity] = yield from reading.context.store.run_query(query, name, Consistency.STRONG, size)
         self._more = page.more and (query.limit is None or query.limit > len(page.results))
         limit = None if query.limit is None else query.limit - len(page.results)
         self._query = replace(query, start=page.cursor, offset=0, limit=limit)
@@ -237,7 +244,7 @@ class Walk:
                 self._ready.append((result, _cursor(page, at - 1), _cursor(page, at)))
 
 
-def _cursor(page: Page, at: int) -> Callable[[], bytes]:
+def _cursor(page: Page[Any], at: int) -> Callable[[], bytes]:
     return lambda: page.cursor_after(at)
 
 
@@ -251,7 +258,7 @@ def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[
         return found, walk.cursor_after(), bool(found) and walk.probably_has_next()
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
-    page: Page = yield from reading.context.store.run_query(query, name, Consistency.STRONG, size)
+    page: Page[Entity] = yield from reading.context.store.run_query(query, name, Consistency.STRONG, size)
     more = page.more and (query.limit is None or query.limit > len(page.results))
     if not page.results:
         return [], None, False

@@ -24,11 +24,11 @@ from kindstore.mapper.errors import (
     UserNotFoundError,
 )
 from kindstore.mapper.future import Future
-from kindstore.mapper.generic import GenericProperty
 from kindstore.mapper.model import MetaModel
 from kindstore.mapper.property import Property
 from kindstore.mapper.references import UserProperty
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
+from kindstore.mapper.structured import LocalStructuredProperty, StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope
@@ -36,9 +36,8 @@ from kindstore.ndb import exceptions
 from kindstore.ndb.client import Client
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import (
-    KeyProperty,
+    Expando,
     Model,
-    ModelKey,
     delete_multi,
     delete_multi_async,
     get_multi,
@@ -46,6 +45,7 @@ from kindstore.ndb.model import (
     put_multi,
     put_multi_async,
 )
+from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import (
     AND,
     OR,
@@ -95,6 +95,7 @@ __all__ = [
     "DateProperty",
     "DateTimeProperty",
     "DisjunctionNode",
+    "Expando",
     "FalseNode",
     "FilterNode",
     "FloatProperty",
@@ -108,6 +109,7 @@ __all__ = [
     "Key",
     "KeyProperty",
     "KindError",
+    "LocalStructuredProperty",
     "MetaModel",
     "Model",
     "ModelKey",
@@ -123,6 +125,7 @@ __all__ = [
     "ReadonlyPropertyError",
     "Rollback",
     "StringProperty",
+    "StructuredProperty",
     "TextProperty",
     "TimeProperty",
     "TransactionOptions",

@@ -488,12 +488,12 @@ class QueryIterator(Iterator[M], AsyncIterator[M], Generic[M]):
         return self.__next__()
 
     def __next__(self) -> M:
-        if not self.has_next():
+        if not (self._walk.is_ready() or self.has_next()):
             raise StopIteration
         return cast("M", self._walk.take())
 
     async def __anext__(self) -> M:
-        if not await self._context.store.arun(self._walk.has_next()):
+        if not (self._walk.is_ready() or await self._context.store.arun(self._walk.has_next())):
             raise StopAsyncIteration
         return cast("M", self._walk.take())
 
