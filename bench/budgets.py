@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from time import perf_counter_ns
 from types import FrameType
 from typing import Any
@@ -92,23 +93,37 @@ def write_ns(loaded: Loaded) -> float:
     return _best(loop, _nothing)
 
 
-def _cpu_ms(*command: str) -> float:
-    child = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, cwd=ROOT)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command)
-    return (usage.ru_utime + usage.ru_stime) * 1000
+class StartUp:
+    """CPU of fresh interpreters, net of a bare one, at best of *times*.
 
+    Bytecode is kept in *bytecode*, whatever the caller's environment says: an installed package has its own.
+    """
 
-def import_ms(statement: str, times: int = 7) -> float:
-    """CPU milliseconds that *statement* adds to a bare interpreter, at best of *times*."""
-    bare = min(_cpu_ms("-c", "pass") for _ in range(times))
-    return min(_cpu_ms("-c", statement) for _ in range(times)) - bare
+    def __init__(self, bytecode: Path, times: int = 7) -> None:
+        self._environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode)}
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        self._times = times
+        self._bare = self._least("-c", "pass")
 
+    def import_ms(self, statement: str) -> float:
+        """CPU milliseconds that *statement* takes."""
+        return self._least("-c", statement) - self._bare
 
-def cold_start_ms(name: str, path: str, times: int = 7) -> float:
-    """CPU milliseconds from a bare interpreter to the first record read from the filled file *path*."""
-    program = f"import sys; from bench.peers import open_peer; open_peer({name!r}, sys.argv[1]).get(1)"
-    bare = min(_cpu_ms("-c", "pass") for _ in range(times))
-    return min(_cpu_ms("-c", program, path) for _ in range(times)) - bare
+    def first_record_ms(self, name: str, path: str) -> float:
+        """CPU milliseconds to import peer *name*, open the filled file *path* and read one record."""
+        program = f"import sys; from bench.peers import open_peer; open_peer({name!r}, sys.argv[1]).get(1)"
+        return self._least("-c", program, path) - self._bare
+
+    def _least(self, *command: str) -> float:
+        # The first one writes the bytecode.
+        return min([self._run(*command) for _ in range(self._times + 1)][1:])
+
+    def _run(self, *command: str) -> float:
+        child = subprocess.Popen(
+            [sys.executable, *command], stdout=subprocess.DEVNULL, cwd=ROOT, env=self._environment
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise subprocess.CalledProcessError(child.returncode, command)
+        return (usage.ru_utime + usage.ru_stime) * 1000

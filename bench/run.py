@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from bench import budgets
+from bench.budgets import StartUp
 from bench.peers import imports
 from bench.process import WorkerProcess
 from bench.results import Budgets, Cell, PeerFacts, Results
@@ -77,9 +77,11 @@ def compare(
         _rounds(workers, results, scale, tell)
         # All peers did the same writes, so they must still hold the same data.
         agree(workers, "after")
-        for name, worker in workers.items() if once else ():
-            tell(f"{name}: frames, memory, start-up")
-            results.budgets[name] = _budgets(worker, Path(directory) / f"{name}.db")
+        if once:
+            start_up = StartUp(Path(directory) / "bytecode")
+            for name, worker in workers.items():
+                tell(f"{name}: frames, memory, start-up")
+                results.budgets[name] = _budgets(worker, start_up, str(Path(directory) / f"{name}.db"))
     return results
 
 
@@ -116,15 +118,15 @@ def _rounds(workers: Workers, results: Results, scale: float, tell: Tell) -> Non
                     cell.wall.append(found["wall"])
 
 
-def _budgets(worker: WorkerProcess, path: Path) -> Budgets:
+def _budgets(worker: WorkerProcess, start_up: StartUp, path: str) -> Budgets:
     once = worker.ask("memory")
     return Budgets(
         bytes=once["bytes"],
         read_ns=once["read_ns"],
         write_ns=once["write_ns"],
         frames={name: worker.ask("frames", name) for name in OPERATIONS},
-        import_ms=budgets.import_ms(imports(worker.name)),
-        cold_ms=budgets.cold_start_ms(worker.name, str(path)),
+        import_ms=start_up.import_ms(imports(worker.name)),
+        cold_ms=start_up.first_record_ms(worker.name, path),
     )
 
 
