@@ -89,7 +89,7 @@ class MemoryStore:
     """A `Store` in memory.  Its laws, which are those of every store:
 
     1. A commit is all or nothing.  The next state is built beside the current one and put in its place whole.
-    2. Every commit has a version, one higher than the last; an entity carries that of the commit that wrote it.
+    2. Every commit has a version, one higher than the last; an entity carries that of the commit that changed it.
     3. Bad input is refused before anything is written, by `store.checks`.
     4. A read sees the last committed state; in a transaction the state as of the first read in it, whatever is
        committed later, and never the transaction's own writes.
@@ -359,7 +359,12 @@ class MemoryStore:
                 after.entities.pop(key, None)
             else:
                 after.entities[key] = entity
-            after.groups[root_of(key)] = version
+        for key in keys:
+            old, new = before.entities.get(key), after.entities.get(key)
+            if old is not None and new is not None and _body(old) == _body(new):
+                after.entities[key] = old  # nothing has changed, the version neither
+            elif old is not new:
+                after.groups[root_of(key)] = version
         self._state = after
         return Committed(keys, version)
 
@@ -414,9 +419,8 @@ def _check_expected(mutation: Mutation, key: Key, before: _State, after: _State)
 
 def _stored(entity: Entity, key: Key, version: int) -> Entity:
     """*entity* as it is kept; `TooLargeError` if its record is over the limit."""
-    codecs = tuple(map(record.codec_of, entity.values))
     try:
-        record.dump(record.StoredShape(0, entity.shape, codecs), entity.values)
+        _body(entity)
     except Error as error:
         error.facts.setdefault("key", key)
         raise
@@ -426,6 +430,12 @@ def _stored(entity: Entity, key: Key, version: int) -> Entity:
 def _made(make: Make[R], entity: Entity) -> R:
     assert entity.key is not None
     return make(entity.key, entity.shape, entity.values, entity.version)
+
+
+def _body(entity: Entity) -> tuple[Any, ...]:
+    """Columns and record of *entity*: equal where nothing would change in a file."""
+    codecs = tuple(map(record.codec_of, entity.values))
+    return entity.shape, codecs, record.dump(record.StoredShape(0, entity.shape, codecs), entity.values)
 
 
 def _copy(entity: Entity) -> Entity:

@@ -189,7 +189,7 @@ def page_of(query: Query, entities: Iterable[Entity], page_size: int | None) -> 
     """The first *page_size* results of *query*."""
     orders = sort_orders(query)
     found = matches(query, entities)
-    start = query.start or encode_cursor(query, None)
+    start = encode_cursor(query, None) if query.start is None else query.start
     after = decode_cursor(query, orders, start)
     if after is not None:
         found = [match for match in found if match.position > after]
