@@ -59,7 +59,7 @@ def test_a_stored_shape_comes_back_as_it_was(
         ([], record.PLAIN),
         ([None, 1, "a"], record.PLAIN),
         (datetime(2026, 1, 1), record.TIME),
-        ([None, datetime(2026, 1, 1)], record.TIME),
+        ([None, datetime(2026, 1, 1)], record.TIMES),
         (GeoPt(1, 2), record.TAGGED),
         (User("a"), record.TAGGED),
         ([1, datetime(2026, 1, 1)], record.TAGGED),
@@ -73,8 +73,8 @@ def test_each_column_has_its_codec(value: Any, codec: str) -> None:
 
 @given(times, st.none() | st.lists(st.none() | times, max_size=3))
 def test_null_fits_the_codec_of_times(one: datetime, other: Any) -> None:
-    stored = record.StoredShape(1, Shape.of(["a", "b"]), (record.TIME, record.TIME))
-    for values in ([one, other], [None, one]):
+    stored = record.StoredShape(1, Shape.of(["a", "b"]), (record.TIME, record.TIMES))
+    for values in ([one, other], [None, None]):
         assert record.load(record.dump(stored, values), {1: stored})[1] == values
 
 
@@ -222,11 +222,11 @@ def nested(depth: int) -> Entity:
     [
         (2**63, BadValueError),
         ("\ud800", BadValueError),
-        (object(), BadValueError),
+        (..., BadValueError),
         ({}, BadValueError),
         ((1,), BadValueError),
         ([[1]], BadValueError),
-        ([1, object()], BadValueError),
+        ([1, ...], BadValueError),
         ("x" * 1_048_488, TooLargeError),
         (b"x" * 1_048_488, TooLargeError),
         (nested(21), TooLargeError),

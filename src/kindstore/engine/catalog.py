@@ -150,21 +150,17 @@ class Catalog:
         if kind is None:
             return None
         signature = tuple(map(type, values))
-        key: tuple[Any, ...] = (shape, signature)
+        lists: tuple[frozenset[type], ...] = ()
         if list in signature:
-            key = (
-                shape,
-                signature,
-                *(frozenset(map(type, value)) for value in values if value.__class__ is list),
-            )
-        plan = kind.plans.get(key)
+            lists = tuple([frozenset(map(type, value)) for value in values if value.__class__ is list])
+        plan = kind.plans.get((shape, signature, lists))
         if plan is None:
             stored = self.stored_shape(shape, values)
-            plan = None if stored is None else write_plan(stored, signature, kind.indexes)
+            plan = None if stored is None else write_plan(stored, signature, lists, kind.indexes)
             if plan is not None:
                 if len(kind.plans) > 5000:  # entities with arbitrary columns, from a server's clients
                     kind.plans.clear()
-                kind.plans[key] = plan
+                kind.plans[shape, signature, lists] = plan
         return plan
 
     def stored_shape(self, shape: Shape, values: list[Any]) -> StoredShape | None:

@@ -13,7 +13,7 @@ from kindstore.values.errors import Error
 from kindstore.values.key import Key
 
 from .catalog import Catalog
-from .index import Index, rows_of
+from .index import Index, rows_of, with_neighbours
 
 BATCH = 2000
 MOST = 1000
@@ -59,10 +59,10 @@ def _expect(
     plan = catalog.plan(kind, shape, values)
     rows = None if plan is None else rows_of(plan, values)
     assert rows is not None, "an index is not defined"
-    for index, entries in rows:
-        if len(entries) > 1:
+    for index, packed in rows.all():
+        if len(packed) > 1:
             assert index.multiple, f"{index} is not marked to have several values"
-        for value, prev, next_ in entries:
+        for value, prev, next_ in with_neighbours(packed):
             due[index][value, path] = (id_, prev, next_)
 
 

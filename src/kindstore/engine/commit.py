@@ -7,7 +7,7 @@ a caller only from here, with nothing written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,7 +21,18 @@ from kindstore.values.key import Key, Partition
 from kindstore.values.limits import MAX_UNINDEXED
 
 from .catalog import Catalog, Kind, Missing, Place
-from .index import Changes, Index, IndexRow, Rows, WritePlan, diff, indexed_names, rows_of, same_plan_diff
+from .index import (
+    Changes,
+    Index,
+    IndexRow,
+    Rows,
+    WritePlan,
+    diff,
+    indexed_names,
+    rows_of,
+    same_plan_diff,
+    with_neighbours,
+)
 from .transaction import Transaction, group_of
 
 Outcome: TypeAlias = tuple[Committed, Statement | None]
@@ -35,22 +46,17 @@ class IdTakenError(Exception):
 class Prepared(msgspec.Struct):
     """A mutation ready to be applied: where it goes, and for a write its record and its index rows.
 
-    *kind* is None for the delete of a kind that was never stored.
+    *place* is None for the delete of a kind that was never stored; *rows* None for a delete.
     """
 
     mutation: Mutation
     key: Key
     kind: Kind | None
+    place: Place | None
     given_id: bool = False
     values: list[Any] | None = None
     body: bytes = b""
     rows: Rows | None = None
-
-    @property
-    def place(self) -> Place:
-        """Its kind number and path."""
-        assert self.kind is not None
-        return self.kind.number, self.key.path_bytes
 
 
 class Stored(msgspec.Struct):
@@ -88,7 +94,7 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
     """*mutation* made ready; None if the catalog lacks something for it."""
     kind = catalog.kinds.get((key.partition, key.path[-2]))
     if isinstance(mutation, Delete):
-        return Prepared(mutation, key, kind)
+        return Prepared(mutation, key, kind, None if kind is None else (kind.number, key.path_bytes))
     entity = mutation.entity
     values = entity.values
     plan = catalog.plan(kind, entity.shape, values)
@@ -103,7 +109,10 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
     except Exception:
         check_entity(entity)  # says what is wrong, and where
         raise
-    return None if rows is None else Prepared(mutation, key, kind, entity.key is not key, values, body, rows)
+    if rows is None or kind is None:
+        return None
+    place = (kind.number, key.path_bytes)
+    return Prepared(mutation, key, kind, place, entity.key is not key, values, body, rows)
 
 
 def apply(
@@ -115,10 +124,13 @@ def apply(
     """
     sql = catalog.dialect
     # Read what is there: the old bodies whose index rows go stale, and the versions that we depend on.
-    places = [item.place for item in prepared if item.kind is not None]
-    batch: list[Statement] = [(sql.groups_on, ()), (sql.select_stored, places)]
-    [[groups_on]], found = yield batch
-    stored = {(kind, path): Stored(id_, version, body) for kind, path, id_, version, body in found}
+    places = [item.place for item in prepared if item.place is not None]
+    groups_on = False
+    stored: dict[Place, Stored] = {}
+    if places:
+        [found] = yield [(sql.select_stored, places if len(places) > 1 else places[0])]
+        groups_on = bool(found[0][0])
+        stored = {(row[1], row[2]): Stored(row[3], row[4], row[5]) for row in found if row[3] is not None}
 
     # First committer wins: refuse if anything we read has moved on.
     if transaction is not None:
@@ -127,16 +139,16 @@ def apply(
     # Work out the last state of each entity, checking what each mutation demands of the state before it.
     wanted = _last_states(prepared, stored)
     version = stamp(max((item.version for item in stored.values()), default=0))
-    writes = Writes(version)
+    writes = Writes(version, len(prepared) == 1)
     for place, item in wanted.items():
-        yield from writes.add(catalog, stored.get(place, ABSENT), item)
+        yield from writes.add(catalog, place, stored.get(place, ABSENT), item)
 
     # Write bodies, then only the index rows that differ.
     if writes.inserts:
-        new = [(*item.place, version, item.body) for item in writes.inserts]
-        [ids] = yield [(sql.insert_entity, new)]
-        writes.add_new_rows([id_ for (id_,) in ids])
-    if writes.changed and groups_on:
+        new = [(*place, version, item.body) for place, item in writes.inserts]
+        [ids] = yield [(sql.insert_entity, new if len(new) > 1 else new[0])]
+        writes.add_new_rows(ids)
+    if groups_on and writes.changed:
         groups = [(catalog.space_numbers[space], root, version) for space, root in writes.groups()]
         writes.statements.append((sql.set_group, groups))
     batch = writes.batch(catalog)
@@ -149,11 +161,11 @@ def _last_states(prepared: list[Prepared], stored: dict[Place, Stored]) -> dict[
     wanted: dict[Place, Prepared] = {}
     for item in prepared:
         mutation = item.mutation
-        if item.kind is None:
+        place = item.place
+        if place is None:
             if mutation.base_version:
                 raise _base_conflict(item, 0)
             continue
-        place = item.place
         before = wanted.get(place)
         old = stored.get(place, ABSENT)
         exists = old.id is not None if before is None else before.body != b""
@@ -210,68 +222,77 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
 
 
 class Writes:
-    """The statements that a commit comes to, rows of the same statement together."""
+    """The statements that a commit comes to; of many entities' rows those of one index together."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, alone: bool) -> None:
         self.version = version
-        self.inserts: list[Prepared] = []
-        self.changed: list[Prepared] = []
+        self.inserts: list[tuple[Place, Prepared]] = []
+        self.changed: list[tuple[Place, Prepared]] = []
         self.statements: list[Statement] = []
+        # A single entity's statements need not be sorted by index.
+        self._alone = alone
         self._stale: dict[str, list[Row]] = {}
         self._fresh: dict[str, list[Row]] = {}
         self._marked: set[int] = set()
 
-    def add(self, catalog: Catalog, old: Stored, new: Prepared) -> Program[None]:
+    def add(self, catalog: Catalog, place: Place, old: Stored, new: Prepared) -> Program[None]:
         """Turn *old* into *new*; nothing at all where they are the same."""
-        path = new.key.path_bytes
+        path = place[1]
         sql = catalog.dialect
         if new.rows is None:
             if old.id is not None:
-                self.changed.append(new)
+                self.changed.append((place, new))
                 self.statements.append((sql.delete_entity, (old.id,)))
                 rows = yield from _stored_rows(catalog, new.kind, old.body)
-                self._remove(rows, path)
+                for (index, _, _), value in zip(rows.plan.singles, rows.singles, strict=True):
+                    self._emit(self._stale, index.delete, [(value, path)])
+                for index, values in rows.multiples:
+                    self._emit(self._stale, index.delete, [(value, path) for value in values])
         elif old.id is None:
-            self.changed.append(new)
-            self.inserts.append(new)
+            self.changed.append((place, new))
+            self.inserts.append((place, new))
         elif old.body != new.body:
-            self.changed.append(new)
+            self.changed.append((place, new))
             self.statements.append((sql.update_entity, (self.version, new.body, old.id)))
             stale, fresh = yield from _difference(catalog, old.body, new, new.rows)
-            self._remove(stale, path)
-            self._add(fresh, path, old.id)
+            for index, gone in stale:
+                self._emit(self._stale, index.delete, [(value, path) for value, _, _ in gone])
+            for index, come in fresh:
+                self._add(index, come, path, old.id)
 
-    def add_new_rows(self, ids: list[int]) -> None:
+    def add_new_rows(self, ids: list[Row]) -> None:
         """The index rows of the new entities, column by column; *ids* are their numbers in the table."""
         by_plan: dict[WritePlan, list[tuple[list[bytes], bytes, int]]] = {}
-        for item, id_ in zip(self.inserts, ids, strict=True):
+        for (place, item), (id_,) in zip(self.inserts, ids, strict=True):
             assert item.rows is not None
-            path = item.key.path_bytes
+            path = place[1]
             by_plan.setdefault(item.rows.plan, []).append((item.rows.singles, path, id_))
-            self._add(item.rows.multiples, path, id_)
+            for index, values in item.rows.multiples:
+                self._add(index, with_neighbours(values), path, id_)
         for plan, members in by_plan.items():
-            for at, (index, _, _) in enumerate(plan.singles):
+            for at, single in enumerate(plan.singles):
                 column = [(values[at], path, id_) for values, path, id_ in members]
-                self._fresh.setdefault(index.insert, []).extend(column)
+                self._emit(self._fresh, single[0].insert, column)
 
-    def _remove(self, rows: Iterable[tuple[Index, list[IndexRow]]], path: bytes) -> None:
-        for index, values in rows:
-            self._stale.setdefault(index.delete, []).extend((value, path) for value, _, _ in values)
+    def _add(self, index: Index, rows: list[IndexRow], path: bytes, id_: int) -> None:
+        if len(rows) == 1 and rows[0][1] is None and rows[0][2] is None:
+            self._emit(self._fresh, index.insert, [(rows[0][0], path, id_)])
+        elif rows:
+            if not index.multiple:
+                self._marked.add(index.number)
+            wide = [(value, path, id_, prev, next_) for value, prev, next_ in rows]
+            self._emit(self._fresh, index.insert_multiple, wide)
 
-    def _add(self, rows: Changes, path: bytes, id_: int) -> None:
-        for index, values in rows:
-            if len(values) == 1 and values[0][1] is None and values[0][2] is None:
-                self._fresh.setdefault(index.insert, []).append((values[0][0], path, id_))
-            else:
-                if not index.multiple:
-                    self._marked.add(index.number)
-                self._fresh.setdefault(index.insert_multiple, []).extend(
-                    [(value, path, id_, prev, next_) for value, prev, next_ in values]
-                )
+    def _emit(self, grouped: dict[str, list[Row]], text: str, rows: list[Row]) -> None:
+        if self._alone:
+            if rows:
+                self.statements.append((text, rows if len(rows) > 1 else rows[0]))
+        else:
+            grouped.setdefault(text, []).extend(rows)
 
     def groups(self) -> set[tuple[Partition, bytes]]:
         """The entity groups that change."""
-        return {group_of(item.key) for item in self.changed}
+        return {group_of(item.key) for _, item in self.changed}
 
     def batch(self, catalog: Catalog) -> list[Statement]:
         """Every statement but the inserts of entities; stale index rows go before fresh ones come."""
@@ -279,22 +300,20 @@ class Writes:
         batch += [(catalog.dialect.mark_multiple, (number,)) for number in self._marked]
         for texts in (self._stale, self._fresh):
             for text, rows in texts.items():
-                if len(rows) > 1:
+                if rows:
                     rows.sort()  # neighbours in the tree share pages
                     batch.append((text, rows))
-                elif rows:
-                    batch.append((text, rows[0]))
         return batch
 
     def proof(self, catalog: Catalog) -> Statement | None:
         """A statement that finds a row exactly if this commit is in the database; None if it changed nothing."""
         if not self.changed:
             return None
-        item = self.changed[0]
+        place, item = self.changed[0]
         sql = catalog.dialect
-        if item.rows is None:
-            return sql.prove_deleted, item.place
-        return sql.prove_written, (*item.place, self.version)
+        return (
+            (sql.prove_deleted, place) if item.rows is None else (sql.prove_written, (*place, self.version))
+        )
 
 
 def _stored_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[Rows]:
@@ -345,6 +364,6 @@ def remember(prepared: Sequence[Prepared]) -> None:
     """After a commit: the indexes that it marked need not be marked again."""
     for item in prepared:
         if item.rows is not None:
-            for index, rows in item.rows.multiples:
-                if len(rows) > 1:
+            for index, values in item.rows.multiples:
+                if len(values) > 1:
                     index.multiple = True

@@ -17,7 +17,7 @@ class Dialect:
     """Statement texts for SQLite; the portable base of the others."""
 
     create_tables: tuple[str, ...] = (
-        "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL)",
+        "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
         "INSERT INTO setting VALUES ('entity groups', 0), ('fence', 0)",
         (
             "CREATE TABLE space (id INTEGER PRIMARY KEY, project TEXT NOT NULL, base TEXT NOT NULL,"
@@ -66,7 +66,11 @@ class Dialect:
     # Entities
     select_entity = "SELECT version, body FROM entity WHERE kind = ? AND path = ?"
     select_entities = "SELECT kind, path, version, body FROM entity WHERE kind = ? AND path = ?"
-    select_stored = "SELECT kind, path, id, version, body FROM entity WHERE kind = ? AND path = ?"
+    select_stored = (
+        "SELECT s.value, e.kind, e.path, e.id, e.version, e.body FROM setting AS s"
+        " LEFT JOIN entity AS e ON e.kind = ? AND e.path = ? WHERE s.name = 'entity groups'"
+    )
+    """One row for each entity asked for, led by the setting: nulls where there is no such entity."""
     select_version = "SELECT version FROM entity WHERE kind = ? AND path = ?"
     insert_entity = "INSERT INTO entity (kind, path, version, body) VALUES (?, ?, ?, ?) RETURNING id"
     update_entity = "UPDATE entity SET version = ?, body = ? WHERE id = ?"
@@ -75,7 +79,6 @@ class Dialect:
     prove_deleted = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM entity WHERE kind = ? AND path = ?)"
 
     # Entity groups (only once a transaction of that mode has run)
-    groups_on = "SELECT value FROM setting WHERE name = 'entity groups'"
     turn_groups_on = "UPDATE setting SET value = 1 WHERE name = 'entity groups'"
     select_group = "SELECT version FROM entity_group WHERE space = ? AND root = ?"
     set_group = (

@@ -49,8 +49,8 @@ class Index:
 class WritePlan:
     """How entities with certain columns and types of values are written: worked out once, used by each.
 
-    *singles* (index, position, packer) of indexed columns with one value; *lists* (index, position) of columns
-    with a list; *nested* positions of indexed embedded entities, whose properties are looked up as they come;
+    *singles* (index, position, packer) of indexed columns with one value; *lists* the same of columns with a list,
+    the packer None where the list has values of several types or embedded ones; *nested* positions of indexed embedded entities, whose properties are looked up as they come;
     *unchecked* positions of values that neither packing nor `record.dump` checks.
     """
 
@@ -60,7 +60,7 @@ class WritePlan:
         self.stored = stored
         self.indexes = indexes
         self.singles: list[tuple[Index, int, Callable[[Any], bytes]]] = []
-        self.lists: list[tuple[Index | None, int]] = []
+        self.lists: list[tuple[Index | None, int, Callable[[Any], bytes] | None]] = []
         self.nested: list[int] = []
         self.unchecked: list[int] = []
 
@@ -69,22 +69,33 @@ _CHECKED_BY_DUMP = frozenset({type(None), bool, float, str, bytes, GeoPt, dateti
 
 
 def write_plan(
-    stored: StoredShape, signature: tuple[type, ...], indexes: Mapping[str, Index]
+    stored: StoredShape,
+    signature: tuple[type, ...],
+    list_types: Iterable[frozenset[type]],
+    indexes: Mapping[str, Index],
 ) -> WritePlan | None:
-    """The plan for values of the types of *signature*; None if an index is missing in *indexes*."""
+    """The plan for values of the types of *signature*; None if an index is missing in *indexes*.
+
+    *list_types*: the types inside each list, in order.
+    """
     plan = WritePlan(stored, indexes)
     shape = stored.shape
+    lists = iter(list_types)
     for at, (name, cls) in enumerate(zip(shape.names, signature, strict=True)):
         if name in shape.unindexed:
             if cls not in _CHECKED_BY_DUMP:
                 plan.unchecked.append(at)
+            if cls is list:
+                next(lists)
             continue
         if cls is Entity:
             plan.nested.append(at)
             plan.unchecked.append(at)
         elif cls is list:
             # An empty list and one of embedded entities have no row under the name itself.
-            plan.lists.append((indexes.get(name), at))
+            types = next(lists)
+            packer = PACKERS.get(next(iter(types))) if len(types) == 1 else None
+            plan.lists.append((indexes.get(name), at, packer))
             if stored.codecs[at] == TAGGED:
                 plan.unchecked.append(at)
         else:
@@ -120,21 +131,23 @@ def indexed_names(entity: Entity) -> Iterator[str]:
                 yield name
 
 
+Values: TypeAlias = tuple[Index, list[bytes]]
+"""The packed values of an entity in one index, distinct and in order."""
+
+
 class Rows(msgspec.Struct, frozen=True):
-    """The index rows of one entity: the packed value of each of its plan's *singles*, and the rows of the rest."""
+    """What one entity has in the indexes: the packed value of each of its plan's *singles*, and the rest by index."""
 
     plan: WritePlan
     singles: list[bytes]
-    multiples: list[tuple[Index, list[IndexRow]]]
+    multiples: list[Values]
 
-    def __iter__(self) -> Iterator[tuple[Index, list[IndexRow]]]:
-        for (index, _, _), value in zip(self.plan.singles, self.singles, strict=True):
-            yield index, [(value, None, None)]
-        yield from self.multiples
-
-
-Changes: TypeAlias = list[tuple[Index, list[IndexRow]]]
-"""Rows to remove or to add, by index."""
+    def all(self) -> list[Values]:
+        """Every index with its values."""
+        plan = self.plan.singles
+        return [
+            (single[0], [value]) for single, value in zip(plan, self.singles, strict=True)
+        ] + self.multiples
 
 
 def rows_of(plan: WritePlan, values: list[Any]) -> Rows | None:
@@ -146,38 +159,41 @@ def rows_of(plan: WritePlan, values: list[Any]) -> Rows | None:
     singles = [packer(values[at]) for _, at, packer in plan.singles]
     if not plan.lists and not plan.nested:
         return Rows(plan, singles, [])
-    multiples = _multiple_rows(plan, values)
-    return None if multiples is None else Rows(plan, singles, multiples)
-
-
-def _multiple_rows(plan: WritePlan, values: list[Any]) -> Changes | None:
-    distinct: dict[str, set[bytes]] = {}
-    names = plan.stored.shape.names
-    for _, at in plan.lists:
+    multiples: list[Values] = []
+    total = len(singles)
+    for index, at, packer in plan.lists:
         value = values[at]
-        packers = {PACKERS.get(cls) for cls in set(map(type, value))}
-        if len(packers) == 1 and None not in packers:
-            # One plain type, as in nearly every list there is.
-            distinct[names[at]] = set(map(packers.pop(), value))  # type: ignore[arg-type]
+        if packer is None:
+            distinct: dict[str, set[bytes]] = {}
+            _collect(distinct, plan.stored.shape.names[at], value)
+            if not _add_distinct(plan, distinct, multiples):
+                return None
+        elif index is None:
+            return None
         else:
-            _collect(distinct, names[at], value)
-    for at in plan.nested:
-        _collect(distinct, names[at], (values[at],))
-    if sum(map(len, distinct.values())) + len(plan.singles) > MAX_INDEX_ENTRIES:
+            multiples.append((index, sorted(set(map(packer, value)))))
+        total += len(value)
+    if plan.nested:
+        distinct = {}
+        for at in plan.nested:
+            _collect(distinct, plan.stored.shape.names[at], (values[at],))
+        if not _add_distinct(plan, distinct, multiples):
+            return None
+    if total > MAX_INDEX_ENTRIES or sum(len(packed) for _, packed in multiples) > MAX_INDEX_ENTRIES:
         raise TooLargeError(
             "an entity has at most 20,000 indexed values", hint="Exclude long lists from the indexes."
         )
-    rows: Changes = []
+    return Rows(plan, singles, multiples)
+
+
+def _add_distinct(plan: WritePlan, distinct: dict[str, set[bytes]], multiples: list[Values]) -> bool:
+    """Add the values by name to *multiples*; False if an index is missing."""
     for name, packed in distinct.items():
         index = plan.indexes.get(name)
         if index is None:
-            return None
-        if len(packed) == 1:
-            rows.append((index, [(packed.pop(), None, None)]))
-        else:
-            ordered = sorted(packed)
-            rows.append((index, list(zip(ordered, [None, *ordered], [*ordered[1:], None], strict=False))))
-    return rows
+            return False
+        multiples.append((index, sorted(packed)))
+    return True
 
 
 def _collect(distinct: dict[str, set[bytes]], name: str, value: Iterable[Any]) -> None:
@@ -187,21 +203,27 @@ def _collect(distinct: dict[str, set[bytes]], name: str, value: Iterable[Any]) -
             distinct.setdefault(inner, set()).add(pack(single))
 
 
+def with_neighbours(values: list[bytes]) -> list[IndexRow]:
+    """The index rows of *values*: each with the next lower and the next higher one."""
+    return list(zip(values, [None, *values], [*values[1:], None], strict=False))
+
+
+Changes: TypeAlias = list[tuple[Index, list[IndexRow]]]
+"""Rows to remove or to add, by index."""
+
+
 def diff(old: Rows, new: Rows) -> tuple[Changes, Changes]:
     """The rows to remove and the rows to add when an entity's rows turn from *old* into *new*."""
-    before = {index: set(rows) for index, rows in old}
+    before = dict(old.all())
     stale: Changes = []
     fresh: Changes = []
-    for index, rows in new:
-        had = before.pop(index, None)
-        if had is None:
-            fresh.append((index, rows))
-            continue
-        added = [row for row in rows if row not in had]
-        if added or len(had) != len(rows):
-            fresh.append((index, added))
-            stale.append((index, list(had.difference(rows))))
-    stale += [(index, list(rows)) for index, rows in before.items()]
+    for index, values in new.all():
+        had = before.pop(index, [])
+        if had != values:
+            gone, come = with_neighbours(had), with_neighbours(values)
+            stale.append((index, [row for row in gone if row not in come]))
+            fresh.append((index, [row for row in come if row not in gone]))
+    stale += [(index, with_neighbours(values)) for index, values in before.items()]
     return stale, fresh
 
 
@@ -211,7 +233,7 @@ def same_plan_diff(old: list[Any], new: list[Any], rows: Rows) -> tuple[Changes,
     *rows* are the new state's.  None where the plan has embedded entities, or lists that differ: then `diff` decides.
     """
     plan = rows.plan
-    if plan.nested or not all(_identical(old[at], new[at]) for _, at in plan.lists):
+    if plan.nested or not all(_identical(old[at], new[at]) for _, at, _ in plan.lists):
         return None
     stale: Changes = []
     fresh: Changes = []

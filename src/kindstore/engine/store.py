@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -231,7 +231,7 @@ class EngineStore:
         Needs no row of its own to be rewritten by every commit, and is as good as unique, so that an entity which
         is found with the version of a commit proves that commit.
         """
-        return max((self._now() // 1000 << 11) | secrets.randbits(11), after + 1)
+        return max((self._now() // 1000 << 11) | random.getrandbits(11), after + 1)
 
     def allocate_ids(self, keys: Sequence[Key]) -> Program[list[Key]]:
         """See `Store.allocate_ids`; `BadKeyError` for a key that is complete."""

@@ -25,11 +25,15 @@ _SIGN = 1 << 63
 _ALL = (1 << 64) - 1
 
 
+_SIZED = [bytes((INT_ZERO + size,)) for size in range(9)]
+"""The code of a positive integer, by its size in bytes."""
+
+
 def pack_int(value: int) -> bytes:
     """An int64; `BadValueError` outside -2^63..2^63-1."""
     if 0 <= value <= INT_MAX:
         size = (value.bit_length() + 7) >> 3
-        return bytes((INT_ZERO + size,)) + value.to_bytes(size, "big")
+        return _SIZED[size] + value.to_bytes(size, "big")
     if not INT_MIN <= value <= INT_MAX:
         raise BadValueError("an integer must fit in 64 bits", value=value)
     # As many bytes as -value-1 needs, complemented: -1 takes one byte, so that it is not the code of zero.

@@ -16,9 +16,9 @@ from typing import Any
 from .components import (
     INT_ZERO,
     STRING,
-    escaped,
     float_bits,
     pack_int,
+    pack_string,
     read_path,
     read_terminated,
     read_three,
@@ -41,7 +41,8 @@ _COMPLEMENT = bytes(255 - n for n in range(256))
 
 def microseconds(value: datetime) -> int:
     """Microseconds since 1970 of a naive UTC datetime: the integer as which it is ordered."""
-    return (value - _EPOCH) // _MICROSECOND
+    since = value - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def descending(packed: bytes) -> bytes:
@@ -57,17 +58,18 @@ def pack_bytes(value: bytes) -> bytes:
             size=len(value),
             hint="Store it unindexed (TextProperty, BlobProperty, indexed=False).",
         )
-    if b"\0" in value or b"\1" in value:
-        value = escaped(value)
-    return b"\x30" + value + b"\0"
+    return pack_string(value)
 
 
 def pack_str(value: str) -> bytes:
     """An indexed string; `TooLargeError` over 1,500 bytes of UTF-8."""
     try:
-        return pack_bytes(value.encode())
+        packed = value.encode()
     except UnicodeEncodeError:
         raise BadValueError("a string must be valid Unicode") from None
+    if len(packed) > MAX_INDEXED or b"\0" in packed or b"\1" in packed:
+        return pack_bytes(packed)
+    return b"\x30" + packed + b"\0"
 
 
 def pack_bool(value: bool) -> bytes:
@@ -84,7 +86,7 @@ def pack_datetime(value: datetime) -> bytes:
     """A naive UTC datetime, as its integer of microseconds."""
     if value.tzinfo is not None:
         raise BadValueError("a stored datetime must be naive UTC", value=value)
-    return pack_int((value - _EPOCH) // _MICROSECOND)
+    return pack_int(microseconds(value))
 
 
 def pack_point(value: GeoPt) -> bytes:

@@ -25,8 +25,8 @@ from .types import GeoPt, User
 FORMAT = 1
 """The version of records and stored shapes that this module writes; older ones are read for ever."""
 
-PLAIN, TIME, TAGGED = "", "t", "x"
-"""How a column is stored: as MessagePack has it, datetimes as 10 bytes, or with a tag per value."""
+PLAIN, TIME, TIMES, TAGGED = "", "t", "T", "x"
+"""How a column is stored: as MessagePack has it, a datetime as 10 bytes, a list of them, or with a tag per value."""
 
 _MALFORMED = (
     msgspec.DecodeError,
@@ -58,8 +58,12 @@ class StoredShape:
     def __init__(self, number: int, shape: Shape, codecs: tuple[str, ...]) -> None:
         self.number, self.shape, self.codecs = number, shape, codecs
         self.width = len(codecs)
-        readers = {TIME: _read_time, TAGGED: _read_tagged}
-        writers: dict[str, Callable[[Any], Any]] = {TIME: write_time, TAGGED: write_tagged}
+        readers = {TIME: _datetime, TIMES: _read_times, TAGGED: _read_tagged}
+        writers: dict[str, Callable[[Any], Any]] = {
+            TIME: write_time,
+            TIMES: write_times,
+            TAGGED: write_tagged,
+        }
         self.writers = tuple((at, writers[codec]) for at, codec in enumerate(codecs) if codec != PLAIN)
         self.readers = tuple((at, readers[codec]) for at, codec in enumerate(codecs) if codec != PLAIN)
 
@@ -93,27 +97,28 @@ def codec_of(value: Any) -> str:
     """How a column that holds *value* is stored.  None fits every codec."""
     if value.__class__ is list:
         kinds = {codec_of(item) for item in value if item is not None}
-        return kinds.pop() if len(kinds) == 1 else TAGGED if kinds else PLAIN
+        if kinds == {TIME}:
+            return TIMES
+        return PLAIN if kinds <= {PLAIN} else TAGGED
     if type(value) in _PLAIN_TYPES:
         return PLAIN
     return TIME if type(value) is datetime else TAGGED
 
 
 def write_time(value: Any) -> Any:
-    """A datetime as 10 bytes (year 2, month, day, hour, minute, second, microsecond 3), in lists too."""
-    if value is None:
-        return None
-    if value.__class__ is list:
-        return [write_time(item) for item in value]
+    """A datetime as 10 bytes: year 2, month, day, hour, minute, second, microsecond 3."""
     if value.tzinfo is not None:
         raise BadValueError("a stored datetime must be naive UTC", value=value)
     return value.__reduce__()[1][0]
 
 
-def _read_time(value: Any) -> Any:
-    if value.__class__ is list:
-        return [None if item is None else _datetime(item) for item in value]
-    return _datetime(value)
+def write_times(value: list[Any]) -> list[bytes | None]:
+    """A list of datetimes and None."""
+    return [None if item is None else write_time(item) for item in value]
+
+
+def _read_times(value: Any) -> Any:
+    return [None if item is None else _datetime(item) for item in value]
 
 
 def write_tagged(value: Any, depth: int = 0) -> Any:
