@@ -1,6 +1,7 @@
 """Put, get, delete: one and many, by key and by id."""
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -219,11 +220,12 @@ def test_a_property_may_be_called_like_a_method(context: ndb.Context) -> None:
     class Golfer(ndb.Model):
         put = ndb.IntegerProperty()  # type: ignore[assignment]
         query = ndb.StringProperty()  # type: ignore[assignment]
-        key = ndb.StringProperty()  # type: ignore[assignment]
+        key = ndb.StringProperty()
 
-    golfer = Golfer(put=3, query="where", key="mine")
+    golfer: Any = Golfer(put=3, query="where", key="mine")
     made = golfer._put()
     context.clear_cache()
-    found = Golfer._query(ndb.FilterNode("put", "=", 3)).fetch()
+    cls: Any = Golfer
+    found = cls._query(ndb.FilterNode("put", "=", 3)).fetch()
     assert [(each.put, each.query, each.key) for each in found] == [(3, "where", "mine")]
     assert found[0]._key == made

@@ -164,9 +164,14 @@ def _remember(
 # Get.
 
 
-def get_one(context: Context, key: Key, use_cache: bool | None = None) -> Program[Any]:
-    """The entity of *key*, None if there is none.  `KindError` for an entity whose kind has no model class."""
-    model = Model._kind_map.get(key.path[-2])
+def get_one(
+    context: Context, key: Key, use_cache: bool | None = None, model: AnyModel | None = None
+) -> Program[Any]:
+    """The entity of *key*, None if there is none, as an instance of *model* (default: the class of its kind).
+
+    `KindError` for an entity whose kind has no class.
+    """
+    model = model or Model._kind_map.get(key.path[-2])
     program = _get(context, key, model, use_cache)
     if model is None or not model._overridden:
         return program
@@ -185,14 +190,16 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
             return known
     transaction = context.transaction
     found = yield from context.store.lookup((key,), None if transaction is None else transaction.name)
-    return instance_of(key, found[0], identities)
+    return instance_of(key, found[0], identities, model)
 
 
-def instance_of(key: Key, entity: Entity | None, identities: IdentityMap | None) -> Any:
+def instance_of(
+    key: Key, entity: Entity | None, identities: IdentityMap | None, model: AnyModel | None
+) -> Any:
     """The instance for what a store answered to a lookup of *key*; the one that is known by now, if one is."""
     instance = None
     if entity is not None:
-        instance = schema_of(Model._lookup_model(key.path[-2])).from_entity(entity)
+        instance = schema_of(model or Model._lookup_model(key.path[-2])).from_entity(entity)
         vars(instance)["_key"] = key
     if identities is not None:
         # Somebody else may have read or written it while we waited: one object per key, and the later state.
@@ -231,7 +238,7 @@ def _get_all(
     context: Context, keys: Sequence[Key], models: Sequence[AnyModel | None], use_cache: bool | None
 ) -> Program[list[Any]]:
     known: dict[Key, Any] = {}
-    wanted: dict[Key, IdentityMap | None] = {}
+    wanted: dict[Key, tuple[IdentityMap | None, AnyModel | None]] = {}
     for key, model in zip(keys, models, strict=True):
         identities = context.identities
         if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
@@ -241,13 +248,13 @@ def _get_all(
             if instance is not UNKNOWN:
                 known[key] = instance
                 continue
-        wanted[key] = identities
+        wanted[key] = identities, model
     if wanted:
         transaction = context.transaction
         name = None if transaction is None else transaction.name
         found = yield from context.store.lookup(list(wanted), name)
-        for (key, identities), entity in zip(wanted.items(), found, strict=True):
-            known[key] = instance_of(key, entity, identities)
+        for (key, (identities, model)), entity in zip(wanted.items(), found, strict=True):
+            known[key] = instance_of(key, entity, identities, model)
     return [known[key] for key in keys]
 
 
@@ -338,16 +345,16 @@ def allocate_ids(context: Context, model: AnyModel, like: Key, size: int) -> Pro
 
 
 def get_or_insert(
-    context: Context, key: Key, make: Callable[[], M], use_cache: bool | None = None
+    context: Context, key: Key, model: type[M], make: Callable[[], M], use_cache: bool | None = None
 ) -> Program[M]:
     """The entity of *key*; if there is none, the one that *make* makes, once it is written.
 
     Atomic: of many that insert the same key at once one succeeds, and all get its entity.
     """
     while True:
-        found = yield from get_one(context, key, use_cache)
+        found: M | None = yield from get_one(context, key, use_cache, model)
         if found is not None:
-            return found  # type: ignore[no-any-return]
+            return found
         instance = make()
         try:
             yield from put_one(context, instance, use_cache, Upsert if context.transaction else Insert)

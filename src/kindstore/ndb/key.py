@@ -93,9 +93,9 @@ class Key(PlainKey):
         """The key of its entity group: the first element of the path."""
         return Key.of(self._partition, self.path[:2])
 
-    def namespace(self) -> str:
-        """The namespace; "" is the default one."""
-        return self._partition.namespace
+    def namespace(self) -> str | None:
+        """The namespace, None for the default one."""
+        return self._partition.namespace or None
 
     def project(self) -> str:
         """The project."""

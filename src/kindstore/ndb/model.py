@@ -90,7 +90,7 @@ class Model(models.Model):
         context = current()
         return cast(
             "Self | None",
-            context.store.run(operations.get_one(context, key, use_cache(options) if options else None)),
+            context.store.run(operations.get_one(context, key, use_cache(options) if options else None, cls)),
         )
 
     @classmethod
@@ -107,7 +107,7 @@ class Model(models.Model):
         """`get_by_id`, as a future."""
         key = cls._make_key(id, parent, namespace, project if app is None else app, database)
         context = current()
-        return context.begin(operations.get_one(context, key, use_cache(options)), "get_by_id")
+        return context.begin(operations.get_one(context, key, use_cache(options), cls), "get_by_id")
 
     @classmethod
     def _inserting(
@@ -138,7 +138,7 @@ class Model(models.Model):
             vars(instance)["_key"] = key
             return instance
 
-        return context, operations.get_or_insert(context, key, make, use_cache(options))
+        return context, operations.get_or_insert(context, key, cls, make, use_cache(options))
 
     @classmethod
     def get_or_insert(
@@ -198,7 +198,7 @@ class Model(models.Model):
             if not isinstance(node, Node):
                 raise TypeError(f"Cannot filter a non-Node argument; received {node!r}")
         return Query(
-            kind=cls._get_kind(),
+            kind=cls,
             filters=AND(*nodes) if nodes else None,
             ancestor=ancestor,
             order_by=order_by,

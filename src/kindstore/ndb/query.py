@@ -137,7 +137,7 @@ _OF_QUERIES: Final = frozenset(
 
 
 class Query(Generic[M]):
-    """Entities of *kind* (None: of every kind) that fulfil *filters*, in order.
+    """Entities of *kind* (a name or a model class; None: of every kind) that fulfil *filters*, in order.
 
     ``Author.query(Author.age > 3).order(-Author.age)``.  *ancestor*: only what is below that key, itself included.
     *project*, *namespace*: where to look; default: where the ancestor is, else the current context's.  *keys_only*,
@@ -149,7 +149,7 @@ class Query(Generic[M]):
 
     def __init__(
         self,
-        kind: str | None = None,
+        kind: str | type[M] | None = None,
         filters: Node | None = None,
         ancestor: PlainKey | None = None,
         order_by: Sequence[Ordering] | None = None,
@@ -180,8 +180,12 @@ class Query(Generic[M]):
                 raise TypeError(f"ancestor must be a Key; received {ancestor!r}")
             if not ancestor.is_complete:
                 raise BadArgumentError("an incomplete key can't be an ancestor", ancestor=ancestor)
-        self._kind = kind
-        self._model: Any = None if kind is None else Model._kind_map.get(kind)  # pyright: ignore[reportPrivateUsage]
+        self._model: Any = kind
+        if kind is None or isinstance(kind, str):
+            self._kind = kind
+            self._model = None if kind is None else Model._kind_map.get(kind)  # pyright: ignore[reportPrivateUsage]
+        else:
+            self._kind = str(cast("Any", kind)._get_kind())
         self._ancestor = ancestor
         self._partition = _partition_of(ancestor, app if project is None else project, namespace)
         self._filters = filters
@@ -418,36 +422,72 @@ class Query(Generic[M]):
         reading, query = self._prepared(None, keys_only, options)
         return reading.context.begin(running.fetch_page(reading, query, page_size), "fetch_page").then(_page)
 
+    @overload
     def map(
         self,
-        callback: Callable[[M], R | Future[R]],
+        callback: Callable[[M], Future[R]],
         *,
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[R]:
+    ) -> list[R]: ...
+    @overload
+    def map(
+        self,
+        callback: Callable[[M], R],
+        *,
+        limit: int | None = None,
+        keys_only: bool | None = None,
+        **options: Unpack[FetchOptions],
+    ) -> list[R]: ...
+    def map(
+        self,
+        callback: Callable[[M], Any],
+        *,
+        limit: int | None = None,
+        keys_only: bool | None = None,
+        **options: Unpack[FetchOptions],
+    ) -> list[Any]:
         """What *callback* returns for each result; where it returns a future, the result of that."""
         reading, query = self._prepared(limit, keys_only, options)
         found = reading.context.store.run(running.fetch(reading, query))
         return [_result(each) for each in list(map(callback, found))]
 
+    @overload
     def map_async(
         self,
-        callback: Callable[[M], R | Future[R]],
+        callback: Callable[[M], Future[R]],
         *,
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[R]]:
+    ) -> Future[list[R]]: ...
+    @overload
+    def map_async(
+        self,
+        callback: Callable[[M], R],
+        *,
+        limit: int | None = None,
+        keys_only: bool | None = None,
+        **options: Unpack[FetchOptions],
+    ) -> Future[list[R]]: ...
+    def map_async(
+        self,
+        callback: Callable[[M], Any],
+        *,
+        limit: int | None = None,
+        keys_only: bool | None = None,
+        **options: Unpack[FetchOptions],
+    ) -> Future[list[Any]]:
         """`map`, as a future."""
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 
-        def work() -> list[R]:
+        def work() -> list[Any]:
             found = context.store.run(running.fetch(reading, query))
             return [_result(each) for each in list(map(callback, found))]
 
-        async def awork() -> list[R]:
+        async def awork() -> list[Any]:
             found: list[Any] = [
                 callback(each) for each in await context.store.arun(running.fetch(reading, query))
             ]
