@@ -122,7 +122,7 @@ class BlobProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, bytes):
             raise self._wrong("bytes", value)
         if self._indexed and len(value) > MAX_INDEXED:
@@ -220,7 +220,7 @@ class CompressedTextProperty(BlobProperty[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if isinstance(value, bytes):
             try:
                 value.decode()
@@ -271,11 +271,11 @@ class JsonProperty(BlobProperty[T]):
             self._json_type = json_type
             self._exact = Nothing
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if self._json_type is not None and not isinstance(value, self._json_type):
             raise TypeError(f"JSON property must be a {self._json_type}")
 
-    def _to_base_type(self, value: Any) -> bytes:
+    def _to_base_type(self, value: Any) -> Any:
         try:
             return json.dumps(value, separators=(",", ":")).encode("ascii")
         except (TypeError, ValueError, RecursionError) as exc:
@@ -341,10 +341,10 @@ class PickleProperty(BlobProperty[T]):
                 "property with allow_pickle=True, or call kindstore.mapper.blobs.allow_pickles().",
             )
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         """Anything goes."""
 
-    def _to_base_type(self, value: Any) -> bytes:
+    def _to_base_type(self, value: Any) -> Any:
         self._require_permission()
         try:
             return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
@@ -433,7 +433,7 @@ class BlobKeyProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, BlobKey):
             raise self._wrong("BlobKey", value)
 

@@ -77,12 +77,13 @@ def _assignment(name: str, prop: Property[Any], names: dict[str, Any]) -> list[s
     else:
         default = f"_default_{len(names)}"
         names[default] = prop._default
-    lines = [f"    if {name} is __M: __d[{name!r}] = {default}"]
+    lines: list[str] = []
     if prop._exact is not Nothing:
         kind = f"_type_{len(names)}"
         names[kind] = prop._exact
         limit = f" and {prop._limit.format(v=name)}" if prop._limit else ""
-        lines.append(f"    elif type({name}) is {kind}{limit}: __d[{name!r}] = {name}")
+        lines.append(f"    if type({name}) is {kind}{limit}: __d[{name!r}] = {name}")
+    lines.append(f"    {'elif' if lines else 'if'} {name} is __M: __d[{name!r}] = {default}")
     lines.append(f"    else: {set_value}(__self, {name})")
     return lines
 

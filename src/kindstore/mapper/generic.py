@@ -53,7 +53,7 @@ class GenericProperty(Property[T]):
                 self._meaning = MEANING_COMPRESSED
             super().__init__(name, indexed=indexed, **options)
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if self._indexed and isinstance(value, str | bytes) and len(value) > MAX_INDEXED // 4:
             size = len(value.encode(errors="surrogatepass") if isinstance(value, str) else value)
             if size > MAX_INDEXED:

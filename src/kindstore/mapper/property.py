@@ -145,6 +145,8 @@ class Property(Generic[T]):
         verbose_name: str | None = None,
         write_empty_list: bool | None = None,
     ) -> None:
+        # In the instance, where `__set__` finds it faster than in the class.
+        self._exact = type(self)._exact
         if name is not None:
             self._name = _checked_name(name)
         if indexed is not None:

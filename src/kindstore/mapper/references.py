@@ -122,7 +122,7 @@ class KeyProperty(Property[T]):
             if kind is not None:
                 self._kind = kind_name(kind)
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, Key):
             raise self._wrong("Key", value)
         if not value.is_complete:
@@ -161,7 +161,7 @@ class ModelKey(Property[Any]):
 
     _set_value = __set__
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, Key):
             raise BadValueError(f"Expected Key, got {value!r}")
 
@@ -249,7 +249,7 @@ class UserProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, User):
             raise self._wrong("User", value)
 

@@ -62,7 +62,7 @@ class BooleanProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> bool:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, bool):
             raise self._wrong("bool", value)
         return value
@@ -119,12 +119,13 @@ class IntegerProperty(Property[T]):
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
     def __set__(self, entity: Any, value: T) -> None:
-        if type(value) is self._exact and INT_MIN <= value <= INT_MAX:  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+        # Comparing with small ints is cheap; larger ones get the whole check.
+        if type(value) is self._exact and -1_000_000_000 < value < 1_000_000_000:  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
             entity.__dict__[self._code_name] = value
         else:
             self._set_value(entity, value)
 
-    def _validate(self, value: Any) -> int:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, int):
             raise self._wrong("integer", value)
         if not INT_MIN <= value <= INT_MAX:
@@ -179,7 +180,7 @@ class FloatProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> float:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, float | int):
             raise self._wrong("float", value)
         try:
@@ -235,6 +236,6 @@ class GeoPtProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, GeoPt):
             raise self._wrong("GeoPt", value)

@@ -83,7 +83,7 @@ class TextProperty(Property[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if isinstance(value, bytes):
             try:
                 value.decode()
@@ -178,7 +178,7 @@ class StringProperty(TextProperty[T]):
         else:
             self._set_value(entity, value)
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         # TextProperty's own check comes after this one, so other types pass here.
         if isinstance(value, str | bytes) and len(value) > MAX_INDEXED // 4:
             size = len(value.encode(errors="surrogatepass") if isinstance(value, str) else value)

@@ -108,7 +108,7 @@ class DateTimeProperty(Property[T]):
     def _plain_type(self) -> type[Any]:
         return Nothing if self._tzinfo is not None else super()._plain_type()
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, dt.datetime):
             raise self._wrong("datetime", value)
         if value.tzinfo is not None and self._tzinfo is None:
@@ -195,11 +195,11 @@ class DateProperty(DateTimeProperty[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, dt.date):
             raise self._wrong("date", value)
 
-    def _to_base_type(self, value: Any) -> dt.datetime:
+    def _to_base_type(self, value: Any) -> Any:
         return dt.datetime(value.year, value.month, value.day)
 
     def _from_base_type(self, value: Any) -> Any:
@@ -260,11 +260,11 @@ class TimeProperty(DateTimeProperty[T]):
         ) -> None: ...
         def __init__(self, name: str | None = None, **options: Any) -> None: ...
 
-    def _validate(self, value: Any) -> None:
+    def _validate(self, value: Any) -> Any:
         if not isinstance(value, dt.time) or value.tzinfo is not None:
             raise self._wrong("time", value)
 
-    def _to_base_type(self, value: Any) -> dt.datetime:
+    def _to_base_type(self, value: Any) -> Any:
         return dt.datetime.combine(_EPOCH_DAY, value)
 
     def _from_base_type(self, value: Any) -> Any:
