@@ -167,7 +167,8 @@ class Cursors:
     )
     def test_a_cursor_of_another_query_is_refused(self, db: Database, many: None, other: list[Any]) -> None:
         cursor = db.page(db.query(("y", "=", 0)), page_size=3).cursor
-        for options in ({"start": cursor}, {"end": cursor}):
+        bounds: list[dict[str, Any]] = [{"start": cursor}, {"end": cursor}]
+        for options in bounds:
             with pytest.raises(BadCursorError):
                 db.names(*other, **options)
             with pytest.raises(BadCursorError):
@@ -210,7 +211,7 @@ class Cursors:
 
     @pytest.mark.parametrize("option", ["limit", "offset", "page_size"])
     def test_negative_numbers_are_refused(self, db: Database, option: str) -> None:
-        options = {option: -1}
+        options: dict[str, Any] = {option: -1}
         size = options.pop("page_size", None)
         with pytest.raises(BadQueryError):
             db.page(db.query(**options), page_size=size)

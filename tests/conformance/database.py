@@ -94,7 +94,9 @@ class Database:
         )
         return Query(self.partition, kind, filters=filters, orders=orders, **options)
 
-    def page(self, query: Query, transaction: bytes | None = None, page_size: int | None = None) -> Page:
+    def page(
+        self, query: Query, transaction: bytes | None = None, page_size: int | None = None
+    ) -> Page[Entity]:
         """The first page of *query*."""
         return self.store.run(self.store.run_query(query, transaction, page_size=page_size))
 
@@ -130,7 +132,7 @@ class Database:
         return Delete(self.key(*path))
 
 
-def last_ids(page: Page) -> list[Any]:
+def last_ids(page: Page[Entity]) -> list[Any]:
     """The last ids of the results of a page."""
     assert all(result.key is not None for result in page.results)
     return [result.key.path[-1] for result in page.results if result.key is not None]

@@ -87,7 +87,7 @@ class Refusals:
     def test_the_limits_themselves_are_allowed(self, db: Database) -> None:
         db.put("a", y="é" * 750, z=[b"\0" * 1500, "\1" * 1500], deep=nested(20, z=1))
         db.put("b", unindexed=["y"], y="x" * 1_048_487)
-        db.put("E", "n" * 1500, **{"p" * 1500: 1})
+        db.commit(db.upsert("E", "n" * 1500, **{"p" * 1500: 1}))
         db.put("K" * 1500, 1, y=1)
         db.put(*("E", 1) * 100, y=1)
         assert db.names(("y", "=", "é" * 750)) == ["a"]
@@ -132,7 +132,7 @@ class Refusals:
             db.commit(Upsert(Entity(db.key("a"), Shape.of([name], [name]), ["x"])))
 
     def test_names_that_only_look_reserved_are_allowed(self, db: Database) -> None:
-        db.put("a", __x=1, x__=2, _=3, **{"___": 4, "a b": 5, "'": 6})
+        db.commit(db.upsert("a", **{"__x": 1, "x__": 2, "_": 3, "___": 4, "a b": 5, "'": 6}))
         assert db.names(("__x", "=", 1), ("___", "=", 4), ("'", "=", 6)) == ["a"]
         self.forget(db)
 

@@ -78,6 +78,33 @@ class Transactions:
         assert db.get("P", 1, "E", 2, transaction=t) is None
         db.rollback(t)
 
+    @pytest.mark.parametrize("reading", ["lookup", "query", "count", "ancestor"])
+    @pytest.mark.parametrize("kind", ["E", "Unknown"])
+    def test_a_snapshot_begins_even_with_a_read_that_finds_nothing(
+        self, db: Database, kind: str, reading: str
+    ) -> None:
+        db.put("a", x=1)
+
+        def absent() -> bool:
+            match reading:
+                case "lookup":
+                    return db.get(kind, 1, transaction=t) is None
+                case "query":
+                    return db.names(("new", "=", 1), kind=kind, transaction=t) == []
+                case "count":
+                    return db.count(("new", "=", 1), kind=kind, transaction=t) == 0
+                case _:
+                    return db.names(kind=kind, ancestor=db.key("P", 1), transaction=t) == []
+
+        t = db.begin(read_only=True)
+        assert absent()
+        db.commit(
+            db.upsert("a", x=2), db.upsert(kind, 1, new=1), db.upsert("P", 1, kind, 1, new=1)
+        )  # all at once, so whoever sees one sees all
+        assert db.value("a", transaction=t) == 1
+        assert absent()
+        db.rollback(t)
+
     def test_first_committer_wins(self, db: Database) -> None:
         db.put("a", x=1)
         first, second = db.begin(), db.begin()

@@ -74,14 +74,17 @@ class _State:
 
 
 class _Transaction:
-    """What a transaction has read: the state of its first read, and in it which keys, queries and groups."""
+    """What a transaction has read: the state of its first read, and in it which keys, queries and groups.
+
+    *queries* are functions of a state: what a query reads that depends on it.
+    """
 
     def __init__(self, read_only: bool, concurrency: Concurrency, now: float) -> None:
         self.read_only, self.concurrency = read_only, concurrency
         self.began = self.used = now
         self.snapshot: _State | None = None
         self.keys: set[Key] = set()
-        self.queries: list[tuple[Query, int | None]] = []
+        self.queries: list[Callable[[_State], object]] = []
         self.groups: set[Key] = set()
 
 
@@ -94,7 +97,7 @@ class MemoryStore:
     4. A read sees the last committed state; in a transaction the state as of the first read in it, whatever is
        committed later, and never the transaction's own writes.
     5. First committer wins: a commit raises `ConflictError` if an entity that was read has another version now,
-       or a query that was read has other results (keys or versions) now.  In the mode with entity groups: if
+       or a query that was read has other results (keys or versions, or their count) now.  In the mode with entity groups: if
        anything in a group that was read has changed.  Blind writes and transactions that write nothing never conflict.
     6. A transaction ends with commit, however that ends, with rollback, 270 seconds after it began, or after 60
        without use; then it is unknown (`TransactionNotFoundError`).
@@ -241,22 +244,31 @@ class MemoryStore:
         check_query(query, self.project)
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
-        state = self._state
-        if transaction is not None:
-            reader = self._transaction(transaction)
-            if query.ancestor is not None:
-                state = self._reading(reader, [root_of(query.ancestor)])
-            elif reader.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS:
-                raise BadQueryError(
-                    "only ancestor queries are allowed in a transaction with entity groups",
-                    hint="Name an ancestor, or use the concurrency mode OPTIMISTIC.",
-                )
-            else:
-                state = self._reading(reader, [])
-            reader.queries.append((query, page_size))
+        reader, state = self._asked(query, transaction)
         page = page_of(query, state.entities.values(), page_size)
+        if reader is not None:
+            reader.queries.append(
+                lambda state: [
+                    (each.key, each.version)
+                    for each in page_of(query, state.entities.values(), page_size).results
+                ]
+            )
         page.results[:] = map(_copy, page.results)
         return page
+
+    def _asked(self, query: Query, transaction: bytes | None) -> tuple[_Transaction | None, _State]:
+        """The transaction that asks *query*, if there is one, and the state that it sees."""
+        if transaction is None:
+            return None, self._state
+        reader = self._transaction(transaction)
+        if query.ancestor is not None:
+            return reader, self._reading(reader, [root_of(query.ancestor)])
+        if reader.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS:
+            raise BadQueryError(
+                "only ancestor queries are allowed in a transaction with entity groups",
+                hint="Name an ancestor, or use the concurrency mode OPTIMISTIC.",
+            )
+        return reader, self._reading(reader, [])
 
     def _run_aggregation(
         self, query: Query, aggregations: Sequence[Aggregation], transaction: bytes | None
@@ -266,8 +278,17 @@ class MemoryStore:
                 raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
             if aggregation.up_to is not None and aggregation.up_to < 0:
                 raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
-        count = len(self._run_query(query, transaction, None).results)
-        return [count if each.up_to is None else min(count, each.up_to) for each in aggregations]
+        check_query(query, self.project)
+        reader, state = self._asked(query, transaction)
+
+        def counts(state: _State) -> list[int]:
+            count = len(page_of(query, state.entities.values(), None).results)
+            return [count if each.up_to is None else min(count, each.up_to) for each in aggregations]
+
+        found = counts(state)
+        if reader is not None:
+            reader.queries.append(counts)
+        return found
 
     # Transactions.
 
@@ -320,16 +341,9 @@ class MemoryStore:
                     read_version=then.version_of(key),
                     found_version=now.version_of(key),
                 )
-        for query, page_size in reader.queries:
-            read, found = (
-                [
-                    (each.key, each.version)
-                    for each in page_of(query, state.entities.values(), page_size).results
-                ]
-                for state in (then, now)
-            )
-            if read != found:
-                raise ConflictError("results of a query changed since it was read", kind=query.kind)
+        for read in reader.queries:
+            if read(then) != read(now):
+                raise ConflictError("the result of a query changed since it was read")
 
     # Writes.
 
