@@ -138,6 +138,9 @@ class BlobProperty(Property[T]):
             return decompress(value)
         return None
 
+    def _plain_type(self) -> type[Any]:
+        return Nothing if self._compressed else super()._plain_type()
+
     def _loader(self, meaning: int | None) -> Callable[[Any], Any] | None:
         if meaning == MEANING_COMPRESSED:
             return self._load_compressed

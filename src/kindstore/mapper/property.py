@@ -427,7 +427,7 @@ class Property(Generic[T]):
 
     def _NOT_IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: ARG002, N802
         """A filter for absence from a list, tuple or set."""
-        return FilterNode(self._name, "not_in", self._members(value), server_op=True)
+        return FilterNode(self._name, "not_in", self._members(value))
 
     IN = _IN
     NOT_IN = _NOT_IN
