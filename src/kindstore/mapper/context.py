@@ -58,10 +58,10 @@ class IdentityMap:
 
     def get(self, key: Key) -> Any:
         """The entity of *key*, None, or `UNKNOWN`.  An entity whose key was changed since is forgotten."""
-        known = self.of(key.partition)
-        found = known.get(key.path_bytes, UNKNOWN)
+        known, packed = self.of(key.partition), key.path_bytes
+        found = known.get(packed, UNKNOWN)
         if found is not UNKNOWN and found is not None and found._key is not key and found._key != key:
-            del known[key.path_bytes]
+            del known[packed]
             return UNKNOWN
         return found
 
@@ -86,7 +86,7 @@ class IdentityMap:
         return sum(map(len, self._maps.values()))
 
 
-CachePolicy = Callable[[Key], bool | None]
+CachePolicy = Callable[[Any], bool | None]
 """Says of a key whether its entity goes into the identity map; None: the default, which is yes."""
 
 
@@ -312,5 +312,5 @@ def caches(context: Context, key: Key, model: Any) -> bool:
             return decided
     use = getattr(model, "_use_cache", None)
     if callable(use):
-        use = cast("Callable[[Key], bool | None]", use)(key)
+        use = cast("CachePolicy", use)(key)
     return use is None or bool(use)

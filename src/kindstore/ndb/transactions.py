@@ -102,8 +102,30 @@ def transaction(
     return run(outer, _refusing_coroutines(callback), Attempts(retries), read_only, concurrency)
 
 
+@overload
 def transaction_async(
-    callback: Callable[[], Awaitable[T] | T],
+    callback: Callable[[], Awaitable[T]],
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> Future[T]: ...
+@overload
+def transaction_async(
+    callback: Callable[[], T],
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = False,
+    xg: bool = True,
+    propagation: int | None = None,
+    *,
+    concurrency: Concurrency | None = None,
+) -> Future[T]: ...
+def transaction_async(
+    callback: Callable[[], Any],
     retries: int = RETRIES,
     read_only: bool = False,
     join: bool = False,
@@ -111,26 +133,26 @@ def transaction_async(
     propagation: int | None = None,
     *,
     concurrency: Concurrency | None = None,
-) -> Future[T]:
+) -> Future[Any]:
     """`transaction` as a future; *callback* may be a coroutine function, or return a future."""
     context = current()
     outer, joins = opening(context, join, propagation)
     attempts = Attempts(retries)
 
-    def work() -> T:
+    def work() -> Any:
         called = _refusing_coroutines(callback)
         if not joins:
-            return cast("T", run(outer, called, attempts, read_only, concurrency))
+            return run(outer, called, attempts, read_only, concurrency)
         with outer.use():
             result = called()
-            return cast("T", cast("Future[T]", result).result() if isinstance(result, Future) else result)
+            return cast("Any", result).result() if isinstance(result, Future) else result
 
-    async def awork() -> T:
+    async def awork() -> Any:
         if not joins:
             return await arun(outer, callback, attempts, read_only, concurrency)
         with outer.use():
             result = callback()
-            return await cast("Awaitable[T]", result) if isinstance(result, Awaitable) else result
+            return await cast("Any", result) if isinstance(result, Awaitable) else result
 
     future = Future.call(work, awork, "transaction")
     context.keep(future)
@@ -193,12 +215,12 @@ def transactional_async(
     xg: bool = True,
     propagation: int | None = None,
     concurrency: Concurrency | None = None,
-) -> Callable[[Callable[P, Awaitable[T] | T]], Callable[P, Future[T]]]:
+) -> Callable[[Callable[P, Any]], Callable[P, Future[Any]]]:
     """Decorator: `transactional`, but calls return a future."""
 
-    def decorate(called: Callable[P, Awaitable[T] | T]) -> Callable[P, Future[T]]:
+    def decorate(called: Callable[P, Any]) -> Callable[P, Future[Any]]:
         @functools.wraps(called)
-        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> Future[Any]:
             return transaction_async(
                 lambda: called(*args, **kwargs),
                 retries,

@@ -1,0 +1,200 @@
+"""Where a call goes: entered contexts, threads without one, the ambient store, and clients of several stores."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kindstore import ndb
+from kindstore.ndb import client as clients
+
+
+class Note(ndb.Model):
+    text = ndb.StringProperty()
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """What *work* returns, or raises, in a new thread."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except Exception as error:  # noqa: BLE001 - raised again below
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+@pytest.fixture
+def ambient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An empty working directory, nothing in the environment, and an ambient store that is not open yet."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KINDSTORE_URL", raising=False)
+    monkeypatch.delenv("DATASTORE_EMULATOR_HOST", raising=False)
+    clients.ambient.close()
+    yield tmp_path
+    clients.ambient.close()
+
+
+def test_without_any_context_calls_go_to_kindstore_db(ambient: Path) -> None:
+    key = ndb.Key(Note, 1)
+    assert repr(key) == "Key('Note', 1)"
+    assert not (ambient / "kindstore.db").exists()  # keys are no reason to open it
+    Note(id=1, text="here").put()
+    assert (ambient / "kindstore.db").exists()
+    assert key.get().text == "here"
+    assert in_thread(lambda: key.get().text) == "here"
+    assert asyncio.run(read(key)) == "here"
+    assert ndb.transaction(lambda: key.get().text) == "here"
+
+
+async def read(key: ndb.Key) -> Any:
+    return (await key.get_async()).text
+
+
+def test_the_ambient_context_has_no_map_for_nothing_would_end_it(ambient: Path) -> None:
+    note = Note(id=1)
+    key = note.put()
+    assert key.get() is not note
+
+
+def test_the_environment_names_the_ambient_store(ambient: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINDSTORE_URL", str(ambient / "named.db"))
+    Note(id=1).put()
+    assert (ambient / "named.db").exists()
+    assert not (ambient / "kindstore.db").exists()
+
+
+def test_a_server_in_the_environment_is_not_supported_yet(
+    ambient: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATASTORE_EMULATOR_HOST", "localhost:8081")
+    with pytest.raises(ndb.exceptions.BadArgumentError, match="DATASTORE_EMULATOR_HOST"):
+        Note(id=1).put()
+    monkeypatch.setenv("KINDSTORE_URL", str(ambient / "named.db"))
+    clients.ambient.close()
+    Note(id=1).put()
+
+
+def test_a_process_may_end_without_closing_anything(tmp_path: Path) -> None:
+    code = (
+        "from kindstore import ndb\n"
+        "class Note(ndb.Model): pass\n"
+        "Note(id=1).put()\n"
+        "ndb.Client(url='other.db').context().__enter__()\n"
+        "print(Note(id=2).put())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "KINDSTORE_URL": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Key('Note', 2)\n", "")
+    assert {path.name for path in tmp_path.glob("*.db")} == {"kindstore.db", "other.db"}
+
+
+def test_a_thread_finds_the_store_of_the_client_whose_context_is_open(client: ndb.Client) -> None:
+    with client.context(namespace="mine") as context:
+        note = Note(id=1, text="mine")
+        key = note.put()
+        assert in_thread(lambda: key.get().text) == "mine"
+        # Its store, but neither its namespace nor its map: those belong to whoever entered it.
+        assert in_thread(lambda: ndb.Key(Note, 1).namespace()) is None
+        assert in_thread(lambda: key.get() is note) is False
+        assert in_thread(ndb.get_context) is not context
+
+
+def test_a_thread_may_enter_a_context_of_its_own(client: ndb.Client) -> None:
+    def work() -> str | None:
+        with client.context(namespace="thread"):
+            return Note(id=1).put().namespace()
+
+    with client.context(namespace="mine"):
+        assert in_thread(work) == "thread"
+        assert ndb.Key(Note, 1).namespace() == "mine"
+
+
+def test_with_contexts_of_two_clients_open_a_thread_must_say_which(client: ndb.Client) -> None:
+    with (
+        ndb.Client(url=":memory:") as other,
+        client.context(),
+        other.context(),
+        pytest.raises(ndb.exceptions.ContextError, match="several clients"),
+    ):
+        in_thread(lambda: ndb.Key(Note, 1).get())
+
+
+def test_contexts_nest_and_the_inner_one_may_be_of_another_store(client: ndb.Client) -> None:
+    with client.context():
+        Note(id=1, text="outer").put()
+        with ndb.Client(url=":memory:") as other, other.context():
+            assert Note.get_by_id(1) is None
+            Note(id=1, text="inner").put()
+        note = Note.get_by_id(1)
+        assert note is not None
+        assert note.text == "outer"
+
+
+def test_a_context_can_be_changed_for_a_block(context: ndb.Context) -> None:
+    with context.new(namespace="other").use() as inner:
+        assert ndb.get_context() is inner
+        assert Note(id=1).put().namespace() == "other"
+    assert ndb.get_context() is context
+    assert context.get_namespace() == context.namespace == ""
+    context.set_cache_policy(False)
+    assert Note(id=2).put().get() is not None
+    assert context.get_cache_policy() is not None
+
+
+def test_the_namespace_of_a_client_is_that_of_its_contexts() -> None:
+    with ndb.Client(url=":memory:", namespace="default", project="proj", database="db") as client:
+        with client.context():
+            key = Note(id=1).put()
+            assert (key.namespace(), key.project(), key.database()) == ("default", "proj", "db")
+        with client.context(namespace=""):
+            assert Note.query().count() == 0
+
+
+def test_a_closed_client_opens_again(tmp_path: Path) -> None:
+    client = ndb.Client(url=tmp_path / "notes.db")
+    with client.context():
+        Note(id=1).put()
+    client.close()
+    client.close()
+    with client.context():
+        assert Note.get_by_id(1) is not None
+    client.close()
+
+
+def test_data_outlives_the_client(tmp_path: Path) -> None:
+    with ndb.Client(url=tmp_path / "notes.db") as client, client.context():
+        Note(id=1, text="kept").put()
+    with ndb.Client(url=f"sqlite://{tmp_path}/notes.db") as client, client.context():
+        note = Note.get_by_id(1)
+        assert note is not None
+        assert note.text == "kept"
+
+
+def test_a_url_of_no_known_kind_is_refused_when_the_store_is_opened() -> None:
+    with pytest.raises(ndb.exceptions.BadArgumentError), ndb.Client(url="mysql://host/db").context():
+        raise AssertionError
+
+
+def test_global_caches_are_not_supported_yet(client: ndb.Client) -> None:
+    with pytest.raises(NotImplementedError):
+        client.context(global_cache=object())

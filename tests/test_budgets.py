@@ -1,0 +1,82 @@
+"""Budgets: how many Python functions a call runs through, all floors counted (architecture, section 9).
+
+Frames are counted instead of seconds because they are the same on every machine.  The numbers move only in a commit of
+their own, with its reason.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from kindstore import ndb
+
+pytestmark = pytest.mark.budget
+
+
+class Person(ndb.Model):
+    name = ndb.StringProperty()
+    age = ndb.IntegerProperty()
+    score = ndb.FloatProperty()
+
+
+def frames(work: Callable[[], Any]) -> int:
+    """How many Python functions *work* calls, itself not counted; a resumed generator counts like a call."""
+    count = -1
+
+    def seen(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Iterator[ndb.Context]:
+    """A file with fifty people, on which every kind of call has been made before."""
+    with ndb.Client(url=tmp_path / "people.db") as client, client.context() as context:
+        ndb.put_multi([Person(id=number, name=f"n{number}", age=number, score=0.5) for number in range(1, 51)])
+        for _ in range(3):
+            Person(name="x", age=1, score=1.0).put()
+            Person.query(Person.age > 3).order(Person.age).fetch(10)
+            context.clear_cache()
+            Person.get_by_id(3)
+        context.clear_cache()
+        yield context
+
+
+def test_the_counter_counts() -> None:
+    def inner() -> int:
+        return 1
+
+    assert frames(lambda: [inner() for _ in range(3)]) in {3, 4}  # 4 where a comprehension is a function
+
+
+@pytest.mark.usefixtures("warm")
+def test_put_of_three_properties() -> None:
+    person = Person(name="Ada", age=36, score=1.5)
+    assert frames(person.put) <= 150
+    person.age = 37
+    assert frames(person.put) <= 150
+
+
+@pytest.mark.usefixtures("warm")
+def test_fetch_of_ten() -> None:
+    query = Person.query(Person.age > 3).order(Person.age)
+    assert frames(lambda: query.fetch(10)) <= 300
+    # Known entities cost no more than unknown ones.
+    assert frames(lambda: Person.query(Person.age > 3).order(Person.age).fetch(10)) <= 300
+
+
+@pytest.mark.usefixtures("warm")
+def test_get_by_id() -> None:
+    assert frames(lambda: Person.get_by_id(7)) <= 75
+    assert frames(lambda: Person.get_by_id(7)) <= 25  # known
