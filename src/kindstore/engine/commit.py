@@ -67,6 +67,9 @@ class Stored(msgspec.Struct):
     body: bytes
 
 
+NONE = (0,)
+"""The row of a count that found nothing: the same as no row, where there was no table to count in."""
+
 ABSENT = Stored(None, 0, b"")
 
 
@@ -217,7 +220,9 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
     for again, before in transaction.queries:
         text = again()
         [found] = [[]] if text is None else (yield [text])
-        if before != found:
+        if before != found and [row for row in before if row != NONE] != [
+            row for row in found if row != NONE
+        ]:
             raise ConflictError("the result of a query changed since it was read")
 
 

@@ -18,7 +18,7 @@ from kindstore.values.entity import Entity
 from kindstore.values.errors import TooLargeError
 from kindstore.values.limits import MAX_INDEX_ENTRIES
 from kindstore.values.ordered import PACKERS, pack
-from kindstore.values.record import TAGGED, StoredShape
+from kindstore.values.record import StoredShape
 from kindstore.values.types import GeoPt
 
 from .dialect import Dialect
@@ -49,23 +49,26 @@ class Index:
 class WritePlan:
     """How entities with certain columns and types of values are written: worked out once, used by each.
 
-    *singles* (index, position, packer) of indexed columns with one value; *lists* the same of columns with a list,
-    the packer None where the list has values of several types or embedded ones; *nested* positions of indexed embedded entities, whose properties are looked up as they come;
-    *unchecked* positions of values that neither packing nor `record.dump` checks.
+    *singles* (index, position, packer) of indexed columns with one value; *lists* (name, position, packer) of
+    columns with a list of values of one type.  Where there are embedded entities or mixed lists, these are empty
+    and *general* has the positions of all indexed columns.  *unchecked*: positions of values that neither packing
+    nor `record.dump` checks.  *comparable*: whether values that Python calls equal are indexed alike.
     """
 
-    __slots__ = ("indexes", "lists", "nested", "singles", "stored", "unchecked")
+    __slots__ = ("comparable", "general", "indexes", "lists", "singles", "stored", "unchecked")
 
     def __init__(self, stored: StoredShape, indexes: Mapping[str, Index]) -> None:
         self.stored = stored
         self.indexes = indexes
         self.singles: list[tuple[Index, int, Callable[[Any], bytes]]] = []
-        self.lists: list[tuple[Index | None, int, Callable[[Any], bytes] | None]] = []
-        self.nested: list[int] = []
+        self.lists: list[tuple[str, int, Callable[[Any], bytes]]] = []
+        self.general: list[int] = []
         self.unchecked: list[int] = []
+        self.comparable = True
 
 
 _CHECKED_BY_DUMP = frozenset({type(None), bool, float, str, bytes, GeoPt, datetime})
+_COMPARABLE = _CHECKED_BY_DUMP | {int}
 
 
 def write_plan(
@@ -81,28 +84,28 @@ def write_plan(
     plan = WritePlan(stored, indexes)
     shape = stored.shape
     lists = iter(list_types)
+    indexed: list[int] = []
     for at, (name, cls) in enumerate(zip(shape.names, signature, strict=True)):
+        types = next(lists) if cls is list else frozenset({cls})
         if name in shape.unindexed:
-            if cls not in _CHECKED_BY_DUMP:
+            if not types <= _CHECKED_BY_DUMP or cls is list:
                 plan.unchecked.append(at)
-            if cls is list:
-                next(lists)
             continue
-        if cls is Entity:
-            plan.nested.append(at)
+        indexed.append(at)
+        plan.comparable = plan.comparable and types <= _COMPARABLE
+        packer = PACKERS.get(next(iter(types))) if len(types) == 1 else None
+        if Entity in types or (cls is list and packer is None and types):
+            plan.general.append(at)
             plan.unchecked.append(at)
-        elif cls is list:
-            # An empty list and one of embedded entities have no row under the name itself.
-            types = next(lists)
-            packer = PACKERS.get(next(iter(types))) if len(types) == 1 else None
-            plan.lists.append((indexes.get(name), at, packer))
-            if stored.codecs[at] == TAGGED:
-                plan.unchecked.append(at)
-        else:
+        elif cls is not list:
             index = indexes.get(name)
             if index is None:
                 return None
-            plan.singles.append((index, at, PACKERS.get(cls, pack)))
+            plan.singles.append((index, at, packer or pack))
+        elif packer is not None:  # an empty list has no rows
+            plan.lists.append((name, at, packer))
+    if plan.general:
+        plan.general, plan.singles, plan.lists, plan.comparable = indexed, [], [], False
     return plan
 
 
@@ -157,50 +160,39 @@ def rows_of(plan: WritePlan, values: list[Any]) -> Rows | None:
     `store.checks.check_entity` says which.
     """
     singles = [packer(values[at]) for _, at, packer in plan.singles]
-    if not plan.lists and not plan.nested:
+    if not plan.lists and not plan.general:
         return Rows(plan, singles, [])
+    by_name: list[tuple[str, Iterable[bytes]]] = [
+        (name, set(map(packer, values[at]))) for name, at, packer in plan.lists
+    ]
+    if plan.general:
+        by_name = _by_name(plan, values)
     multiples: list[Values] = []
     total = len(singles)
-    for index, at, packer in plan.lists:
-        value = values[at]
-        if packer is None:
-            distinct: dict[str, set[bytes]] = {}
-            _collect(distinct, plan.stored.shape.names[at], value)
-            if not _add_distinct(plan, distinct, multiples):
-                return None
-        elif index is None:
+    for name, distinct in by_name:
+        index = plan.indexes.get(name)
+        if index is None:
             return None
-        else:
-            multiples.append((index, sorted(set(map(packer, value)))))
-        total += len(value)
-    if plan.nested:
-        distinct = {}
-        for at in plan.nested:
-            _collect(distinct, plan.stored.shape.names[at], (values[at],))
-        if not _add_distinct(plan, distinct, multiples):
-            return None
-    if total > MAX_INDEX_ENTRIES or sum(len(packed) for _, packed in multiples) > MAX_INDEX_ENTRIES:
+        packed = sorted(distinct)
+        multiples.append((index, packed))
+        total += len(packed)
+    if total > MAX_INDEX_ENTRIES:
         raise TooLargeError(
             "an entity has at most 20,000 indexed values", hint="Exclude long lists from the indexes."
         )
     return Rows(plan, singles, multiples)
 
 
-def _add_distinct(plan: WritePlan, distinct: dict[str, set[bytes]], multiples: list[Values]) -> bool:
-    """Add the values by name to *multiples*; False if an index is missing."""
-    for name, packed in distinct.items():
-        index = plan.indexes.get(name)
-        if index is None:
-            return False
-        multiples.append((index, sorted(packed)))
-    return True
-
-
-def _collect(distinct: dict[str, set[bytes]], name: str, value: Iterable[Any]) -> None:
-    for item in value:
-        pairs = nested_values(name, item) if isinstance(item, Entity) else ((name, item),)
-        for inner, single in pairs:
-            distinct.setdefault(inner, set()).add(pack(single))
+def _by_name(plan: WritePlan, values: list[Any]) -> list[tuple[str, Iterable[bytes]]]:
+    """The distinct packed values under each name, where embedded entities add names of their own."""
+    distinct: dict[str, set[bytes]] = {}
+    for at in plan.general:
+        name, value = plan.stored.shape.names[at], values[at]
+        for item in value if value.__class__ is list else (value,):
+            pairs = nested_values(name, item) if isinstance(item, Entity) else ((name, item),)
+            for inner, single in pairs:
+                distinct.setdefault(inner, set()).add(pack(single))
+    return list(distinct.items())
 
 
 def with_neighbours(values: list[bytes]) -> list[IndexRow]:
@@ -230,10 +222,10 @@ def diff(old: Rows, new: Rows) -> tuple[Changes, Changes]:
 def same_plan_diff(old: list[Any], new: list[Any], rows: Rows) -> tuple[Changes, Changes] | None:
     """`diff` for two states of an entity written by one plan, packing only what has changed.
 
-    *rows* are the new state's.  None where the plan has embedded entities, or lists that differ: then `diff` decides.
+    *rows* are the new state's.  None where that can't be told from the values, or lists differ: then `diff` decides.
     """
     plan = rows.plan
-    if plan.nested or not all(_identical(old[at], new[at]) for _, at, _ in plan.lists):
+    if not plan.comparable or any(old[at] != new[at] for _, at, _ in plan.lists):
         return None
     stale: Changes = []
     fresh: Changes = []
@@ -244,7 +236,3 @@ def same_plan_diff(old: list[Any], new: list[Any], rows: Rows) -> tuple[Changes,
                 stale.append((index, [(gone, None, None)]))
                 fresh.append((index, [(come, None, None)]))
     return stale, fresh
-
-
-def _identical(a: list[Any], b: list[Any]) -> bool:
-    return a == b and list(map(type, a)) == list(map(type, b))

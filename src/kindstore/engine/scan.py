@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 from kindstore.store.checks import check_lookup
 from kindstore.store.messages import Aggregation, Count, Make, Page, Query, R
@@ -50,6 +51,8 @@ def lookup(
     elif wanted:
         [rows] = yield read([(catalog.dialect.select_entities, wanted)], transaction)
         found = {(kind, path): (version, body) for kind, path, version, body in rows}
+    elif transaction is not None:
+        yield Snapshot(transaction.name, [])  # nothing to find, and from now on it stays so
     if transaction is not None:
         for key, place in zip(keys, places, strict=True):
             transaction.entities[key] = found.get(place, _ABSENT)[0] if place is not None else 0
@@ -87,15 +90,19 @@ def _places(catalog: Catalog, keys: Sequence[Key]) -> list[Place | None]:
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("end", "kinds", "plan", "query", "start")
+    __slots__ = ("empty", "end", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
         self.start: Position | None = None
         self.end: Position | None = None
+        self.empty = False
+        """Whether the query ends where it begins."""
 
     def statement(self, fetch: str, limit: int | None, offset: int) -> Statement | None:
         """The statement of a page, None where nothing can match."""
+        if self.empty:
+            return None
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
 
@@ -115,6 +122,7 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
         planned = yield from _lead(catalog, kinds[0], planned)
     scan = Scan(query, kinds, planned)
     scan.start, scan.end = start, end
+    scan.empty = query.end is not None and end is None
     return scan
 
 
@@ -232,27 +240,27 @@ def _rows(
     """The rows of a page; in a transaction also the note by which commit repeats the read."""
     query = scan.query
     text = scan.statement(statement.KEYS if query.keys_only else statement.ROWS, limit, query.offset)
-    if transaction is None:
-        if text is None:
-            return []
-        [found] = yield [text]
-        return cast("list[Row]", found)
-    again = scan.statement(statement.VERSIONS, limit, query.offset)
-    if text is None or again is None:
-        # Nothing of the kind has ever been stored, as far as is known: commit has to look again.
-        transaction.queries.append((lambda: _again(catalog, scan, limit), []))
-        return []
     rows: list[Row] = []
+    if transaction is None:
+        if text is not None:
+            [rows] = yield [text]
+        return rows
     versions: list[Row] = []
-    with suppress(MissingTableError):  # an index younger than the snapshot: nothing to find in it
-        rows, versions = yield Snapshot(transaction.name, [text, again])
-    transaction.queries.append((lambda: again, versions))
+    again = partial(_again, catalog, scan, statement.VERSIONS, limit)
+    check = again()
+    if text is not None and check is not None:
+        with suppress(MissingTableError):  # an index younger than the snapshot: nothing to find in it
+            rows, versions = yield Snapshot(transaction.name, [text, check])
+    else:
+        yield Snapshot(transaction.name, [])
+    transaction.queries.append((again, versions))
     return rows
 
 
-def _again(catalog: Catalog, scan: Scan, limit: int | None) -> Statement | None:
+def _again(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Statement | None:
+    """The statement by which commit repeats a read, with the kinds and indexes that there are by then."""
     scan.kinds = _kinds(catalog, scan.query)
-    return scan.statement(statement.VERSIONS, limit, scan.query.offset)
+    return scan.statement(fetch, limit, scan.query.offset)
 
 
 def run_aggregation(
@@ -272,18 +280,20 @@ def run_aggregation(
     for aggregation in aggregations:
         limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
         limit = min(limits, default=None)
-        text = scan.statement(statement.COUNT, limit, query.offset)
-        counts.append(0 if text is None else (yield from _count(text, transaction)))
+        again = partial(_again, catalog, scan, statement.COUNT, limit)
+        counts.append((yield from _count(again, transaction)))
     return counts
 
 
-def _count(text: Statement, transaction: Transaction | None) -> Program[int]:
-    rows: list[Row]
-    try:
-        [rows] = yield read([text], transaction)
-    except MissingTableError:
-        rows = [(0,)]
+def _count(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[int]:
+    rows: list[Row] = []
+    text = again()
+    if text is not None:
+        with suppress(MissingTableError):
+            [rows] = yield read([text], transaction)
+    elif transaction is not None:
+        yield Snapshot(transaction.name, [])
     if transaction is not None:
-        transaction.queries.append((lambda: text, rows))
-    number: int = rows[0][0]
+        transaction.queries.append((again, rows))
+    number: int = rows[0][0] if rows else 0
     return number

@@ -8,7 +8,8 @@ Laws for a driver:
 
 1. A `list` is one batch of statements, one round trip: its reply is a list with the rows of each statement.
    It sees a recent committed state, and its own process's acknowledged writes always.
-2. `Snapshot` runs a batch in the pinned state of a transaction, which is taken at the first such batch.
+2. `Snapshot` runs a batch in the pinned state of a transaction, which is taken at the first such batch, even an
+   empty one.
 3. `Write` runs a whole program in one serializable transaction of the database and replies with its value after
    that is durable; if the program raises, nothing is written.  Errors of the database are thrown into the
    program at the place where it waits, already translated into our own tree.

@@ -43,6 +43,7 @@ SNAPSHOT_AGE = 300.0
 WORKERS = 8
 """Threads that wait for the disk on behalf of asyncio programs."""
 
+_TOUCH: Statement = ("SELECT 1 FROM setting LIMIT 1", ())
 _FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'", ())
 _log = logging.getLogger("kindstore.sqlite")
 _drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
@@ -198,6 +199,7 @@ class SQLiteDriver:
             except IndexError:
                 connection = self._open(read_only=True)
             connection.execute("BEGIN")
+            connection.run([_TOUCH])  # SQLite takes the snapshot at the first read, not at BEGIN
             pinned = self._pinned[request.name] = _Pinned(connection)
         with pinned.lock:
             if not pinned.connection.apsw.in_transaction:
