@@ -65,7 +65,7 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@touch $(BENCH_STAMP)
 
 bench: $(BENCH_STAMP) ## Compare with SQLAlchemy, Peewee, Pony, Django and raw apsw; writes docs/performance.md
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench --growth 1000,10000,100000,1000000 --write docs/performance.md
 
 soak: setup ## The trust tests with large numbers: kills, faults, power loss, races (long)
 	KINDSTORE_SOAK=$(SOAK) $(BIN)/python -m pytest -n $(WORKERS) tests/trust
