@@ -16,12 +16,9 @@ from kindstore.store.program import Batch
 from kindstore.values.errors import FormatError, StorageError
 
 from . import guard
-from .connection import Connection
+from .connection import APPLICATION_ID, Connection
 from .driver import SQLiteDriver
 from .turnstile import Turnstile
-
-APPLICATION_ID = 0x4B696E64
-"""``Kind`` in ASCII, in the file's header: how a Kindstore database is told from others."""
 
 FORMAT = 1
 """The version of the tables, in the file's header (``user_version``)."""
@@ -94,13 +91,14 @@ def _prepare_tables(writer: Connection, file: Path) -> None:
 
 
 def _is_ours(writer: Connection, file: Path) -> bool:
-    """True for a database of ours, False for an empty file; `FormatError` for anything else."""
-    pragmas: Batch = [(f"PRAGMA {name}", ()) for name in ("application_id", "user_version", "schema_version")]
-    [[(application,)], [(version,)], [(schema,)]] = writer.run(pragmas)
-    if application == 0 and schema == 0:
-        return False
+    """True for a database of ours, False for an empty file; `FormatError` for a newer version's.
+
+    The connection has refused databases of other programs.
+    """
+    pragmas: Batch = [(f"PRAGMA {name}", ()) for name in ("application_id", "user_version")]
+    [[(application,)], [(version,)]] = writer.run(pragmas)
     if application != APPLICATION_ID:
-        raise FormatError("not a Kindstore database", path=str(file), hint="Choose another file name.")
+        return False
     if version > FORMAT:
         raise FormatError(
             "the database was written by a newer version",

@@ -16,11 +16,15 @@ from kindstore.values.errors import (
     BusyError,
     CorruptionError,
     Error,
+    FormatError,
     StorageError,
     StorageFullError,
     TooLargeError,
     UnsafeStorageError,
 )
+
+APPLICATION_ID = 0x4B696E64
+"""``Kind`` in ASCII, in the file's header: how a Kindstore database is told from others."""
 
 BUSY_TIMEOUT = 5000
 """Milliseconds to wait for a foreign program that holds the database's lock."""
@@ -73,9 +77,22 @@ class Connection:
                 statementcachesize=500,
             )
             self._cursor = self.apsw.cursor()
-            self._configure(durable, read_only)
+            try:
+                self._refuse_strangers(path)
+                self._configure(durable, read_only)
+            except BaseException:
+                self.apsw.close()
+                raise
         except apsw.Error as error:
             raise translate(error) from error
+
+    def _refuse_strangers(self, path: str) -> None:
+        """`FormatError` for another program's database, before any setting is written into it (WAL is)."""
+        # In this order: a database of ours gets its tables and its mark in one transaction.
+        is_used = self.apsw.pragma("schema_version") != 0
+        mark = self.apsw.pragma("application_id")
+        if mark != APPLICATION_ID and (is_used or mark != 0):
+            raise FormatError("not a Kindstore database", path=path, hint="Choose another file name.")
 
     def _configure(self, durable: bool, read_only: bool) -> None:
         connection = self.apsw

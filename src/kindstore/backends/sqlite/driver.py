@@ -101,7 +101,11 @@ class SQLiteDriver:
         self._reset()
         self._closed = False
         guard.hold(path)
-        self._open_writer()
+        try:
+            self._open_writer()
+        except BaseException:
+            self.close()
+            raise
         _drivers.add(self)
 
     def _reset(self) -> None:
