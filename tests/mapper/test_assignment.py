@@ -268,7 +268,11 @@ def test_options_that_make_no_sense_are_refused(
 
 
 def test_a_key_property_takes_name_and_kind_in_either_order() -> None:
-    for prop in (KeyProperty("x", Everything), KeyProperty(Everything, "x"), KeyProperty("x", kind="Everything")):
+    for prop in (
+        KeyProperty("x", Everything),
+        KeyProperty(Everything, "x"),
+        KeyProperty("x", kind="Everything"),
+    ):
         assert repr(prop) == "KeyProperty('x', kind='Everything')"
 
 
