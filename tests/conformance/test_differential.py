@@ -298,4 +298,4 @@ def as_inspect(store: Any) -> Inspect:
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=60, stateful_step_count=40)
+TestHistories.settings = settings(stateful_step_count=40)

@@ -40,6 +40,7 @@ from kindstore.values.errors import (
     Error,
     NotFoundError,
     ReadOnlyTransactionError,
+    StorageError,
     TransactionNotFoundError,
 )
 from kindstore.values.key import Key, Partition, root_of
@@ -226,7 +227,7 @@ class MemoryStore:
         yield from ()  # makes this function a generator
         with self._lock:
             if self._closed:
-                raise BadArgumentError("the store is closed")
+                raise StorageError("the store is closed", hint="Open another one.")
             return work()
 
     # Reads.
