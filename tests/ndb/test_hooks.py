@@ -47,7 +47,7 @@ class Watched(ndb.Model):
     def _post_allocate_ids_hook(
         cls,
         size: int,
-        max: Any,
+        max: Any,  # noqa: A002
         parent: ndb.Key | None,
         future: ndb.Future[Any],
     ) -> None:

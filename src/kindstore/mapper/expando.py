@@ -91,7 +91,7 @@ class Expando(Model):
         return kind if issubclass(kind, Model) else None
 
     @classmethod
-    def _dynamic_loader(cls, shape: Shape, extra: Sequence[int]) -> Callable[[Any, Entity], None] | None:
+    def _dynamic_loader(cls, shape: Shape, extra: Sequence[int]) -> Callable[[Any, list[Any]], None] | None:
         """What makes properties of the columns that the class does not know."""
         if not extra:
             return None
@@ -104,13 +104,13 @@ class Expando(Model):
             prop = _structured(head, nested, True, False)
             groups.append((prop, prop._group_loader(shape)))
 
-        def load(instance: Any, entity: Entity) -> None:
+        def load(instance: Any, values: list[Any]) -> None:
             properties = instance._own_properties()
             fields = instance.__dict__
             for at, name in plain:
                 if name in heads:
                     continue
-                value = entity.values[at]
+                value = values[at]
                 indexed = name not in shape.unindexed
                 prop = cls._dynamic_property(name, value, indexed, meanings.get(name))
                 properties[name] = prop
@@ -120,7 +120,7 @@ class Expando(Model):
                     fields[name] = prop._decoded(value)
             for prop, group in groups:
                 properties[prop._name] = prop
-                fields[prop._code_name] = group(entity.values)
+                fields[prop._code_name] = group(values)
 
         return load
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
-from kindstore.values.entity import Entity, Shape
+from kindstore.values.entity import Shape
 from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition, kind_of
 
@@ -176,20 +176,17 @@ class Model(metaclass=MetaModel):
         return cls._key_class.of(partition, (*path, cls._get_kind(), id))
 
     @classmethod
-    def _blank(cls) -> Callable[[], Any]:
-        """What makes an instance for the loader to fill: without ``__init__``, unless the class has its own."""
+    def _blank(cls) -> Callable[[], Any] | None:
+        """What makes an instance for the loader to fill; None: ``object.__new__``, as the class has no ``__init__``."""
         init: Any = cls.__init__
-        if init is Model.__init__ or hasattr(init, "compiled_for"):
-            new = object.__new__
-            return lambda: new(cls)
-        return cls
+        return None if init is Model.__init__ or hasattr(init, "compiled_for") else cls
 
     @classmethod
     def _dynamic_loader(
         cls,
         shape: Shape,  # noqa: ARG003
         extra: Sequence[int],  # noqa: ARG003
-    ) -> Callable[[Any, Entity], None] | None:
+    ) -> Callable[[Any, list[Any]], None] | None:
         """What loads the columns at the positions *extra*, which no property takes: a plain model drops them."""
         return None
 

@@ -21,7 +21,7 @@ from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity
+from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
 from kindstore.values.key import Key
 
@@ -189,24 +189,28 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
         if known is not UNKNOWN:
             return known
     transaction = context.transaction
-    found = yield from context.store.lookup((key,), None if transaction is None else transaction.name)
-    return instance_of(key, found[0], identities, model)
+    found: list[Any] = yield from context.store.lookup(
+        (key,),
+        None if transaction is None else transaction.name,
+        make=by_kind if model is None else schema_of(model).make,
+    )
+    return found[0] if identities is None else _known(key, found[0], identities)
 
 
-def instance_of(
-    key: Key, entity: Entity | None, identities: IdentityMap | None, model: AnyModel | None
-) -> Any:
-    """The instance for what a store answered to a lookup of *key*; the one that is known by now, if one is."""
-    instance = None
-    if entity is not None:
-        instance = schema_of(model or Model._lookup_model(key.path[-2])).from_entity(entity)
-        vars(instance)["_key"] = key
-    if identities is not None:
-        # Somebody else may have read or written it while we waited: one object per key, and the later state.
-        known = identities.get(key)
-        if known is not UNKNOWN:
-            return known
-        identities.put(key, instance)
+def by_kind(key: Key, shape: Shape, values: list[Any], version: int) -> Any:
+    """What a stored entity becomes: an instance of the class of its kind.  `KindError` if there is none."""
+    return schema_of(Model._lookup_model(key.path[-2])).make(key, shape, values, version)
+
+
+def _known(key: Key, instance: Any, identities: IdentityMap) -> Any:
+    """What a lookup of *key* gives: *instance*, which is known from now on, or the one that is known by now.
+
+    Somebody else may have read or written it while we waited: one object per key, and the later state.
+    """
+    known = identities.get(key)
+    if known is not UNKNOWN:
+        return known
+    identities.put(key, instance)
     return instance
 
 
@@ -238,7 +242,7 @@ def _get_all(
     context: Context, keys: Sequence[Key], models: Sequence[AnyModel | None], use_cache: bool | None
 ) -> Program[list[Any]]:
     known: dict[Key, Any] = {}
-    wanted: dict[Key, tuple[IdentityMap | None, AnyModel | None]] = {}
+    wanted: dict[Key, IdentityMap | None] = {}
     for key, model in zip(keys, models, strict=True):
         identities = context.identities
         if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
@@ -248,13 +252,16 @@ def _get_all(
             if instance is not UNKNOWN:
                 known[key] = instance
                 continue
-        wanted[key] = identities, model
+        wanted[key] = identities
     if wanted:
         transaction = context.transaction
         name = None if transaction is None else transaction.name
-        found = yield from context.store.lookup(list(wanted), name)
-        for (key, (identities, model)), entity in zip(wanted.items(), found, strict=True):
-            known[key] = instance_of(key, entity, identities, model)
+        # Of one kind, the schema is looked up once for all.
+        model = models[0] if models.count(models[0]) == len(models) else None
+        make = by_kind if model is None else schema_of(model).make
+        found: list[Any] = yield from context.store.lookup(list(wanted), name, make=make)
+        for (key, identities), instance in zip(wanted.items(), found, strict=True):
+            known[key] = instance if identities is None else _known(key, instance, identities)
     return [known[key] for key in keys]
 
 

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from kindstore.mapper.context import UNKNOWN, Context, caches
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
-from kindstore.mapper.model import Model
+from kindstore.mapper.operations import by_kind
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
-from kindstore.store.messages import Consistency, Count, Order, Page, PropertyFilter, Query
+from kindstore.store.messages import Count, Make, Order, Page, PropertyFilter, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity
+from kindstore.values.entity import Entity, Shape
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -60,9 +60,24 @@ class Reading:
 
     *key_class* is the face's class of keys; *predicates* decide which results stay; *use_cache* is the call's
     option, None for the context's policy.
+
+    `make` is what the store calls for each result.  A result whose entity the context knows becomes that object,
+    edits and all; one that the context knows to be deleted becomes None, which `present` takes out
+    (spec/ndb.md 2.4).
     """
 
-    __slots__ = ("context", "key_class", "keys_only", "model", "predicates", "use_cache")
+    __slots__ = (
+        "_always",
+        "_dropped",
+        "_known",
+        "_load",
+        "_partition",
+        "context",
+        "key_class",
+        "make",
+        "predicates",
+    )
+    make: Make[Any]
 
     def __init__(
         self,
@@ -73,58 +88,56 @@ class Reading:
         predicates: Sequence[PostFilterNode] = (),
         use_cache: bool | None = None,
     ) -> None:
-        self.context, self.model, self.key_class = context, model, key_class
-        self.keys_only, self.predicates, self.use_cache = keys_only, predicates, use_cache
-
-    def stays(self, entity: Entity) -> bool:
-        """Whether every predicate says yes to *entity*."""
-        return all(node.predicate(entity) for node in self.predicates)
-
-    def results(self, entities: Iterable[Entity]) -> list[Any]:
-        """What the caller gets for *entities*.
-
-        A result whose entity the context knows is that object, edits and all; one that it knows to be deleted is
-        left out (spec/ndb.md 2.4).
-        """
-        cls = self.key_class
-        if self.keys_only:
-            return [key_of_class(key, cls) for key in _keys(entities)]
-        # Of one kind, the schema is looked up once for all.
-        load = self.instance if self.model is None else schema_of(self.model).from_entity
-        identities = self.context.identities
-        if identities is None or self.use_cache is False:
-            return list(map(load, entities))
-        found: list[Any] = []
-        partition, known = None, dict[bytes, Any]()
-        always = self.use_cache or (
-            self.context.policy is None
-            and self.model is not None
-            and getattr(self.model, "_use_cache", None) in (None, True)
+        self.context, self.key_class, self.predicates = context, key_class, predicates
+        # Of one kind, the schema is looked up once for all results.
+        load = self._load = by_kind if model is None else schema_of(model).make
+        self._partition: Partition | None = None
+        self._known: dict[bytes, Any] = {}
+        self._dropped = False
+        self._always = bool(use_cache) or (
+            model is not None
+            and context.policy is None
+            and getattr(model, "_use_cache", None) in (None, True)
         )
-        for entity in entities:
-            key = entity.key
-            assert key is not None
-            if key.partition is not partition:
-                partition, known = key.partition, identities.of(key.partition)
-            packed = key.path_bytes
-            instance = known.get(packed, UNKNOWN)
-            if instance is UNKNOWN or (instance is not None and instance._key != key):
-                instance = load(entity)
-                if always or caches(self.context, key, type(instance)):
-                    known[packed] = instance
-            if instance is not None:
-                found.append(instance)
-        return found
+        if keys_only:
+            self.make = self._key
+        elif context.identities is None or use_cache is False:
+            self.make = load
+        else:
+            self.make = self._one
+        if predicates:
+            self.make = self._if_wanted(self.make)
 
-    def instance(self, entity: Entity) -> Any:
-        """The instance for *entity*, of the class of its kind."""
-        key = entity.key
-        assert key is not None
-        return schema_of(Model._lookup_model(key.path[-2])).from_entity(entity)
+    def present(self, results: list[Any]) -> list[Any]:
+        """*results* without those that are left out."""
+        return [each for each in results if each is not None] if self._dropped else results
 
+    def _key(self, key: Key, _shape: Shape, _values: list[Any], _version: int) -> Key:
+        return key_of_class(key, self.key_class)
 
-def _keys(entities: Iterable[Entity]) -> Iterable[Key]:
-    return (entity.key for entity in entities if entity.key is not None)
+    def _one(self, key: Key, shape: Shape, values: list[Any], version: int) -> Any:
+        if key.partition is not self._partition:
+            assert self.context.identities is not None
+            self._partition, self._known = key.partition, self.context.identities.of(key.partition)
+        known, packed = self._known, key.path_bytes
+        instance = known.get(packed, UNKNOWN)
+        if instance is UNKNOWN or (instance is not None and instance._key != key):
+            instance = self._load(key, shape, values, version)
+            if self._always or caches(self.context, key, type(instance)):
+                known[packed] = instance
+        elif instance is None:
+            self._dropped = True
+        return instance
+
+    def _if_wanted(self, make: Make[Any]) -> Make[Any]:
+        def made(key: Key, shape: Shape, values: list[Any], version: int) -> Any:
+            entity = Entity(key, shape, values, version)
+            if all(node.predicate(entity) for node in self.predicates):
+                return make(key, shape, values, version)
+            self._dropped = True
+            return None
+
+        return made
 
 
 def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
@@ -134,18 +147,16 @@ def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
     context = reading.context
     transaction = context.transaction
     name = None if transaction is None else transaction.name
-    if query.limit is not None:
-        page: Page[Entity] = yield from context.store.run_query(query, name)
-        return reading.results(page.results)
-    size = FIRST_PAGE
+    size = None if query.limit is not None else FIRST_PAGE
     found: list[Any] = []
     while True:
-        page = yield from context.store.run_query(query, name, Consistency.STRONG, size)
-        found += reading.results(page.results)
-        if not page.more:
-            return found
+        page: Page[Any] = yield from context.store.run_query(query, name, page_size=size, make=reading.make)
+        found = found + page.results if found else page.results
+        if size is None or not page.more:
+            break
         query = replace(query, start=page.cursor, offset=0)
         size = min(4 * size, LARGEST_PAGE)
+    return reading.present(found)
 
 
 def _sieve(reading: Reading, query: Query) -> Program[list[Any]]:
@@ -227,21 +238,22 @@ class Walk:
         transaction = reading.context.transaction
         name = None if transaction is None else transaction.name
         size = self._step if query.limit is None else min(self._step, query.limit)
-        page: Page[Entity] = yield from reading.context.store.run_query(query, name, Consistency.STRONG, size)
+        page: Page[Any] = yield from reading.context.store.run_query(
+            query, name, page_size=size, make=reading.make
+        )
         self._more = page.more and (query.limit is None or query.limit > len(page.results))
         limit = None if query.limit is None else query.limit - len(page.results)
-        self._query = replace(query, start=page.cursor, offset=0, limit=limit)
+        if self._more:
+            self._query = replace(query, start=page.cursor, offset=0, limit=limit)
         self._step = min(4 * self._step, self._largest)
         self._ready, self._at = [], 0
-        for at, entity in enumerate(page.results):
-            if self._sieved:
-                if not reading.stays(entity):
-                    continue
-                if self._skip:
-                    self._skip -= 1
-                    continue
-            for result in reading.results((entity,)):
-                self._ready.append((result, _cursor(page, at - 1), _cursor(page, at)))
+        for at, result in enumerate(page.results):
+            if result is None:
+                continue
+            if self._skip:
+                self._skip -= 1
+                continue
+            self._ready.append((result, _cursor(page, at - 1), _cursor(page, at)))
 
 
 def _cursor(page: Page[Any], at: int) -> Callable[[], bytes]:
@@ -258,8 +270,10 @@ def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[
         return found, walk.cursor_after(), bool(found) and walk.probably_has_next()
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
-    page: Page[Entity] = yield from reading.context.store.run_query(query, name, Consistency.STRONG, size)
+    page: Page[Any] = yield from reading.context.store.run_query(
+        query, name, page_size=size, make=reading.make
+    )
     more = page.more and (query.limit is None or query.limit > len(page.results))
     if not page.results:
         return [], None, False
-    return reading.results(page.results), page.cursor, more
+    return reading.present(page.results), page.cursor, more

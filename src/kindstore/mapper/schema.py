@@ -18,8 +18,10 @@ from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key
 
 from .property import Nothing, Property, overrides
-from .references import key_of_class
 from .row import Row
+
+Loader = Callable[[Key | None, list[Any]], Any]
+"""Makes an instance of a key and the values of one shape."""
 
 _MAX_LOADERS = 1_000
 """Shapes per class whose loaders are kept: an Expando may have any number of shapes."""
@@ -41,7 +43,7 @@ class Schema:
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
         self.properties: Mapping[str, Property[Any]] = cls._properties
-        self._loaders: dict[Shape, Callable[[Entity], Any]] = {}
+        self._loaders: dict[Shape, Loader] = {}
         self._dump: Callable[[Any], list[Any]] | None = None
         self._shape: Shape | None = None
         properties = self.properties.values()
@@ -94,9 +96,13 @@ class Schema:
         decode late (`Property._lazy`), at the first access.
         """
         load = self._loaders.get(entity.shape)
-        return (load or self._loader(entity.shape))(entity)
+        return (load or self._loader(entity.shape))(entity.key, entity.values)
 
-    def _loader(self, shape: Shape) -> Callable[[Entity], Any]:
+    def make(self, key: Key, shape: Shape, values: list[Any], _version: int) -> Any:
+        """The same from the parts of an entity: what a store calls for each result (`store.messages.Make`)."""
+        return (self._loaders.get(shape) or self._loader(shape))(key, values)
+
+    def _loader(self, shape: Shape) -> Loader:
         if len(self._loaders) >= _MAX_LOADERS:
             self._loaders.clear()
         load = self._loaders[shape] = _compile_load(self, shape)
@@ -178,13 +184,18 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
     return source.compiled("dump")
 
 
-def _compile_load(schema: Schema, shape: Shape) -> Callable[[Entity], Any]:
+def _compile_load(schema: Schema, shape: Shape) -> Loader:
     cls = schema.cls
-    source = _Source("def load(entity):", new=cls._blank(), key_of_class=key_of_class, K=cls._key_class)
-    source.add("e = new()")
+    source = _Source("def load(k, values):", new=object.__new__, K=cls._key_class)
+    blank = cls._blank()
+    source.add("e = new(C)" if blank is None else "e = C()")
+    source.names["C"] = cls if blank is None else blank
     source.add("d = e.__dict__")
-    source.add("k = entity.key")
-    source.add("d['_key'] = k if k is None or type(k) is K else key_of_class(k, K)")
+    # `references.key_of_class`, written out: this runs once per result of a query.
+    source.add("if k is not None and type(k) is not K:")
+    source.add("    p, k = k, new(K)")
+    source.add("    k._partition, k._packed, k._flat = p._partition, p._packed, p._flat")
+    source.add("d['_key'] = k")
     meanings = dict(shape.meanings)
     targets: list[str] = []
     after: list[str] = []
@@ -225,7 +236,7 @@ def _compile_load(schema: Schema, shape: Shape) -> Callable[[Entity], Any]:
         else:
             after.append(f"{place} = None if {value} is None else {function}({value})")
     if targets:
-        source.add(f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = values = entity.values")
+        source.add(f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = values")
     for line in after:
         source.add(line)
     for prop in groups.values():
@@ -237,6 +248,6 @@ def _compile_load(schema: Schema, shape: Shape) -> Callable[[Entity], Any]:
             source.add(f"d[{prop._code_name!r}] = {default}")
     dynamic = cls._dynamic_loader(shape, extra)
     if dynamic is not None:
-        source.add(f"{source.name(dynamic, 'dynamic')}(e, entity)")
+        source.add(f"{source.name(dynamic, 'dynamic')}(e, values)")
     source.add("return e")
     return source.compiled("load")
