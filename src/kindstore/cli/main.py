@@ -8,9 +8,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from io import TextIOWrapper
 
+from kindstore import __version__
 from kindstore.cli import check, demo
 from kindstore.cli.failure import CannotStart
 
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 all right; 1 something was found wrong; 2 the command could not do its work.",
         allow_abbrev=False,
     )
-    top.add_argument("--version", action="version", version=f"kindstore {version('kindstore')}")
+    top.add_argument("--version", action="version", version=f"kindstore {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     demo.add_to(commands)
     check.add_to(commands)

@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
+from kindstore import __version__
+from kindstore.cli.demo.rows import entity_count
 from kindstore.cli.demo.source import Source
 from kindstore.cli.demo.step import Outcome, Step
 
@@ -25,6 +26,16 @@ class Run:
     kept: Path | None
     bytes_: int
     seconds: float
+
+    @property
+    def entities(self) -> int:
+        """How many entities the source has."""
+        return entity_count(self.source)
+
+    @property
+    def rate(self) -> float:
+        """Entities per second in the first step, which loads them."""
+        return self.entities / self.outcomes[0].seconds
 
     @property
     def right(self) -> int:
@@ -81,10 +92,11 @@ class Document:
         """Print the document."""
         fields = {
             "ok": run.ok,
-            "kindstore": version("kindstore"),
+            "kindstore": __version__,
             "source": run.source.edition,
             "size": run.source.size,
             "file": None if run.kept is None else str(run.kept),
+            "entities": run.entities,
             "bytes": run.bytes_,
             "seconds": round(run.seconds, 3),
             "steps": [_step(outcome) for outcome in run.outcomes],
@@ -101,6 +113,6 @@ def _step(outcome: Outcome) -> dict[str, Any]:
         "columns": step.columns,
         "rows": outcome.rows,
         "expected": outcome.expected,
-        "error": None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}",
+        "error": outcome.failure,
         "code": step.text,
     }

@@ -1,14 +1,12 @@
 """The demo on a terminal: titles, code, tables, times.
 
-The only module that imports rich, so it is itself imported only when a page is wanted. A page is
-never wider than 80 columns, so that it reads the same everywhere, and it has no colour where
+A page is never wider than 80 columns, so that it reads the same everywhere, and it has no colour where
 standard output is not a terminal or NO_COLOR is set.
 """
 
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from textwrap import wrap
 
 from rich.console import Console
@@ -19,6 +17,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from kindstore import __version__
 from kindstore.cli.demo.report import Run
 from kindstore.cli.demo.source import Source
 from kindstore.cli.demo.step import Cell, Outcome, Row, Step
@@ -41,7 +40,7 @@ class Screen:
     def begin(self, source: Source) -> None:
         """Print the head of the page."""
         self._out.print()
-        self._write(f"Kindstore {version('kindstore')}: the Datastore as a Python library", style="bold")
+        self._write(f"Kindstore {__version__}: the Datastore as a Python library", style="bold")
         self._write(
             f"{len(source.cities):,} cities of GeoNames ({source.edition}), in one SQLite file. "
             "Each step reads from the file, not from the memory of the step before, and its result is "
@@ -80,8 +79,8 @@ class Screen:
         """Print what came of the step, whether it was right, and its time."""
         columns, wanted = outcome.step.columns, outcome.expected
         self._table(columns, outcome.rows)
-        if outcome.error is not None:
-            verdict = f"{type(outcome.error).__name__}: {outcome.error}"
+        if outcome.failure is not None:
+            verdict = outcome.failure
         elif outcome.ok:
             verdict = f"{_rows(len(outcome.rows))}, as expected"
         else:
@@ -95,12 +94,17 @@ class Screen:
         self._out.print()
         self._out.print(Rule(style="green" if run.ok else "red", characters="━"))
         self._verdict(run.ok, f"{run.right} of {run.planned} results right", f"{run.seconds:.1f} s in all")
-        for note in (
-            f"The file has {run.bytes_ / 1e6:,.0f} MB and {'is kept:' if run.kept else 'is deleted again.'}",
-            *([] if run.kept is None else [str(run.kept)]),
-        ):
-            # A path must come out in one piece, however long, so that it can be copied.
-            self._out.print(Text(" " * INDENT + note, style="dim"), soft_wrap=True)
+        self._write(
+            f"{run.entities:,} entities in {run.bytes_ / 1e6:,.0f} MB, loaded at {run.rate:,.0f} a second.",
+            "dim",
+        )
+        # A path must come out in one piece, however long, so that it can be copied.
+        kept = (
+            "The file is deleted again; --keep would leave it."
+            if run.kept is None
+            else f"The file: {run.kept}"
+        )
+        self._out.print(Text(" " * INDENT + kept, style="dim"), soft_wrap=True)
         self._out.print()
 
     def _verdict(self, ok: bool, text: str, at_the_right: str) -> None:

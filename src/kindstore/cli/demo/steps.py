@@ -23,8 +23,8 @@ from kindstore.store.abc import Inspect
 
 
 def load(source: Source, stored: Callable[[int], None]) -> list[tuple[str, int]]:
-    """A country is the parent of its regions, a region of its cities. 500 entities a commit, and
-    each commit is on the disk, with all of its index rows, when put_multi returns.
+    """A country is the parent of its regions, a region of its cities. 500 entities make a commit, and
+    when put_multi returns it is on the disk, with all of its index rows.
     """
     everything = entities(source)
     while batch := list(islice(everything, 500)):
@@ -41,7 +41,7 @@ def get_by_key() -> Any:
 
 
 def batch_get() -> list[City | None]:
-    """Many keys, one round trip. Results come in the order of the keys, None where nothing is."""
+    """Many keys, one read: in the order of the keys, and None where nothing is."""
     tokyo = ndb.Key("Country", "JP", "Region", "40", "City", 1850147)
     nairobi = ndb.Key("Country", "KE", "Region", "05", "City", 184745)
     atlantis = ndb.Key("Country", "XX", "City", 1)
@@ -49,23 +49,23 @@ def batch_get() -> list[City | None]:
 
 
 def by_any_name() -> list[City]:
-    """A repeated property is indexed value by value: each of a city's names finds it."""
+    """A repeated property is indexed value by value: any name finds its city."""
     return City.query(City.alternate_names == "東京").fetch()
 
 
 def ancestor_query() -> list[City]:
-    """Everything below a key is one range of the tree: here a canton, largest city first."""
+    """All that is below a key is one range of the tree; here a canton, by size."""
     vaud = ndb.Key("Country", "CH", "Region", "VD")
     return City.query(ancestor=vaud).order(-City.population).fetch()
 
 
 def ranking() -> list[City]:
-    """Every property is indexed, so the ten largest are the last ten rows of an index."""
+    """Every property is indexed: the ten largest are the last rows of an index."""
     return City.query().order(-City.population).fetch(10)
 
 
 def two_equalities() -> list[City]:
-    """Two indexes are merged inside the database; no composite index had to be defined."""
+    """Two indexes are merged inside the database, without a composite one."""
     is_a_santiago = City.alternate_names == "Santiago"
     return City.query(is_a_santiago, City.country == "MX").fetch()
 
@@ -76,7 +76,7 @@ def count() -> int:
 
 
 def cursor_walk() -> list[tuple[int, Any]]:
-    """All cities, page by page. A cursor is a place in an index; nothing is held open."""
+    """All cities by pages: a cursor is a place in an index and holds nothing open."""
     query = City.query().order(-City.population)
     walked: list[tuple[int, Any]] = []
     cursor, more = None, True
@@ -96,7 +96,7 @@ def move(people: int, origin: ndb.Key, destination: ndb.Key) -> None:
 
 
 def transaction() -> list[City]:
-    """Half a million people move from Tokyo to Nairobi: both cities change, or neither does."""
+    """Half a million people move to Nairobi: both cities change, or neither does."""
     tokyo = ndb.Key("Country", "JP", "Region", "40", "City", 1850147)
     nairobi = ndb.Key("Country", "KE", "Region", "05", "City", 184745)
     move(500_000, tokyo, nairobi)
@@ -104,7 +104,7 @@ def transaction() -> list[City]:
 
 
 def rolled_back() -> list[City]:
-    """An exception ends a transaction, and nothing that was put in it has been written."""
+    """An exception ends a transaction, and nothing that it put has been written."""
     bern = ndb.Key("Country", "CH", "Region", "BE", "City", 2661552)
 
     def evacuate() -> None:
@@ -136,7 +136,9 @@ def newcomers(path: Path, ready: Barrier) -> None:
 
 
 def two_processes(path: Path) -> list[City]:
-    """Two processes add 50 people each to one city at once, one by one. All 100 are counted."""
+    """Two processes add 50 people each to one city at once, one by one. Whoever comes second is
+    refused and tries again, so that all 100 are counted.
+    """
     spawn = get_context("spawn")
     ready = spawn.Barrier(2, timeout=30)
     start = partial(spawn.Process, target=newcomers, args=(path, ready))
@@ -150,7 +152,7 @@ def two_processes(path: Path) -> list[City]:
 
 
 def bad_values() -> list[tuple[str, Exception]]:
-    """What the model does not allow is refused where it is set, before anything is written."""
+    """What a model does not allow is refused when it is set: nothing is written."""
     bad = {
         "population": "many",
         "location": "north",
@@ -166,7 +168,7 @@ def bad_values() -> list[tuple[str, Exception]]:
 
 
 def whole_database(client: ndb.Client) -> list[str]:
-    """The checker reads it all: every index row has its entity, every entity its index rows."""
+    """Every index row has its entity, and every entity all of its index rows."""
     store = client.store
     assert isinstance(store, Inspect)
     return store.run(store.check())
