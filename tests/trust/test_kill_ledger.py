@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kindstore.backends.sqlite import driver
 from kindstore.store.messages import Concurrency
 from tests.trust.ledger import kill_loop
 from tests.trust.scale import scaled, seed
@@ -17,6 +18,13 @@ WRITERS = 4
 SEED = seed(11)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that many a kill falls into a checkpoint; forked writers inherit it."""
+    monkeypatch.setattr(driver, "CHECKPOINT", 50)
+    monkeypatch.setattr(driver, "TRUNCATE", 200)
 
 
 @pytest.mark.parametrize("concurrency", Concurrency)

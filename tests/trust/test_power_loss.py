@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kindstore.backends.sqlite import driver
 from kindstore.values.errors import Error
 from tests.trust.power_loss import Tally, Verdict, tally
 from tests.trust.recording_vfs import Entry, Image, images, recording
@@ -16,6 +17,13 @@ from tests.trust.stores import Books, faults_of, open_store, opened
 NAME = "x.db"
 TRANSACTIONS = 64
 SEED = seed(1)
+
+
+@pytest.fixture(autouse=True)
+def frequent_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints are where a power loss can do most harm, and 64 transactions would see none of the ordinary size."""
+    monkeypatch.setattr(driver, "CHECKPOINT", 40)
+    monkeypatch.setattr(driver, "TRUNCATE", 120)
 
 
 def record(tmp_path: Path, **options: object) -> list[Entry]:

@@ -82,7 +82,7 @@ def test_fifteen_thousand_concurrent_transactions_are_serializable(
 ) -> None:
     with opened(path):
         pass
-    history = runner(path, concurrency, scaled(625))
+    history = runner(path, concurrency, scaled(626))
     with opened(path) as store:
         names: set[ListName] = {op.key for t in history for op in t.operations}  # type: ignore[misc]
         history.append(Client(store, 99, SEED, Concurrency.OPTIMISTIC, lists=4).read_all(sorted(names)))

@@ -258,3 +258,27 @@ def test_a_missing_row_that_was_read_may_not_appear_behind_the_readers_back(begi
     b.commit()
     a.put(1, 0)
     assert a.conflicts()
+
+
+@pytest.mark.parametrize("by_key", [True, False], ids=["by key", "by query"])
+@pytest.mark.parametrize("concurrency", Concurrency, ids=lambda c: c.value)
+def test_a_first_read_that_finds_not_even_the_kind_takes_the_snapshot(
+    tmp_path: Path, concurrency: Concurrency, by_key: bool
+) -> None:
+    """Else a transaction that only reads, which is never validated, sees half of another one."""
+    with opened(tmp_path / "x.db") as store:
+        run, root = store.run, Key.of(store.partition(), ("Test", "root"))
+        old, new = root.child("Old", 1), root.child("New", 1)
+        run(store.commit([Upsert(Entity.of(old, {"value": 1}))]))
+
+        def read(key: Key, kind: str) -> list[int]:
+            if by_key:
+                return [e["value"] for e in run(store.lookup([key], reader)) if e]
+            return [e["value"] for e in find(store, Query(store.partition(), kind, ancestor=root), reader)]
+
+        reader = run(store.begin(concurrency=concurrency))
+        assert read(new, "New") == []
+        run(store.commit([Upsert(Entity.of(old, {"value": 2})), Upsert(Entity.of(new, {"value": 2}))]))
+        assert read(old, "Old") == [1]
+        assert read(new, "New") == []
+        run(store.commit([], reader))
