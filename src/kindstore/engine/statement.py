@@ -1,18 +1,30 @@
-"""From a plan to SQL: the text depends on the plan's form alone and is cached by it; values are always bound."""
+"""From a plan to SQL: texts of numbers from the catalog and fixed words; what comes from outside is always bound."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from kindstore.store.program import Statement
 
 from .catalog import Kind
 from .index import Index
-from .plan import ALL, Bounds, Plan
+from .plan import Bounds, Plan
 
 ROWS, KEYS, VERSIONS, COUNT = "rows", "keys", "versions", "count"
 """What a scan fetches: whole entities, paths alone, paths with versions, or only how many there are."""
+
+_INDEX_COLUMNS = {
+    ROWS: "i.path, i.value, e.version, e.body",
+    KEYS: "i.path, i.value",
+    VERSIONS: "i.path, e.version",
+    COUNT: "count(*)",
+}
+_ENTITY_COLUMNS = {
+    ROWS: "path, NULL, version, body",
+    KEYS: "path, NULL",
+    VERSIONS: "path, version",
+    COUNT: "path",
+}
 
 
 class Position:
@@ -22,6 +34,31 @@ class Position:
 
     def __init__(self, value: bytes | None, path: bytes) -> None:
         self.value, self.path = value, path
+
+
+class _Text:
+    """A text in the making, with the values that its question marks stand for."""
+
+    __slots__ = ("parts", "values")
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, text: str, *values: Any) -> None:
+        self.parts.append(text)
+        self.values += values
+
+    def bound(self, column: str, bounds: Bounds) -> None:
+        """Conditions that keep *column* within *bounds*."""
+        if bounds.low is not None:
+            self.add(f"{column} {'>=' if bounds.low_included else '>'} ?", bounds.low)
+        if bounds.high is not None:
+            self.add(f"{column} {'<=' if bounds.high_included else '<'} ?", bounds.high)
+
+    def where(self) -> str:
+        """All conditions; empty if there are none."""
+        return f" WHERE {' AND '.join(self.parts)}" if self.parts else ""
 
 
 def scan(
@@ -40,143 +77,167 @@ def scan(
         return None
     if plan.source is None:
         return _entity_scan(plan, kinds, fetch, start, end, limit, offset)
-    kind = kinds[0]
-    source = kind.indexes.get(plan.source)
-    probes = [kind.indexes.get(name) for name, _ in plan.probes]
-    if source is None or None in probes:
+    indexes = kinds[0].indexes
+    source = indexes.get(plan.source)
+    probes = [(indexes[name], value) for name, value in plan.probes if name in indexes]
+    if source is None or len(probes) < len(plan.probes):
         return None
-    return _index_scan(plan, source, probes, fetch, start, end, limit, offset)  # type: ignore[arg-type]
+    cut = _cut(limit, offset)
+    if fetch == COUNT:
+        return _count(plan, source, probes, start, end, cut)
+    if plan.descending and plan.equal is None:
+        return _downwards(plan, source, probes, fetch, start, end, cut)
+    where = _conditions(plan, source, probes, start, end)
+    order = "i.value, i.path" if plan.equal is None else "i.path DESC" if plan.descending else "i.path"
+    text = f"SELECT {_INDEX_COLUMNS[fetch]} FROM {source.table} AS i{_join(fetch)}{where.where()} ORDER BY {order}{cut[0]}"
+    return text, (*where.values, *cut[1])
 
 
-def _index_scan(
+def _cut(limit: int | None, offset: int) -> tuple[str, tuple[int, ...]]:
+    if limit is None and not offset:
+        return "", ()
+    return " LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset)
+
+
+def _join(fetch: str) -> str:
+    return " CROSS JOIN entity AS e ON e.id = i.id" if fetch in (ROWS, VERSIONS) else ""
+
+
+def _conditions(
     plan: Plan,
     source: Index,
-    probes: list[Index],
+    probes: list[tuple[Index, bytes]],
+    start: Position | None,
+    end: Position | None,
+    *,
+    distinct: bool = True,
+) -> _Text:
+    """What a row of the source's index must meet.  *distinct*: to stand for its entity, which counts once."""
+    where = _Text()
+    if source.term:
+        where.add(source.term.removesuffix(" AND "))
+    if plan.equal is not None:
+        where.add("i.value = ?", plan.equal)
+        after, until = ("<", ">=") if plan.descending else (">", "<=")
+        if start is not None:
+            where.add(f"i.path {after} ?", start.path)
+        if end is not None:
+            where.add(f"i.path {until} ?", end.path)
+    else:
+        where.bound("i.value", plan.values)
+        if distinct:
+            _first_of_several(plan, where)
+        _between(plan, where, start, end)
+    where.bound("i.path", plan.paths)
+    _probe(where, probes)
+    return where
+
+
+def _probe(where: _Text, probes: list[tuple[Index, bytes]]) -> None:
+    """The entity has each of these values too: the merge join of equalities."""
+    for index, value in probes:
+        term = index.term.replace("i.", "p.")
+        where.add(
+            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term}p.value = ? AND p.path = i.path)", value
+        )
+
+
+def _first_of_several(plan: Plan, where: _Text) -> None:
+    """Of an entity with several values in the range, its lowest counts, or downwards its highest.
+
+    That one's neighbour towards the start is outside of the range, or there is none.
+    """
+    bounds = plan.values
+    if plan.descending:
+        if bounds.high is None:
+            where.add("i.next IS NULL")
+        else:
+            where.add(f"(i.next IS NULL OR i.next {'>' if bounds.high_included else '>='} ?)", bounds.high)
+    elif bounds.low is None:
+        where.add("i.prev IS NULL")
+    else:
+        where.add(f"(i.prev IS NULL OR i.prev {'<' if bounds.low_included else '<='} ?)", bounds.low)
+
+
+def _between(plan: Plan, where: _Text, start: Position | None, end: Position | None) -> None:
+    """Between two cursors of a range: values up, or down, and among equal values keys always up."""
+    after, until = ("<", ">") if plan.descending else (">", "<")
+    if start is not None:
+        where.add(f"i.value {after}= ?", start.value)
+        where.add(f"(i.value {after} ? OR i.path > ?)", start.value, start.path)
+    if end is not None:
+        where.add(f"i.value {until}= ?", end.value)
+        where.add(f"(i.value {until} ? OR i.path <= ?)", end.value, end.path)
+
+
+def _downwards(
+    plan: Plan,
+    source: Index,
+    probes: list[tuple[Index, bytes]],
     fetch: str,
     start: Position | None,
     end: Position | None,
-    limit: int | None,
-    offset: int,
+    cut: tuple[str, tuple[int, ...]],
 ) -> Statement:
-    bound: list[Any] = []
-    bounds = plan.values
-    equal = plan.equal is not None
-    dedupe = ""
-    neighbour = None
-    if equal:
-        bound.append(plan.equal)
-    else:
-        bound += _bound_values(bounds)
-        # In a range an entity counts at its first value only: the lowest, or downwards the highest.
-        neighbour = bounds.high if plan.descending else bounds.low
-        if neighbour is not None:
-            bound.append(neighbour)
-        dedupe = "next" if plan.descending else "prev"
-    bound += _bound_values(plan.paths)
-    for position in (start, end):
-        if position is not None:
-            bound += _position_values(plan, position)
-    bound += [value for _, value in plan.probes]
-    if limit is not None or offset:
-        bound += [-1 if limit is None else limit, offset]
-    form = (
-        fetch,
-        source.table,
-        source.term,
-        equal,
-        _form(bounds),
-        dedupe,
-        _form(plan.paths),
-        plan.descending,
-        start is not None,
-        end is not None,
-        tuple((probe.table, probe.term) for probe in probes),
-        limit is not None or offset > 0,
-    )
-    if fetch == COUNT and dedupe and not source.multiple and not form[-1]:
-        return _guarded_count(source, form, bound, neighbour is not None, len(_bound_values(bounds)))
-    return _index_text(*form), tuple(bound)
+    """A range from its highest value down, but among equal values keys upwards.
 
-
-def _guarded_count(
-    source: Index, form: tuple[Any, ...], bound: list[Any], neighbour: bool, at: int
-) -> Statement:
-    """Count rows without looking at their neighbours, as long as no entity is marked to have several values.
-
-    The mark is read in the statement itself: another process may have set it a moment ago.
+    No index has that order, and sorting costs as much as there are equal values.  So one step of a recursion finds
+    the next lower value, and the join reads its rows in the order of their keys: CROSS JOIN fixes the nesting.
     """
-    plain = _index_text(*form[:5], "", *form[6:])
+    term = source.term.replace("i.", "n.")
+    first, after = _Text(), _Text()
+    first.bound("n.value", plan.values)
+    after.add("n.value < v.value")
+    if plan.values.low is not None:
+        after.bound("n.value", Bounds(plan.values.low, plan.values.low_included))
+    if start is not None:
+        first.add("n.value <= ?", start.value)
+    if end is not None:
+        after.add("n.value >= ?", end.value)
+    of_index = f"SELECT max(n.value) FROM {source.table} AS n"
+    initial = " AND ".join(first.parts) or "1"
     text = (
-        f"SELECT CASE WHEN (SELECT multiple FROM property WHERE id = {source.number:d})"
-        f" THEN ({_index_text(*form)}) ELSE ({plain}) END"
+        f"WITH RECURSIVE v (value) AS ({of_index} WHERE {term}{initial} UNION ALL"
+        f" SELECT ({of_index} WHERE {term}{' AND '.join(after.parts)}) FROM v WHERE v.value IS NOT NULL)"
+        f" SELECT {_INDEX_COLUMNS[fetch]} FROM v CROSS JOIN {source.table} AS i ON {source.term}i.value = v.value"
     )
-    without = bound[:at] + bound[at + 1 :] if neighbour else bound
-    return text, tuple(bound + without)
+    values = [*first.values, *after.values]
+    if start is not None:
+        text += " AND i.path > CASE WHEN v.value = ? THEN ? ELSE x'' END"
+        values += [start.value, start.path]
+    where = _Text()
+    _first_of_several(plan, where)
+    if end is not None:
+        where.add("(i.value > ? OR i.path <= ?)", end.value, end.path)
+    where.bound("i.path", plan.paths)
+    _probe(where, probes)
+    return f"{text}{_join(fetch)}{where.where()}{cut[0]}", (*values, *where.values, *cut[1])
 
 
-@lru_cache(maxsize=2000)
-def _index_text(
-    fetch: str,
-    table: str,
-    term: str,
-    equal: bool,
-    bounds: tuple[str, str],
-    dedupe: str,
-    paths: tuple[str, str],
-    descending: bool,
-    start: bool,
-    end: bool,
-    probes: tuple[tuple[str, str], ...],
-    limited: bool,
-) -> str:
-    columns = {
-        ROWS: "i.path, i.value, e.version, e.body",
-        KEYS: "i.path, i.value",
-        VERSIONS: "i.path, e.version",
-        COUNT: "count(*)",
-    }[fetch]
-    where = ["i.value = ?"] if equal else [f"i.value {op} ?" for op in bounds if op]
-    if dedupe == "prev":
-        where.append(_first_of_several("prev", {">=": "<", ">": "<="}.get(bounds[0])))
-    elif dedupe == "next":
-        where.append(_first_of_several("next", {"<=": ">", "<": ">="}.get(bounds[1])))
-    where += [f"i.path {op} ?" for op in paths if op]
-    if equal:
-        after, until = ("<", ">=") if descending else (">", "<=")
-        where += [f"i.path {after} ?"] * start + [f"i.path {until} ?"] * end
-        order = "i.path DESC" if descending else "i.path"
-    elif descending:
-        # Values downwards but, among equal values, keys upwards.
-        where += ["i.value <= ? AND (i.value < ? OR i.path > ?)"] * start
-        where += ["i.value >= ? AND (i.value > ? OR i.path <= ?)"] * end
-        order = "i.value DESC, i.path"
-    else:
-        where += ["(i.value, i.path) > (?, ?)"] * start + ["(i.value, i.path) <= (?, ?)"] * end
-        order = "i.value, i.path"
-    where += [
-        f"EXISTS (SELECT 1 FROM {probe} AS p WHERE {probe_term.replace('i.', 'p.')}p.value = ? AND p.path = i.path)"
-        for probe, probe_term in probes
-    ]
-    text = f"SELECT {columns} FROM {table} AS i"
-    if fetch in (ROWS, VERSIONS):
-        text += " CROSS JOIN entity AS e ON e.id = i.id"
-    condition = term + " AND ".join(where) if where else term.removesuffix(" AND ")
-    if condition:
-        text += f" WHERE {condition}"
-    if fetch == COUNT:
-        if not limited:
-            return text
-        inner = text.replace("count(*)", "1", 1)
-        return f"SELECT count(*) FROM ({inner} ORDER BY {order} LIMIT ? OFFSET ?)"
-    text += f" ORDER BY {order}"
-    return text + " LIMIT ? OFFSET ?" if limited else text
-
-
-def _first_of_several(neighbour: str, op: str | None) -> str:
-    """True on the row of an entity's first value in range: its neighbour towards the start is outside of it."""
-    if op is None:
-        return f"i.{neighbour} IS NULL"
-    return f"(i.{neighbour} IS NULL OR i.{neighbour} {op} ?)"
+def _count(
+    plan: Plan,
+    source: Index,
+    probes: list[tuple[Index, bytes]],
+    start: Position | None,
+    end: Position | None,
+    cut: tuple[str, tuple[int, ...]],
+) -> Statement:
+    """How many there are.  In a range, rows are counted without a look at their neighbours as long as no entity is
+    marked to have several values; the mark is read in the statement itself, as it may have been set a moment ago.
+    """
+    where = _conditions(plan, source, probes, start, end)
+    if cut[0]:
+        text = f"SELECT count(*) FROM (SELECT 1 FROM {source.table} AS i{where.where()}{cut[0]})"
+        return text, (*where.values, *cut[1])
+    exact = f"SELECT count(*) FROM {source.table} AS i{where.where()}"
+    if plan.equal is not None or source.multiple:
+        return exact, tuple(where.values)
+    plain = _conditions(plan, source, probes, start, end, distinct=False)
+    text = (
+        f"SELECT CASE WHEN (SELECT multiple FROM property WHERE id = {source.number:d}) THEN ({exact})"
+        f" ELSE (SELECT count(*) FROM {source.table} AS i{plain.where()}) END"
+    )
+    return text, (*where.values, *plain.values)
 
 
 def _entity_scan(
@@ -188,66 +249,34 @@ def _entity_scan(
     limit: int | None,
     offset: int,
 ) -> Statement:
-    bound = _bound_values(plan.paths)
-    for position in (start, end):
-        if position is not None:
-            bound.append(position.path)
-    limited = limit is not None or offset > 0
-    text = _entity_text(
-        fetch,
-        tuple(kind.number for kind in kinds),
-        _form(plan.paths),
-        plan.descending,
-        start is not None,
-        end is not None,
-        limited,
-    )
-    if len(kinds) > 1:
-        # Every kind's rows come in order and are cut off early; the union is sorted and cut again.
-        most = -1 if limit is None else limit + offset
-        bound = (bound + ([most] if limited else [])) * len(kinds)
-    if limited:
-        bound += [-1 if limit is None else limit, offset]
-    return text, tuple(bound)
-
-
-@lru_cache(maxsize=2000)
-def _entity_text(
-    fetch: str,
-    kinds: tuple[int, ...],
-    paths: tuple[str, str],
-    descending: bool,
-    start: bool,
-    end: bool,
-    limited: bool,
-) -> str:
-    columns = {
-        ROWS: "path, NULL, version, body",
-        KEYS: "path, NULL",
-        VERSIONS: "path, version",
-        COUNT: "1",
-    }[fetch]
-    after, until = ("<", ">=") if descending else (">", "<=")
-    where = [f"path {op} ?" for op in paths if op]
-    where += [f"path {after} ?"] * start + [f"path {until} ?"] * end
-    order = " ORDER BY path DESC" if descending else " ORDER BY path"
-    tail = "".join(f" AND {term}" for term in where)
-    cut = " LIMIT ? OFFSET ?" if limited else ""
+    where = _Text()
+    where.bound("path", plan.paths)
+    after, until = ("<", ">=") if plan.descending else (">", "<=")
+    if start is not None:
+        where.add(f"path {after} ?", start.path)
+    if end is not None:
+        where.add(f"path {until} ?", end.path)
+    tail = "".join(f" AND {part}" for part in where.parts)
+    order = " ORDER BY path DESC" if plan.descending else " ORDER BY path"
+    cut, cut_values = _cut(limit, offset)
     if len(kinds) == 1:
-        text = f"SELECT {columns} FROM entity WHERE kind = {kinds[0]:d}{tail}"
-        if fetch == COUNT:
-            return (
-                f"SELECT count(*) FROM ({text}{order}{cut})"
-                if limited
-                else text.replace("SELECT 1", "SELECT count(*)")
-            )
-        return text + order + cut
-    one = f"SELECT * FROM (SELECT {columns.replace('1', 'path') if fetch == COUNT else columns} FROM entity WHERE kind = "
-    inner_cut = " LIMIT ?" if limited else ""
-    union = " UNION ALL ".join(f"{one}{kind:d}{tail}{order}{inner_cut})" for kind in kinds)
+        source = f"entity WHERE kind = {kinds[0].number:d}{tail}"
+        if fetch != COUNT:
+            return f"SELECT {_ENTITY_COLUMNS[fetch]} FROM {source}{order}{cut}", (*where.values, *cut_values)
+        if not cut:
+            return f"SELECT count(*) FROM {source}", tuple(where.values)
+        return f"SELECT count(*) FROM (SELECT 1 FROM {source}{cut})", (*where.values, *cut_values)
+    # Every kind's rows come in order and are cut off early; the union is sorted and cut again.
+    each = "" if limit is None else " LIMIT ?"
+    each_values = [*where.values, *([] if limit is None else [limit + offset])]
+    union = " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {_ENTITY_COLUMNS[fetch]} FROM entity WHERE kind = {kind.number:d}{tail}{order}{each})"
+        for kind in kinds
+    )
+    text = f"SELECT * FROM ({union}){order}{cut}"
     if fetch == COUNT:
-        return f"SELECT count(*) FROM (SELECT * FROM ({union}){order}{cut})"
-    return f"SELECT * FROM ({union}){order}{cut}"
+        text = f"SELECT count(*) FROM ({text})"
+    return text, (*(each_values * len(kinds)), *cut_values)
 
 
 def estimate(probes: list[tuple[Index, bytes]], up_to: int) -> Statement:
@@ -257,23 +286,3 @@ def estimate(probes: list[tuple[Index, bytes]], up_to: int) -> Statement:
         for index, _ in probes
     ]
     return f"SELECT {', '.join(parts)}", tuple(value for _, value in probes)
-
-
-def _form(bounds: Bounds) -> tuple[str, str]:
-    if bounds is ALL:
-        return "", ""
-    low = "" if bounds.low is None else ">=" if bounds.low_included else ">"
-    high = "" if bounds.high is None else "<=" if bounds.high_included else "<"
-    return low, high
-
-
-def _bound_values(bounds: Bounds) -> list[Any]:
-    return [value for value in (bounds.low, bounds.high) if value is not None]
-
-
-def _position_values(plan: Plan, position: Position) -> list[Any]:
-    if plan.equal is not None:
-        return [position.path]
-    if plan.descending:
-        return [position.value, position.value, position.path]
-    return [position.value, position.path]
