@@ -212,7 +212,7 @@ def test_map_calls_for_each_result_and_waits_for_futures() -> None:
 
 
 def test_a_post_filter_decides_after_the_store_and_limits_count_after_it() -> None:
-    odd = ndb.PostFilterNode(lambda entity: entity["b"] % 2 == 1)
+    odd = ndb.PostFilterNode(lambda poet: poet.born % 2 == 1)
     query = Poet.query(Poet.born > 0, odd).order(Poet.born)
     assert len(query.fetch()) == query.count() == len(query.fetch(keys_only=True)) == 15
     assert ids(query.fetch(2, offset=1)) == [3, 5]

@@ -115,7 +115,9 @@ def _filter(name: str, op: str, value: Any, server_op: bool = False) -> FilterNo
 
 
 class PostFilterNode(Node):
-    """*predicate* is called with each result and keeps those of which it says True; limits count after it."""
+    """*predicate* is called with each result, a model's instance as it is stored, and keeps those of which it
+    says True.  Limits and offsets count after it.
+    """
 
     __slots__ = ("predicate",)
     _fields = ("predicate",)

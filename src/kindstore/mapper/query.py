@@ -19,7 +19,7 @@ from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
 from kindstore.store.messages import Count, Make, Order, Page, PropertyFilter, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity, Shape
+from kindstore.values.entity import Shape
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -131,9 +131,10 @@ class Reading:
 
     def _if_wanted(self, make: Make[Any]) -> Make[Any]:
         def made(key: Key, shape: Shape, values: list[Any], version: int) -> Any:
-            entity = Entity(key, shape, values, version)
-            if all(node.predicate(entity) for node in self.predicates):
-                return make(key, shape, values, version)
+            # What is stored decides, not an object that the context knows and that may have been edited.
+            instance = self._load(key, shape, values, version)
+            if all(node.predicate(instance) for node in self.predicates):
+                return instance if make is self._load else make(key, shape, values, version)
             self._dropped = True
             return None
 
