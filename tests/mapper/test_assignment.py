@@ -23,6 +23,11 @@ from kindstore.values.types import GeoPt, User
 P = Partition.of("p")
 
 
+def of(cls: Any) -> Any:
+    """*cls* without its types, to be called wrongly."""
+    return cls
+
+
 class Everything(Model):
     flag = BooleanProperty()
     number = IntegerProperty("n")
@@ -124,7 +129,7 @@ def test_a_value_of_another_type_is_refused_and_changes_nothing(name: str, value
     before = getattr(entity, name)
     with pytest.raises(BadValueError) as caught:
         setattr(entity, name, value)
-    assert caught.value.message.startswith(message.split(" (")[0]) or message in caught.value.message
+    assert message in caught.value.message
     assert caught.value.facts["path"] == f"Everything.{name}"
     assert getattr(entity, name) == before
     with pytest.raises(BadValueError):
@@ -235,29 +240,29 @@ def test_deleting_restores_the_default() -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (lambda: IntegerProperty(repeated=True, required=True), ValueError, "incompatible"),
-        (lambda: IntegerProperty(repeated=True, default=3), ValueError, "incompatible"),
-        (lambda: IntegerProperty(choices=5), TypeError, "choices must be"),
-        (lambda: IntegerProperty(validator=5), TypeError, "validator must be"),
-        (lambda: IntegerProperty("a.b"), ValueError, "period"),
-        (lambda: IntegerProperty(5), TypeError, "not a string"),
-        (lambda: IntegerProperty("n", False), TypeError, "positional"),
-        (lambda: IntegerProperty(zork=5), TypeError, "zork"),
-        (lambda: StringProperty(indexed=False), NotImplementedError, "always indexed"),
-        (lambda: TextProperty(indexed=True), NotImplementedError, "cannot be indexed"),
-        (lambda: TextProperty(compressed=True, indexed=True), NotImplementedError, "cannot be indexed"),
-        (lambda: BlobProperty(compressed=True, indexed=True), NotImplementedError, "same time"),
-        (lambda: GenericProperty(compressed=True, indexed=True), NotImplementedError, "same time"),
-        (lambda: DateTimeProperty(auto_now=True, repeated=True), ValueError, "no point"),
-        (lambda: DateTimeProperty(auto_now_add=True, repeated=True), ValueError, "no point"),
-        (lambda: UserProperty(auto_current_user=True), NotImplementedError, "no current user"),
-        (lambda: KeyProperty("x", "y"), TypeError, "name once"),
-        (lambda: KeyProperty(Everything, kind="x"), TypeError, "kind once"),
-        (lambda: KeyProperty(kind=5), TypeError, "Model class or a string"),
-        (lambda: KeyProperty(5), TypeError, "Unexpected positional"),
-        (lambda: ComputedProperty(len, required=True), TypeError, "required"),
-        (lambda: BlobKey("x"), BadValueError, "should be bytes"),
-        (lambda: BlobKey(b"x" * 1501), BadValueError, "under 1500"),
+        (lambda: of(IntegerProperty)(repeated=True, required=True), ValueError, "incompatible"),
+        (lambda: of(IntegerProperty)(repeated=True, default=3), ValueError, "incompatible"),
+        (lambda: of(IntegerProperty)(choices=5), TypeError, "choices must be"),
+        (lambda: of(IntegerProperty)(validator=5), TypeError, "validator must be"),
+        (lambda: of(IntegerProperty)("a.b"), ValueError, "period"),
+        (lambda: of(IntegerProperty)(5), TypeError, "not a string"),
+        (lambda: of(IntegerProperty)("n", False), TypeError, "positional"),
+        (lambda: of(IntegerProperty)(zork=5), TypeError, "zork"),
+        (lambda: of(StringProperty)(indexed=False), NotImplementedError, "always indexed"),
+        (lambda: of(TextProperty)(indexed=True), NotImplementedError, "cannot be indexed"),
+        (lambda: of(TextProperty)(compressed=True, indexed=True), NotImplementedError, "cannot be indexed"),
+        (lambda: of(BlobProperty)(compressed=True, indexed=True), NotImplementedError, "same time"),
+        (lambda: of(GenericProperty)(compressed=True, indexed=True), NotImplementedError, "same time"),
+        (lambda: of(DateTimeProperty)(auto_now=True, repeated=True), ValueError, "no point"),
+        (lambda: of(DateTimeProperty)(auto_now_add=True, repeated=True), ValueError, "no point"),
+        (lambda: of(UserProperty)(auto_current_user=True), NotImplementedError, "no current user"),
+        (lambda: of(KeyProperty)("x", "y"), TypeError, "name once"),
+        (lambda: of(KeyProperty)(Everything, kind="x"), TypeError, "kind once"),
+        (lambda: of(KeyProperty)(kind=5), TypeError, "Model class or a string"),
+        (lambda: of(KeyProperty)(5), TypeError, "Unexpected positional"),
+        (lambda: of(ComputedProperty)(len, required=True), TypeError, "required"),
+        (lambda: of(BlobKey)("x"), BadValueError, "should be bytes"),
+        (lambda: of(BlobKey)(b"x" * 1501), BadValueError, "under 1500"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(

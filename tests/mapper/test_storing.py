@@ -92,7 +92,7 @@ def test_a_list_that_was_changed_in_place_is_checked_when_written() -> None:
 
 def test_a_value_put_around_the_checks_is_caught_when_written() -> None:
     ada = Author(name="Ada")
-    ada.__dict__["age"] = "old"
+    vars(ada)["age"] = "old"
     with pytest.raises(BadValueError, match="In field a, expected integer"):
         stored(ada)
 
@@ -151,14 +151,14 @@ def test_the_list_of_a_stored_entity_is_not_shared() -> None:
 
 def test_nothing_is_checked_when_an_entity_is_read() -> None:
     ada = loaded(Author, a="old")
-    assert ada.age == "old"
+    assert vars(ada)["age"] == "old"
     with pytest.raises(BadValueError):
         stored(ada)
 
 
 def test_text_that_was_stored_as_bytes_reads_as_text() -> None:
     ada = loaded(Author, name=b"Ada", bio=b"\xff", tags=[b"x", "y"])
-    assert (ada.name, ada.bio, ada.tags) == ("Ada", b"\xff", ["x", "y"])
+    assert ada.to_dict(exclude=["age", "score"]) == {"name": "Ada", "bio": b"\xff", "tags": ["x", "y"]}
 
 
 def test_bytes_set_on_a_text_property_are_text_once_stored() -> None:

@@ -229,7 +229,7 @@ def test_a_repeated_structure_can_not_contain_repeated_properties() -> None:
 
 def test_a_structure_needs_a_model_class() -> None:
     with pytest.raises(TypeError, match="Expected a Model class"):
-        StructuredProperty(5)  # type: ignore[arg-type]
+        StructuredProperty(5)  # type: ignore[call-overload]
     with pytest.raises(NotImplementedError, match="Cannot index"):
         LocalStructuredProperty(Address, indexed=True)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.key import Key
@@ -32,6 +32,10 @@ class Expando(Model):
     _write_empty_list_for_dynamic_properties: ClassVar[bool] = True
     _nested_class: ClassVar[type[Any] | None] = None
     """What a dict becomes; a face sets its own Expando.  None: this one."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or isinstance(getattr(type(self), name, None), Property | property):

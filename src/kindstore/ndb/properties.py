@@ -83,7 +83,7 @@ class KeyProperty(references.KeyProperty[T]):
         def __init__(self, *args: Any, **options: Any) -> None: ...
 
 
-class GenericProperty(generic.GenericProperty[T]):
+class GenericProperty(generic.GenericProperty[Any]):
     """Any basic value; keys are `ndb.Key`."""
 
     _key_class = Key
