@@ -103,6 +103,19 @@ class Cursors:
         assert last_ids(db.page(msgspec.structs.replace(query, start=page.cursor_after(5)))) == whole[8:]
         assert last_ids(db.page(msgspec.structs.replace(query, end=page.cursor_after(5)))) == whole[:3]
 
+    @pytest.mark.parametrize("terms", [[], ["x"], ["-x"], [("x", ">", 1), "-x"], [("y", "=", 0)]], ids=repr)
+    def test_nothing_is_before_an_end_when_all_that_was_is_deleted(
+        self, db: Database, many: None, terms: list[Any]
+    ) -> None:
+        page = db.page(db.query(*terms))
+        whole = last_ids(page)
+        for name in whole[:6]:
+            db.delete(name)
+        for at in range(6):
+            assert db.names(*terms, end=page.cursor_after(at)) == []
+            assert db.count(*terms, end=page.cursor_after(at)) == 0
+        assert db.names(*terms, end=page.cursor_after(6)) == whole[6:7]
+
     def test_a_cursor_stays_where_it_is_when_others_are_inserted(self, db: Database) -> None:
         for n in (10, 20, 30, 40):
             db.put(n, x=n)

@@ -153,16 +153,15 @@ class Histories(RuleBasedStateMachine):
             "sqlite": connect(":memory:", clock=clock),
             "memory": MemoryStore(clock=clock),
         }
-        self.need_index = False
 
     def both(self, ask: Callable[[Store, str], Any]) -> Any:
-        """What both stores answer; an error as its class, None where SQLite wants an index."""
+        """What both stores answer; an error as its class, NeedIndexError where SQLite wants an index."""
         answers: dict[str, Any] = {}
         for name, store in self.stores.items():
             try:
                 answers[name] = ask(store, name)
             except NeedIndexError:
-                return None
+                return NeedIndexError
             except Error as error:
                 answers[name] = type(error)
         assert answers["sqlite"] == answers["memory"]
@@ -271,14 +270,21 @@ class Histories(RuleBasedStateMachine):
             found = [strict(entity) for entity in page.results]
             return sorted(found, key=repr) if is_ambiguous(query) else found
 
-        self.both(answer)
+        self.give_up(held, self.both(answer))
 
     def ask_count(self, held: dict[str, bytes] | None, query: Query, up_to: int | None) -> None:
-        self.both(
+        answer = self.both(
             lambda store, name: store.run(
                 store.run_aggregation(query, [Count(up_to), Count()], self.transaction(held, name))
             )
         )
+        self.give_up(held, answer)
+
+    def give_up(self, held: dict[str, bytes] | None, answer: Any) -> None:
+        """End a transaction of which one store has read more than the other."""
+        if held is not None and answer is NeedIndexError:
+            for name, store in self.stores.items():
+                store.run(store.rollback(held[name]))
 
     def teardown(self) -> None:
         if not hasattr(self, "stores"):

@@ -86,9 +86,9 @@ def _satisfies(place: Place, condition: PropertyFilter) -> bool:
 
 
 def _ranges(query: Query) -> dict[str, list[PropertyFilter]]:
-    """The inequalities of each property, by name; one single value must meet them all."""
+    """The inequalities of each property, by name and ``__key__`` last; one single value must meet them all."""
     found: dict[str, list[PropertyFilter]] = {}
-    for condition in sorted(query.filters, key=lambda each: each.property):
+    for condition in sorted(query.filters, key=lambda each: (each.property == KEY, each.property)):
         if condition.op != "=":
             found.setdefault(condition.property, []).append(condition)
     return found
@@ -102,7 +102,7 @@ def sort_orders(query: Query) -> list[Order]:
     """
     ranges = _ranges(query)
     fixed = {each.property for each in query.filters if each.op == "="} - set(ranges)
-    if any(each.property == KEY and each.op == "=" for each in query.filters):
+    if KEY in fixed:
         return []
     orders: list[Order] = []
     for order in (*query.orders, *map(Order, ranges)):

@@ -93,7 +93,7 @@ def plan(query: Query) -> Plan:
             equal[name, pack(value)] = None
         else:
             ranges[name] = ranges.get(name, ALL).narrowed(op, pack(value))
-    order = _order(query, {name for name, _ in equal})
+    order = _order(query, {name for name, _ in equal} - set(ranges))
     if len(ranges) > 1:
         raise NeedIndexError(
             "inequalities on several properties need a composite index", properties=sorted(ranges)
@@ -132,9 +132,11 @@ def led_by(plan: Plan, at: int) -> Plan:
 def _order(query: Query, equal: set[str]) -> tuple[str, bool] | None:
     """The one sort order that matters, None for ascending keys.
 
-    Orders of properties with an equality filter are ignored, and orders after ``__key__``; a last
-    ``__key__`` upwards is how ties are broken anyway (spec/service.md 3.2).
+    Orders of properties with nothing but equality filters are ignored, orders after ``__key__``, and all of
+    them for a single key; a last ``__key__`` upwards is how ties are broken anyway (spec/service.md 3.2).
     """
+    if {item.op for item in query.filters if item.property == KEY} == {"="}:
+        return None
     orders: list[tuple[str, bool]] = []
     for item in query.orders:
         if item.property in equal or any(name == item.property for name, _ in orders):

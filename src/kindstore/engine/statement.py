@@ -193,6 +193,7 @@ def _downwards(
     if start is not None:
         first.add("n.value <= ?", start.value)
     if end is not None:
+        first.add("n.value >= ?", end.value)
         after.add("n.value >= ?", end.value)
     of_index = f"SELECT max(n.value) FROM {source.table} AS n"
     initial = " AND ".join(first.parts) or "1"
