@@ -107,7 +107,7 @@ def test_what_was_loaded_is_written_back_the_same() -> None:
 
 
 def test_meanings_of_stored_values_are_honoured() -> None:
-    user = Entity.of(None, {"email": "a@b.c", "auth_domain": "b.c"})
+    user = Entity.of(None, {"email": "a@b.c", "auth_domain": "b.c"}, ["email", "auth_domain"])
     entity = Entity.of(None, {"level": 1, "name": None, "user": user}, meanings={"user": 20})
     hero = loaded(entity)
     assert hero.user == User("a@b.c", "b.c")

@@ -356,6 +356,7 @@ def test_a_user_is_stored_as_an_embedded_entity_with_meaning_20() -> None:
     entity = stored(links)
     assert dict(entity["user"].items()) == {"email": "a@b.c", "auth_domain": "b.c", "user_id": "5"}
     assert dict(entity.shape.meanings) == {"user": 20}
+    assert entity["user"].shape.unindexed == {"email", "auth_domain", "user_id"}
     read = again(links).user
     assert read is not None
     assert read.user_id() == "5"
@@ -413,6 +414,11 @@ def test_a_generic_property_refuses_what_can_not_be_stored() -> None:
         stored(Box(any=object()))
     with pytest.raises(BadValueError, match="at most 1500 bytes"):
         stored(Box(any="x" * 1501))
-    box = Box(any=[1, "x"] and "x", packed=b"y" * 99)
+    with pytest.raises(BadValueError, match="needs repeated=True"):
+        stored(Box(any=[1, "x"]))
+    assert columns(Box(any=datetime(2020, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))))["any"] == datetime(
+        2020, 1, 1
+    )
+    box = Box(any="x", packed=b"y" * 99)
     assert again(box) == box
     assert len(columns(box)["packed"]) < 50

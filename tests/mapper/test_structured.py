@@ -354,5 +354,7 @@ def test_structures_have_no_order(op: str) -> None:
 def test_equality_with_an_empty_or_a_local_structure_is_no_filter() -> None:
     with pytest.raises(BadFilterError, match="without any values"):
         _ = Person.address == Address()
+    with pytest.raises(BadFilterError, match="Cannot query for non-empty repeated property tags"):
+        _ = Person.address == Address(tags=["x"])
     with pytest.raises(BadFilterError, match="unindexed property home"):
         _ = Person.home == Address(city="x")

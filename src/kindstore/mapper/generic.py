@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -64,6 +65,10 @@ class GenericProperty(Property[T]):
             return zlib.compress(value)
         if isinstance(value, BlobKey):
             return value._blob_key
+        if isinstance(value, dt.datetime) and value.tzinfo is not None:
+            return value.astimezone(dt.UTC).replace(tzinfo=None)
+        if isinstance(value, list):
+            raise self._wrong("one value (a list needs repeated=True)", value)
         check_value(self._path(), value)
         return None
 

@@ -257,7 +257,7 @@ class UserProperty(Property[T]):
         parts = {"email": value.email(), "auth_domain": value.auth_domain()}
         if value.user_id():
             parts["user_id"] = value.user_id()
-        return Entity.of(None, parts)
+        return Entity.of(None, parts, unindexed=parts)
 
     def _from_base_type(self, value: Any) -> Any:
         if isinstance(value, Entity):

@@ -227,8 +227,14 @@ class StructuredProperty(Property[T]):
         filters: list[Node] = []
         for prop in value._properties.values():
             part = self._sub_property(prop._code_name)
-            items = as_list(prop._get_value(value))
-            filters += [part._comparison("=", item) for item in items if item is not None]
+            item = prop._get_value(value)
+            if prop._repeated:
+                if item:
+                    raise BadFilterError(
+                        f"Cannot query for non-empty repeated property {prop._name}.", path=part._path()
+                    )
+            elif item is not None:
+                filters.append(part._comparison("=", item))
         if not filters:
             raise BadFilterError("StructuredProperty filter without any values.", path=self._path())
         if self._repeated and len(filters) > 1:
