@@ -197,7 +197,11 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
     """Raise `ConflictError` if an entity, a query result or an entity group that was read is not as it was."""
     sql = catalog.dialect
     if transaction.by_group:
-        groups = [(catalog.space_numbers[space], root) for space, root in transaction.groups]
+        if any(space not in catalog.space_numbers for space, _ in transaction.groups):
+            yield from catalog.load()
+        # A partition in which nothing was ever stored has no number, and no group has changed in it.
+        numbers = catalog.space_numbers
+        groups = [(numbers.get(space, -1), root) for space, root in transaction.groups]
         replies = yield [(sql.select_group, group) for group in groups]
         for (group, read), rows in zip(transaction.groups.items(), replies, strict=True):
             if (rows[0][0] if rows else 0) != read:
