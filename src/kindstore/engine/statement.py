@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from kindstore.store.program import Statement
 
@@ -34,6 +34,10 @@ class Position:
 
     def __init__(self, value: bytes | None, path: bytes) -> None:
         self.value, self.path = value, path
+
+
+Probe: TypeAlias = tuple[Index, bytes | Bounds]
+"""An index and what an entity must have in it: a value, or any in a range."""
 
 
 class _Text:
@@ -79,9 +83,11 @@ def scan(
         return _entity_scan(plan, kinds, fetch, start, end, limit, offset)
     indexes = kinds[0].indexes
     source = indexes.get(plan.source)
-    probes = [(indexes[name], value) for name, value in plan.probes if name in indexes]
+    probes: list[Probe] = [(indexes[name], value) for name, value in plan.probes if name in indexes]
     if source is None or len(probes) < len(plan.probes):
         return None
+    if plan.among is not None:  # a property that has an equality as well, so its index is there
+        probes.append((indexes[plan.among[0]], plan.among[1]))
     cut = _cut(limit, offset)
     if fetch == COUNT:
         return _count(plan, source, probes, start, end, cut)
@@ -106,7 +112,7 @@ def _join(fetch: str) -> str:
 def _conditions(
     plan: Plan,
     source: Index,
-    probes: list[tuple[Index, bytes]],
+    probes: list[Probe],
     start: Position | None,
     end: Position | None,
     *,
@@ -133,12 +139,17 @@ def _conditions(
     return where
 
 
-def _probe(where: _Text, probes: list[tuple[Index, bytes]]) -> None:
-    """The entity has each of these values too: the merge join of equalities."""
+def _probe(where: _Text, probes: list[Probe]) -> None:
+    """The entity has each of these values, or one in the range, too: the merge join of equalities."""
     for index, value in probes:
-        term = index.term.replace("i.", "p.")
+        wanted = _Text()
+        if isinstance(value, Bounds):
+            wanted.bound("p.value", value)
+        else:
+            wanted.add("p.value = ?", value)
+        term = index.term.replace("i.", "p.") + " AND ".join(wanted.parts)
         where.add(
-            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term}p.value = ? AND p.path = i.path)", value
+            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term} AND p.path = i.path)", *wanted.values
         )
 
 
@@ -173,7 +184,7 @@ def _between(plan: Plan, where: _Text, start: Position | None, end: Position | N
 def _downwards(
     plan: Plan,
     source: Index,
-    probes: list[tuple[Index, bytes]],
+    probes: list[Probe],
     fetch: str,
     start: Position | None,
     end: Position | None,
@@ -218,7 +229,7 @@ def _downwards(
 def _count(
     plan: Plan,
     source: Index,
-    probes: list[tuple[Index, bytes]],
+    probes: list[Probe],
     start: Position | None,
     end: Position | None,
     cut: tuple[str, tuple[int, ...]],
