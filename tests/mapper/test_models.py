@@ -181,6 +181,53 @@ def test_the_key_of_an_entity_has_the_kind_of_its_class() -> None:
     assert ada.key is None
 
 
+def test_a_class_may_be_particular_about_its_keys() -> None:
+    class Numbered(Model):
+        @staticmethod
+        def _validate_key(key: Any) -> Any:
+            if not isinstance(key.path[-1], int):
+                raise BadValueError("ids only")
+            return key
+
+    assert Numbered(key=Key.of(P, ("Numbered", 1))).key.path == ("Numbered", 1)
+    with pytest.raises(BadValueError, match="ids only"):
+        Numbered(key=Key.of(P, ("Numbered", "x")))
+    with pytest.raises(BadValueError, match="ids only"):
+        Numbered(id="x")
+    with pytest.raises(KindError):
+        Numbered(key=Key.of(P, ("Other", 1)))
+
+
+def test_properties_may_be_called_anything() -> None:
+    names = [
+        "type",
+        "len",
+        "C",
+        "M",
+        "d",
+        "e",
+        "k",
+        "v0",
+        "values",
+        "entity",
+        "self",
+        "cls",
+        "new",
+        "dump",
+        "load",
+    ]
+    odd: Any = type(
+        "Odd", (Model,), {name: StringProperty() for name in [*names, "class", "not an identifier"]}
+    )
+    for instance in (odd(**{name: name for name in names}), odd(**{name: name for name in names})):
+        setattr(instance, "class", "x")
+        entity = schema_of(odd).to_entity(instance, None)
+        again = schema_of(odd).from_entity(entity)
+        assert again == instance
+        assert [getattr(again, name) for name in names] == names
+        assert odd(**{"class": "y", "not an identifier": "z"}).to_dict()["class"] == "y"
+
+
 def test_a_property_wins_over_an_argument_of_its_name() -> None:
     class Collision(Model):
         id = FloatProperty()

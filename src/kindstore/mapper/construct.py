@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Callable
 from typing import Any, NoReturn, cast
 
@@ -32,36 +33,44 @@ def compile_constructor(cls: type[Any]) -> Callable[..., None]:
     there to catch what is passed by position.
     """
     properties: dict[str, Property[Any]] = {prop._code_name: prop for prop in cls._properties.values()}
+    # Two underscores in front of every name that a property could have too: "type", for one.
     names: dict[str, Any] = {
-        "C": cls,
-        "positional": _positional,
-        "set_rest": set_rest,
-        "other_class": other_class,
+        "M": _MISSING,
+        "__missing": _MISSING,
+        "__class": cls,
+        "__positional": _positional,
+        "__set_rest": set_rest,
+        "__other_class": other_class,
+        "__type": type,
+        "__len": len,
     }
     usual = [name for name in _USUAL if name not in properties]
-    parameters = [*usual, *properties]
+    parameters = [*usual, *filter(_is_parameter, properties)]
     everything = ", ".join(f"{name!r}: {name}" for name in parameters)
     some = " or ".join(["__more", *(f"{name} is not __M" for name in usual)])
-    # The names of properties are identifiers, as they were attributes of the class, and never start with "_".
     lines = [
         f"def __init__(__self, __M=M, {''.join(f'{name}=M, ' for name in parameters)}**__more):",
-        "    if __M is not M: positional(C)",
-        "    if __self.__class__ is not C:",
-        f"        return other_class(__self, {{{everything}}}, __more)",
+        "    if __M is not __missing: __positional(__class)",
+        "    if __self.__class__ is not __class:",
+        f"        return __other_class(__self, {{{everything}}}, __more)",
         "    __d = __self.__dict__",
         "    __d['_key'] = None",
     ]
     for name, prop in properties.items():
         lines += _assignment(name, prop, names)
     arguments = ", ".join(f"{name!r}: {name}" for name in usual)
-    lines += [f"    if {some}: set_rest(__self, {{{arguments}}}, __more)"]
+    lines += [f"    if {some}: __set_rest(__self, {{{arguments}}}, __more)"]
     code = compile("\n".join(lines), f"<kindstore: constructor of {cls.__name__}>", "exec")
-    names["M"] = _MISSING
     exec(code, names)  # noqa: S102 - our own text
     constructor = names["__init__"]
     constructor.compiled_for = cls
     constructor.__qualname__ = f"{cls.__qualname__}.__init__"
     return cast("Callable[..., None]", constructor)
+
+
+def _is_parameter(name: str) -> bool:
+    """Whether *name* can stand in a list of parameters; others, set by `setattr` on the class, come as the rest."""
+    return name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _positional(cls: type[Any]) -> NoReturn:
@@ -70,19 +79,23 @@ def _positional(cls: type[Any]) -> NoReturn:
 
 def _assignment(name: str, prop: Property[Any], names: dict[str, Any]) -> list[str]:
     """Lines that set one property: to its default, inline where the type says it all, or by its own method."""
-    set_value = f"_set_{len(names)}"
+    if not _is_parameter(name):
+        names[f"__default_{len(names)}"] = prop._default
+        default = "[]" if prop._repeated else f"__default_{len(names) - 1}"
+        return [f"    __d[{name!r}] = {default}"]
+    set_value = f"__set_{len(names)}"
     names[set_value] = prop.__set__
     if prop._repeated:
         default = "[]"
     else:
-        default = f"_default_{len(names)}"
+        default = f"__default_{len(names)}"
         names[default] = prop._default
     lines: list[str] = []
     if prop._exact is not Nothing:
-        kind = f"_type_{len(names)}"
+        kind = f"__type_{len(names)}"
         names[kind] = prop._exact
-        limit = f" and {prop._limit.format(v=name)}" if prop._limit else ""
-        lines.append(f"    if type({name}) is {kind}{limit}: __d[{name!r}] = {name}")
+        limit = f" and {prop._limit.format(v=name, len='__len')}" if prop._limit else ""
+        lines.append(f"    if __type({name}) is {kind}{limit}: __d[{name!r}] = {name}")
     lines.append(f"    {'elif' if lines else 'if'} {name} is __M: __d[{name!r}] = {default}")
     lines.append(f"    else: {set_value}(__self, {name})")
     return lines
@@ -133,7 +146,7 @@ def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None
             if "project" in given:
                 raise BadArgumentError("Can't pass both 'app' and 'project'.")
             given["project"] = app
-        instance.__dict__["_key"] = cls._make_key(**given)
+        instance.__dict__["_key"] = cls._validate_key(cls._make_key(**given))
     if projection is not None:
         set_projection(instance, tuple(projection))
 

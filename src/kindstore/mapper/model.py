@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 from kindstore.values.entity import Shape
 from kindstore.values.errors import BadValueError
-from kindstore.values.key import Key, Partition, kind_of
+from kindstore.values.key import Key, Partition
 
 from .construct import compile_constructor, set_projection
 from .errors import KindError, UnprojectedPropertyError
@@ -260,11 +260,9 @@ class Model(metaclass=MetaModel):
 
     has_complete_key = _has_complete_key
 
-    @classmethod
-    def _validate_key(cls, key: Any) -> Any:
-        """*key* if this class may have it; a class may override it.  `KindError` for another kind."""
-        if kind_of(key) != cls._get_kind():
-            raise KindError(f"Expected Key kind to be {cls._get_kind()}; received {kind_of(key)}")
+    @staticmethod
+    def _validate_key(key: Any) -> Any:
+        """*key*, or another one in its place; for classes that are particular about their keys to override."""
         return key
 
     @_plain

@@ -87,7 +87,7 @@ class Property(Generic[T]):
     _exact: type[Any] = Nothing
     """Values of exactly this type need no check when set, nor conversion when written or read."""
     _limit: ClassVar[str] = ""
-    """What else `_exact` needs, as an expression with ``{v}`` for the value; for generated code."""
+    """What else `_exact` needs, as an expression in which ``{v}`` is the value and ``{len}`` is `len`; for generated code."""
     _lazy: ClassVar[bool] = False
     """Stored values are kept as `Undecoded` until they are read."""
     _converts: ClassVar[bool] = True

@@ -11,6 +11,7 @@ from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, kind_of
 from kindstore.values.types import User
 
+from .errors import KindError
 from .filters import FilterNode
 from .options import Options
 from .property import Property
@@ -150,6 +151,9 @@ class ModelKey(Property[Any]):
     def __set__(self, entity: Any, value: Any) -> None:
         if value is not None:
             self._validate(value)
+            kind: str = entity._get_kind()
+            if kind_of(value) != kind:
+                raise KindError(f"Expected Key kind to be {kind}; received {kind_of(value)}")
             value = entity._validate_key(value)
         entity.__dict__["_key"] = value
 

@@ -170,7 +170,7 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
         if exact is not Nothing and not prop._repeated:
             test = f"type({value}) is not {source.name(exact, 'type')}"
             if prop._limit:
-                test = f"({test} or not {prop._limit.format(v=value)})"
+                test = f"({test} or not {prop._limit.format(v=value, len='len')})"
             conversions.append(f"if {value} is not None and {test}: {value} = {encode}({value})")
         elif prop._repeated:
             conversions.append(f"{value} = {encode}({value})")

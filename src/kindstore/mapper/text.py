@@ -120,7 +120,7 @@ class StringProperty(TextProperty[T]):
     _indexed = True
     _exact = str
     # A character has at most four bytes: shorter strings need no counting.
-    _limit = f"len({{v}}) <= {MAX_INDEXED // 4}"
+    _limit = f"{{len}}({{v}}) <= {MAX_INDEXED // 4}"
     _converts = True
 
     if not TYPE_CHECKING:
