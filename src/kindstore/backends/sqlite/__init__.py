@@ -62,6 +62,9 @@ def open_store(
 
 
 def _make_file(file: Path) -> None:
+    # Not even opened where it is there: closing it would drop the locks of another store of this process.
+    if file.exists():
+        return
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
