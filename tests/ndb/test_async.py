@@ -89,6 +89,16 @@ def test_leaving_the_context_waits_for_what_is_at_work(client: ndb.Client) -> No
         assert Post.query().count() == 19
 
 
+def test_a_future_from_outside_can_be_awaited(context: ndb.Context) -> None:
+    futures = [Post(id=number).put_async() for number in range(1, 4)]
+
+    async def main() -> list[ndb.Key]:
+        keys: list[ndb.Key] = await asyncio.gather(*futures)
+        return keys
+
+    assert asyncio.run(main()) == [ndb.Key(Post, number) for number in range(1, 4)]
+
+
 def test_errors_come_with_the_result(context: ndb.Context) -> None:
     async def main() -> None:
         with pytest.raises(ndb.exceptions.BadKeyError):

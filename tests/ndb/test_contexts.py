@@ -70,6 +70,12 @@ def test_the_ambient_context_has_no_map_for_nothing_would_end_it(ambient: Path) 
     assert key.get() is not note
 
 
+def test_in_the_ambient_context_async_work_is_done_at_once(ambient: Path) -> None:
+    future = Note(id=1, text="done").put_async()
+    assert future.done()
+    assert ndb.Key(Note, 1).get().text == "done"
+
+
 def test_the_environment_names_the_ambient_store(ambient: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KINDSTORE_URL", str(ambient / "named.db"))
     Note(id=1).put()
@@ -188,6 +194,20 @@ def test_data_outlives_the_client(tmp_path: Path) -> None:
         note = Note.get_by_id(1)
         assert note is not None
         assert note.text == "kept"
+
+
+def test_two_clients_may_have_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    with ndb.Client(url=path) as one, ndb.Client(url=path) as other:
+        with one.context():
+            Note(id=1, text="one").put()
+        with other.context():
+            note = Note.get_by_id(1)
+            assert note is not None
+            note.text = "other"
+            note.put()
+        with one.context():
+            assert ndb.Key(Note, 1).get().text == "other"
 
 
 def test_a_url_of_no_known_kind_is_refused_when_the_store_is_opened() -> None:

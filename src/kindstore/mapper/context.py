@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar, cast
 
-from kindstore.mapper.future import Future
+from kindstore.mapper.batch import Batching, Wanted
+from kindstore.mapper.future import Future, running_loop
 from kindstore.store.abc import Store
 from kindstore.store.program import Program
 from kindstore.values.errors import Error
@@ -95,12 +96,14 @@ class Context:
 
     *identities* is the identity map, None to have none; *policy* says which keys go into it.  *legacy_data*:
     structured properties are written as App Engine did (spec/ndb.md 2.3).  *transaction* is the one that this
-    context is the inside of.
+    context is the inside of.  *ends*: somebody calls `flush` when it is left.
     """
 
     __slots__ = (
+        "_batching",
         "_open",
         "client",
+        "ends",
         "identities",
         "legacy_data",
         "partition",
@@ -123,6 +126,7 @@ class Context:
         legacy_data: bool = True,
         transaction: Any = None,
         client: Any = None,
+        ends: bool = False,
     ) -> None:
         if callable(store):
             self._open = store
@@ -134,6 +138,8 @@ class Context:
         self.legacy_data = legacy_data
         self.transaction = transaction
         self.client = client
+        self.ends = ends
+        self._batching: Context | None = None
         self.pending: dict[Future[Any], None] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -182,6 +188,7 @@ class Context:
         """Change it: a function of a key, True or None for all of them, False for none."""
         self.policy = never if policy is False else policy if callable(policy) else None
         self.identities = None if policy is False else self.identities or IdentityMap()
+        self._batching = None  # it has the old policy
 
     # Work.
 
@@ -191,11 +198,36 @@ class Context:
         self.keep(future)
         return future
 
+    def gather(self, make: Callable[[Context], Program[T]], description: str) -> Future[T]:
+        """Begin the program that *make* makes, as `begin` does; without an event loop it may be part of a batch.
+
+        In a context that nothing ends it is done at once, so that it is done at all.
+        """
+        if not self.ends or self.transaction is not None or running_loop() is not None:
+            return self.begin(make(self), description)
+        batching = self._batching
+        if batching is None:
+            store: Any = Batching(self.store, self._go_on)
+            batching = self._batching = self.new(store=store)
+        future = Future.start(batching.store, make(batching), description)
+        self.keep(future)
+        return future
+
+    def _go_on(self) -> None:
+        """Finish the futures for which all has been done."""
+        for future in list(self.pending):
+            if isinstance(future.request, Wanted) and future.request.done:
+                future.wait()
+
     def keep(self, future: Future[Any]) -> None:
-        """See to it that `flush` waits for *future*."""
-        if not future.done():
-            self.pending[future] = None
-            future.add_done_callback(self._drop)
+        """See to it that *future* is done when this context ends; now, if nothing ever ends it."""
+        if future.done():
+            return
+        if not self.ends and not future.is_task():
+            future.wait()
+            return
+        self.pending[future] = None
+        future.add_done_callback(self._drop)
 
     def _drop(self, future: Future[Any]) -> None:
         self.pending.pop(future, None)
@@ -223,6 +255,7 @@ class Context:
             "legacy_data": self.legacy_data,
             "transaction": self.transaction,
             "client": self.client,
+            "ends": True,
         }
         store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
         if namespace is not None:
@@ -231,10 +264,11 @@ class Context:
 
     @contextmanager
     def use(self) -> Generator[Context]:
-        """Make this the current context for a ``with`` block."""
+        """Make this the current context for a ``with`` block; what was begun in it is done at its end."""
         token = _current.set(self)
         try:
             yield self
+            self.flush()
         finally:
             _current.reset(token)
 

@@ -54,6 +54,9 @@ class Future(Generic[T]):
         self._force: Callable[[], None] | None = None
         self._acquire: Callable[[], Awaitable[Any]] | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._program: Program[T] | None = None
+        self.request: Any = None
+        """What the work waits for, until somebody goes on with it."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -93,6 +96,7 @@ class Future(Generic[T]):
         except Exception as error:  # noqa: BLE001 - whatever the work raises is its result
             future.set_exception(error)
             return future
+        future._program, future.request = program, request
         rest = _resumed(program, request)
         future._drive(lambda: runner.run(rest), lambda: runner.arun(rest))
         return future
@@ -122,11 +126,9 @@ class Future(Generic[T]):
                 self.set_result(result)
 
         self._force, self._acquire = force, acquire
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return
-        self._task = loop.create_task(acquire())
+        loop = running_loop()
+        if loop is not None:
+            self._task = loop.create_task(acquire())
 
     def _settle(self, work: Callable[[], Any]) -> None:
         try:
@@ -180,10 +182,11 @@ class Future(Generic[T]):
         if task is None:
             with self._lock:
                 force, self._force = self._force, None
+                self.request = self._program = None
             if force is not None:
                 force()
                 return
-        elif _running_loop() is task.get_loop():
+        elif running_loop() is task.get_loop():
             raise RuntimeError(f"{self!r} is at work in this event loop: await it")
         finished = threading.Event()
         self.add_done_callback(lambda _: finished.set())
@@ -237,6 +240,8 @@ class Future(Generic[T]):
             self._task.cancel()
         else:
             self.set_exception(Cancelled("the future was cancelled"))
+            if self._program is not None:
+                self._program.close()
 
     def cancelled(self) -> bool:
         """Whether it was cancelled."""
@@ -306,7 +311,8 @@ def _set(finished: asyncio.Future[None]) -> None:
         finished.set_result(None)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that this code runs in, None outside of them."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -140,6 +140,7 @@ class ClientContext:
             policy=self._policy if callable(self._policy) else never if self._policy is False else None,
             legacy_data=self._legacy_data,
             client=client,
+            ends=True,
         )
         contexts.announce(base)
         self._entered.append((base, context, contexts.enter(context)))

@@ -202,8 +202,8 @@ class Key(PlainKey):
 
     def get_async(self, **options: Unpack[ReadOptions]) -> Future[Any]:
         """The same, as a future."""
-        context = current()
-        return context.begin(operations.get_one(context, self, use_cache(options)), "get")
+        use = use_cache(options)
+        return current().gather(lambda context: operations.get_one(context, self, use), "get")
 
     def delete(self, **options: Unpack[WriteOptions]) -> None:
         """Remove the entity of this key, there or not; in a transaction, when that is committed."""
@@ -212,8 +212,8 @@ class Key(PlainKey):
 
     def delete_async(self, **options: Unpack[WriteOptions]) -> Future[None]:
         """The same, as a future."""
-        context = current()
-        return context.begin(operations.delete_one(context, self, use_cache(options)), "delete")
+        use = use_cache(options)
+        return current().gather(lambda context: operations.delete_one(context, self, use), "delete")
 
 
 def _names(partition: Partition) -> tuple[str, str, str]:

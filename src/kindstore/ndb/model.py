@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack, cast
 
 from kindstore.mapper import expando, operations
 from kindstore.mapper import model as models
-from kindstore.mapper.context import current
+from kindstore.mapper.context import Context, current
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
 from kindstore.ndb.key import UNSET, Key
@@ -68,9 +68,12 @@ class Model(models.Model):
 
     def put_async(self, **options: Unpack[WriteOptions]) -> Future[Key]:
         """`put`, as a future."""
-        context = current()
-        program: Any = operations.put_one(context, self, use_cache(options))
-        return context.begin(program, "put")
+        use = use_cache(options)
+
+        def program(context: Context) -> Any:
+            return operations.put_one(context, self, use)
+
+        return current().gather(program, "put")
 
     # Reading.
 
@@ -106,8 +109,8 @@ class Model(models.Model):
     ) -> Future[Self | None]:
         """`get_by_id`, as a future."""
         key = cls._make_key(id, parent, namespace, project if app is None else app, database)
-        context = current()
-        return context.begin(operations.get_one(context, key, use_cache(options), cls), "get_by_id")
+        use = use_cache(options)
+        return current().gather(lambda context: operations.get_one(context, key, use, cls), "get_by_id")
 
     @classmethod
     def _inserting(
@@ -288,10 +291,12 @@ def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> lis
 
 def put_multi_async(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> list[Future[Key]]:
     """`put_multi`, as a future for each entity; it is one commit all the same."""
-    context = current()
-    listed = list(entities)
-    program: Any = operations.put_multi(context, listed, use_cache(options))
-    return _each(context.begin(program, "put_multi"), len(listed))
+    listed, use = list(entities), use_cache(options)
+
+    def program(context: Context) -> Any:
+        return operations.put_multi(context, listed, use)
+
+    return _each(current().gather(program, "put_multi"), len(listed))
 
 
 def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Any]:
@@ -302,11 +307,9 @@ def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[
 
 def get_multi_async(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Future[Any]]:
     """`get_multi`, as a future for each key."""
-    context = current()
-    listed = list(keys)
-    return _each(
-        context.begin(operations.get_multi(context, listed, use_cache(options)), "get_multi"), len(listed)
-    )
+    listed, use = list(keys), use_cache(options)
+    future = current().gather(lambda context: operations.get_multi(context, listed, use), "get_multi")
+    return _each(future, len(listed))
 
 
 def delete_multi(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[None]:
@@ -317,12 +320,9 @@ def delete_multi(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> l
 
 def delete_multi_async(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[Future[None]]:
     """`delete_multi`, as a future for each key; it is one commit all the same."""
-    context = current()
-    listed = list(keys)
-    return _each(
-        context.begin(operations.delete_multi(context, listed, use_cache(options)), "delete_multi"),
-        len(listed),
-    )
+    listed, use = list(keys), use_cache(options)
+    future = current().gather(lambda context: operations.delete_multi(context, listed, use), "delete_multi")
+    return _each(future, len(listed))
 
 
 def _each(future: Future[list[Any]], size: int) -> list[Future[Any]]:

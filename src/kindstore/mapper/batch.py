@@ -1,0 +1,190 @@
+"""Batches: what several futures wait for, done at once.
+
+Without an event loop, ``put_async`` and its likes do their work when somebody asks.  Whoever asks first does it for
+all that wait in that context: one commit for what is to be written, one lookup for what is to be read, as in NDB.
+(In asyncio work starts at once, and the driver's group commit shares its cost.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Final, TypeVar, cast
+
+from kindstore.store.abc import Store
+from kindstore.store.messages import Committed, Delete, Make, Mutation
+from kindstore.store.program import Program
+from kindstore.values.entity import Entity, Shape
+from kindstore.values.errors import Error, OutcomeUnknownError
+from kindstore.values.key import Key
+
+T = TypeVar("T")
+
+LARGEST: Final = 500
+"""Mutations in one commit for several futures; what one call writes is never divided."""
+
+Parts = tuple[Key, Shape, list[Any], int]
+
+
+class Wanted:
+    """A commit of *mutations*, or a lookup of *keys*, that a program waits for; its outcome once it is *done*."""
+
+    __slots__ = ("done", "error", "keys", "make", "mutations", "result")
+
+    def __init__(
+        self, keys: Sequence[Key], mutations: Sequence[Mutation] = (), make: Make[Any] = Entity
+    ) -> None:
+        self.keys, self.mutations, self.make = keys, mutations, make
+        self.done = False
+        self.result: Any = None
+        self.error: Error | None = None
+
+    def finish(self, result: Any = None, error: Error | None = None) -> None:
+        """This is the outcome."""
+        self.result, self.error, self.done = result, error, True
+
+
+class Batching:
+    """The store of programs that may wait for each other: its commits and lookups are done for all that wait.
+
+    They are done in the order in which they were asked for: neighbours of one sort together, and never two writes
+    of one key in one commit.  If a common commit or lookup fails with nothing done, each is tried by itself, so that
+    one's error is not another's.  *afterwards* is called when something was done.
+    """
+
+    def __init__(self, store: Store, afterwards: Callable[[], None]) -> None:
+        self._store = store
+        self._afterwards = afterwards
+        self._waiting: list[Wanted] = []
+        self._lock = threading.RLock()
+
+    def __getattr__(self, name: str) -> Any:
+        # Everything else is the store's own.
+        return getattr(self._store, name)
+
+    def commit(self, mutations: Sequence[Mutation]) -> Program[Committed]:
+        """See `Store.commit`; outside of transactions only."""
+        keys = [each.key if isinstance(each, Delete) else each.entity.key for each in mutations]
+        return self._wait(Wanted([key for key in keys if key is not None and key.is_complete], mutations))
+
+    def lookup(
+        self, keys: Sequence[Key], transaction: bytes | None = None, *, make: Make[Any] = Entity
+    ) -> Program[list[Any]]:
+        """See `Store.lookup`; outside of transactions only."""
+        assert transaction is None
+        return self._wait(Wanted(keys, make=make))
+
+    def _wait(self, wanted: Wanted) -> Program[Any]:
+        self._waiting.append(wanted)
+        try:
+            yield wanted
+        except GeneratorExit:  # its future was cancelled
+            if wanted in self._waiting:
+                self._waiting.remove(wanted)
+            raise
+        if wanted.error is not None:
+            raise wanted.error
+        return wanted.result
+
+    def run(self, program: Program[T]) -> T:
+        """Run *program* to its end in this thread, and all that waits with it."""
+        with self._lock:  # so that a thread waits for what another one has taken on
+            try:
+                return self._store.run(self._served(program, self._all))
+            finally:
+                self._afterwards()
+
+    async def arun(self, program: Program[T]) -> T:
+        """Run *program* to its end in an event loop, by itself: there the driver makes the batches."""
+        return await self._store.arun(self._served(program, self._alone))
+
+    def _served(self, program: Program[T], work: Callable[[Wanted], Program[None]]) -> Program[T]:
+        """*program* as one that the store itself can run: what it waits for here is done on the way."""
+        try:
+            request = program.send(None)
+            while True:
+                if isinstance(request, Wanted):
+                    if not request.done:
+                        yield from work(request)
+                    request = program.send(None)
+                    continue
+                try:
+                    reply = yield request
+                except GeneratorExit:
+                    program.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - passed on to the program, which may handle it
+                    request = program.throw(error)
+                else:
+                    request = program.send(reply)
+        except StopIteration as ended:
+            return cast("T", ended.value)
+
+    def _alone(self, wanted: Wanted) -> Program[None]:
+        if wanted not in self._waiting:
+            raise RuntimeError("another thread is at work on this batch: wait for the future there")
+        self._waiting.remove(wanted)
+        yield from self._write([wanted]) if wanted.mutations else self._look_up([wanted])
+
+    def _all(self, _: Wanted) -> Program[None]:
+        waiting, self._waiting = self._waiting, []
+        for writes, neighbours in groupby(waiting, lambda wanted: bool(wanted.mutations)):
+            if not writes:
+                yield from self._look_up(list(neighbours))
+                continue
+            for group in _without_repeats(neighbours):
+                yield from self._write(group)
+
+    def _write(self, group: list[Wanted]) -> Program[None]:
+        try:
+            committed = yield from self._store.commit([each for wanted in group for each in wanted.mutations])
+        except Error as error:
+            if len(group) == 1 or isinstance(error, OutcomeUnknownError):
+                for wanted in group:
+                    wanted.finish(error=error)
+            else:
+                for wanted in group:
+                    yield from self._write([wanted])
+            return
+        keys = iter(committed.keys)
+        for wanted in group:
+            wanted.finish(Committed([next(keys) for _ in wanted.mutations], committed.version))
+
+    def _look_up(self, group: list[Wanted]) -> Program[None]:
+        try:
+            found = yield from self._store.lookup([key for wanted in group for key in wanted.keys], make=_parts)
+        except Error as error:
+            if len(group) == 1:
+                group[0].finish(error=error)
+            else:
+                for wanted in group:
+                    yield from self._look_up([wanted])
+            return
+        parts = iter(found)
+        for wanted in group:
+            mine = [next(parts) for _ in wanted.keys]
+            try:
+                wanted.finish([None if each is None else wanted.make(*each) for each in mine])
+            except Error as error:  # a value that its property can't decode
+                wanted.finish(error=error)
+
+
+def _parts(key: Key, shape: Shape, values: list[Any], version: int) -> Parts:
+    return key, shape, values, version
+
+
+def _without_repeats(waiting: Iterator[Wanted]) -> Iterator[list[Wanted]]:
+    """*waiting* in groups in which no key is named twice, and that are not too large."""
+    group: list[Wanted] = []
+    keys: set[Key] = set()
+    size = 0
+    for wanted in waiting:
+        if group and (size + len(wanted.mutations) > LARGEST or not keys.isdisjoint(wanted.keys)):
+            yield group
+            group, keys, size = [], set(), 0
+        group.append(wanted)
+        keys.update(wanted.keys)
+        size += len(wanted.mutations)
+    if group:
+        yield group
