@@ -1,5 +1,6 @@
 """Property classes of one's own: hooks that stack without calling super (spec/ndb.md 2.1)."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from kindstore.values.errors import BadValueError
 class Positive(IntegerProperty[Any]):
     def _validate(self, value: Any) -> Any:
         if value < 1:
-            raise BadValueError("Non-positive", value=value)
+            raise BadValueError("Non-positive", value)
 
 
 class SingleDigit(Positive):
@@ -94,6 +95,15 @@ def test_every_validate_of_the_bases_runs_when_a_value_is_set() -> None:
             Thing(digits=[1, bad])
     with pytest.raises(BadValueError, match="expected integer"):
         Thing(digit=5.0)
+
+
+def test_an_error_may_carry_details_by_position_as_in_ndb() -> None:
+    with pytest.raises(BadValueError) as caught:
+        Thing(digit=0)
+    assert str(caught.value) == "Non-positive: 0"
+    assert caught.value.args == ("Non-positive", 0)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.args) == (str(caught.value), caught.value.args)
 
 
 def test_setting_runs_the_hooks_down_to_the_first_class_that_converts() -> None:

@@ -37,11 +37,12 @@ class Error(Exception):
     """Base of every error of this library.
 
     *message* is the fixed text, *hint* the remedy, *facts* what this occurrence was about
-    (``path="Author.age"``, ``key=…``).  Picklable.
+    (``path="Author.age"``, ``key=…``).  *details* are for validators written for NDB, which raise
+    ``BadValueError("not positive", value)``.  Picklable.
     """
 
-    def __init__(self, message: object = "", *, hint: str = "", **facts: Any) -> None:
-        super().__init__(message)
+    def __init__(self, message: object = "", *details: object, hint: str = "", **facts: Any) -> None:
+        super().__init__(message, *details)
         self.message = str(message)
         self.hint = hint
         self.facts = facts
@@ -54,6 +55,8 @@ class Error(Exception):
 
     def __str__(self) -> str:
         text = self.message
+        if self.args[1:]:
+            text += ": " + ", ".join(map(repr, self.args[1:]))
         if self.facts:
             text += " (" + ", ".join(f"{name}={value!r}" for name, value in self.facts.items()) + ")"
         if self.hint:
