@@ -303,6 +303,13 @@ def test_the_demo_wants_a_directory_that_exists(tmp_path: Path) -> None:
     assert "no directory no" in done.stderr
 
 
+def test_a_place_where_no_database_can_be_is_refused_at_the_start(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)  # anybody could replace the file
+    done = kindstore("demo", "--file", "cities.db", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "cities.db cannot be opened: " in done.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--size", "7"], ["--size", "many"], ["extra"], ["--siz", "500"]])
 def test_wrong_arguments_are_refused(arguments: list[str], tmp_path: Path) -> None:
     done = kindstore("demo", *arguments, cwd=tmp_path)

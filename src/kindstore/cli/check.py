@@ -54,7 +54,7 @@ def find_problems(file: Path) -> list[str]:
     if not file.is_file():
         raise CannotStart(f"there is no file {file}" if not file.exists() else f"{file} is not a file")
     try:
-        store = kindstore.connect(file)
+        store = kindstore.connect(file.absolute())
         try:
             if not isinstance(store, Inspect):
                 raise CannotStart(f"{file} is in a store that cannot check itself")

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 
+import kindstore
 from kindstore import ndb
 from kindstore.cli.demo.report import Document, Report, Run
 from kindstore.cli.demo.rows import entity_count
@@ -26,8 +27,9 @@ def play(options: argparse.Namespace) -> int:
     report = Document() if options.json else Screen()
     source = read(options.size)
     with _database(options.file, keep=options.keep) as (path, is_kept):
-        report.begin(source)
-        outcomes = _run_steps(source, path, report)
+        with _opened(path) as client:
+            report.begin(source)
+            outcomes = _run_steps(client, path, source, report)
         size = sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
         seconds = perf_counter() - started
         whole = Run(source, outcomes, len(STEPS), path if is_kept else None, size, seconds)
@@ -35,22 +37,32 @@ def play(options: argparse.Namespace) -> int:
     return 0 if whole.ok else 1
 
 
-def _run_steps(source: Source, path: Path, report: Report) -> list[Outcome]:
+def _run_steps(client: ndb.Client, path: Path, source: Source, report: Report) -> list[Outcome]:
     """Run the steps, each in a context of its own. Without the first, which loads, the others make no sense."""
     outcomes: list[Outcome] = []
-    with ndb.Client(url=path) as client:
-        for step in STEPS:
-            report.open(step)
-            with report.loading(entity_count(source)) if not outcomes else nullcontext(_ignore) as stored:
-                outcomes.append(run(step, Stage(client, path, source, stored)))
-            report.outcome(outcomes[-1])
-            if not outcomes[0].ok:
-                break
+    for step in STEPS:
+        report.open(step)
+        with report.loading(entity_count(source)) if not outcomes else nullcontext(_ignore) as stored:
+            outcomes.append(run(step, Stage(client, path, source, stored)))
+        report.outcome(outcomes[-1])
+        if not outcomes[0].ok:
+            break
     return outcomes
 
 
 def _ignore(_stored: int) -> None:
     """Nothing to tell: this step loads nothing."""
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[ndb.Client, None, None]:
+    """A client of the database at *path*, open. Raises CannotStart where no database can be."""
+    with ndb.Client(url=path.absolute()) as client:
+        try:
+            _ = client.store
+        except kindstore.Error as error:
+            raise CannotStart(f"{path} cannot be opened: {error}") from error
+        yield client
 
 
 @contextmanager
