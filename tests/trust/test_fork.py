@@ -89,13 +89,13 @@ def test_a_child_keeps_its_commits_when_the_parent_and_others_close(tmp_path: Pa
     says, hears = os.pipe(), os.pipe()
 
     def child(_: int) -> None:
-        write_some(store, 0)
+        write_some(inherited, 0)
         os.write(says[1], b".")
         os.read(hears[0], 1)
-        write_some(store, 0, EACH + 1, 2 * EACH)
+        write_some(inherited, 0, EACH + 1, 2 * EACH)
 
-    with opened(path) as store:
-        write_some(store, 9)
+    with opened(path) as inherited:
+        write_some(inherited, 9)
         started = start(child, 0)
         os.read(says[0], 1)
     with opened(path) as other:
