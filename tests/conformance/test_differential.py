@@ -202,8 +202,8 @@ class Histories(RuleBasedStateMachine):
 
         self.both(ask)
 
-    @rule(walk=walks, query=queries)
-    def use_a_cursor_as_the_end(self, walk: Walk, query: Query) -> None:
+    @rule(walk=walks)
+    def use_a_cursor_as_the_end(self, walk: Walk) -> None:
         if None in walk.cursors.values():
             return
 
