@@ -257,6 +257,22 @@ def test_what_is_not_supported_yet_says_so_before_it_reads() -> None:
         Poet.gql("WHERE age = 3")
 
 
+def test_an_error_of_a_model_is_not_taken_for_a_damaged_file(context: ndb.Context) -> None:
+    class Choosy(ndb.Model):
+        number = ndb.IntegerProperty()
+
+        def __init__(self, **values: Any) -> None:
+            super().__init__(**values)
+            if not values:
+                raise ValueError("never empty")
+
+    Choosy(number=5).put()
+    context.clear_cache()
+    for read in (Choosy.query().fetch, Choosy.query().get, Choosy.query().iter().next):
+        with pytest.raises(ValueError, match="never empty"):
+            read()
+
+
 def test_membership_in_a_list_of_one_is_equality() -> None:
     assert ids(Poet.query(Poet.age.IN([3])).order(Poet.name).fetch()) == [3, 13, 23]
 

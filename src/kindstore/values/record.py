@@ -237,6 +237,7 @@ def load_all(
     new, append, decode = Key.__new__, made.append, _decode
     # Nothing becomes garbage in here, so looking for it (a third of the time) is put off to the end.
     pause = len(rows) > 50 and gc.isenabled()
+    making = False
     if pause:
         gc.disable()
     try:
@@ -250,8 +251,12 @@ def load_all(
                     values[at] = read(values[at])
             key = new(Key)
             key._partition, key._packed, key._flat = partition, path, None  # pyright: ignore[reportPrivateUsage]
+            making = True
             append(make(key, stored.shape, values, version))
+            making = False
     except _MALFORMED as exc:
+        if making:  # its own error: the record was sound
+            raise
         raise CorruptionError("malformed record", after=len(made)) from exc
     finally:
         if pause:
