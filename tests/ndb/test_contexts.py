@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,20 @@ def test_contexts_nest_and_the_inner_one_may_be_of_another_store(client: ndb.Cli
         note = Note.get_by_id(1)
         assert note is not None
         assert note.text == "outer"
+
+
+def test_a_context_may_be_left_in_another_task_than_it_was_entered_in(client: ndb.Client) -> None:
+    async def opened() -> AsyncIterator[ndb.Context]:
+        async with client.context() as context:
+            yield context
+
+    async def main() -> None:
+        generator = opened()
+        await asyncio.create_task(anext(generator))  # type: ignore[arg-type]
+        with pytest.raises(StopAsyncIteration):
+            await anext(generator)
+
+    asyncio.run(main())
 
 
 def test_a_context_can_be_changed_for_a_block(context: ndb.Context) -> None:

@@ -302,7 +302,10 @@ def enter(context: Context) -> Token[Context | None]:
 
 def leave(token: Token[Context | None]) -> None:
     """Go back to the context before `enter`."""
-    _current.reset(token)
+    # A ValueError says that this code runs in another context of `contextvars` than `enter` did, as the two halves of
+    # an async generator may: what it sees was never changed.
+    with suppress(ValueError):
+        _current.reset(token)
 
 
 def announce(base: Context) -> None:

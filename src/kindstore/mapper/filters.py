@@ -15,6 +15,9 @@ OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
 """The operators of a filter.  The engine runs a conjunction of = < <= > >=."""
 
 
+_assign: Final = object.__setattr__
+
+
 class Node:
     """A condition on entities.  Base of all of them; not made itself."""
 
@@ -29,7 +32,7 @@ class Node:
 
     def _set(self, *values: object) -> None:
         for name, value in zip(self._fields, values, strict=True):
-            object.__setattr__(self, name, value)
+            _assign(self, name, value)
 
     def _parts(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self._fields)
@@ -80,6 +83,8 @@ class FilterNode(Node):
 
     def __new__(cls, name: str, op: str, value: Any, server_op: bool = False) -> Node:  # type: ignore[misc]
         """See the class."""
+        if op == "=":
+            return _filter(name, op, value, server_op)
         if op not in OPERATORS:
             raise BadArgumentError(
                 "a filter has no such operator", path=name, op=op, hint="Use " + " ".join(OPERATORS)
@@ -100,18 +105,18 @@ class FilterNode(Node):
                 op, value = "=", value[0]
         return _filter(name, op, value, server_op)
 
-    @classmethod
-    def _of(cls, *values: object) -> FilterNode:
-        node: FilterNode = object.__new__(cls)
-        node._set(*values)
-        return node
-
     def __repr__(self) -> str:
         return f"FilterNode({self.name!r}, {self.op!r}, {self.value!r})"
 
 
 def _filter(name: str, op: str, value: Any, server_op: bool = False) -> FilterNode:
-    return FilterNode._of(name, op, value, server_op)  # pyright: ignore[reportPrivateUsage]
+    # Attribute by attribute: every comparison of a property comes here.
+    node: FilterNode = object.__new__(FilterNode)
+    _assign(node, "name", name)
+    _assign(node, "op", op)
+    _assign(node, "value", value)
+    _assign(node, "server_op", server_op)
+    return node
 
 
 class PostFilterNode(Node):
@@ -141,6 +146,8 @@ class _Combination(Node):
         """The combination of *nodes*; of one it is that node.  TypeError for none, or for what is no node."""
         if not nodes:
             raise TypeError(f"{cls.__name__}() requires at least one node.")
+        if len(nodes) == 1 and isinstance(nodes[0], Node):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+            return nodes[0]
         flat: list[Node] = []
         for node in nodes:
             if not isinstance(node, Node):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types

@@ -89,8 +89,11 @@ class Model(models.Model):
         **options: Unpack[ReadOptions],
     ) -> Self | None:
         """The entity with this id or name, below *parent* if given; None if there is none."""
-        key = cls._make_key(id, parent, namespace, project if app is None else app, database)
         context = current()
+        if parent is None and namespace is None and project is None and app is None and database is None:
+            key = Key.of(context.partition, (cls._get_kind(), id))
+        else:
+            key = cls._make_key(id, parent, namespace, project if app is None else app, database)
         return cast(
             "Self | None",
             context.store.run(operations.get_one(context, key, use_cache(options) if options else None, cls)),
