@@ -106,6 +106,11 @@ def test_what_was_loaded_is_written_back_the_same() -> None:
     assert stored(loaded(entity)) == entity
 
 
+def test_the_parts_of_a_structure_win_over_a_value_of_its_name() -> None:
+    hero = loaded(Entity.of(None, {"gear.x": 1, "gear": None}))
+    assert hero.gear.x == 1
+
+
 def test_meanings_of_stored_values_are_honoured() -> None:
     user = Entity.of(None, {"email": "a@b.c", "auth_domain": "b.c"}, ["email", "auth_domain"])
     entity = Entity.of(None, {"level": 1, "name": None, "user": user}, meanings={"user": 20})

@@ -243,6 +243,21 @@ def test_a_property_wins_over_an_argument_of_its_name() -> None:
     assert isinstance(Collision.key, StringProperty)
 
 
+def test_every_argument_of_the_constructor_has_a_twin_for_classes_with_such_properties() -> None:
+    class Twin(Model):
+        namespace = StringProperty()
+        project = StringProperty()
+        database = StringProperty()
+        projection = StringProperty()
+
+    twin = Twin(
+        namespace="n", project="p", database="d", projection="x", _id=1, _namespace="ns", _project="pr"
+    )
+    assert twin.to_dict() == {"namespace": "n", "project": "p", "database": "d", "projection": "x"}
+    assert twin.key == Key.of(Partition.of("pr", "", "ns"), ("Twin", 1))
+    assert Twin(namespace="n", _projection=("namespace",)).to_dict() == {"namespace": "n"}
+
+
 def test_a_property_may_have_the_name_of_a_method() -> None:
     class Odd(Model):
         populate = StringProperty()  # type: ignore[assignment]

@@ -123,10 +123,10 @@ def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None
     """
     given = {name: value for name, value in usual.items() if value is not _MISSING}
     cls: Any = instance.__class__
-    by_code_name: set[str] = cls._code_names()
     for name, value in more.items():
+        # A property of such a name is a parameter, and not among the rest.
         plain = name.removeprefix("_")
-        if plain in _ARGUMENTS and (name != plain or name not in by_code_name):
+        if plain in _ARGUMENTS:
             given[plain] = value
         else:
             instance._set_attribute(name, value)

@@ -112,8 +112,6 @@ class Expando(Model):
             properties = instance._own_properties()
             fields = instance.__dict__
             for at, name in plain:
-                if name in heads:
-                    continue
                 value = values[at]
                 indexed = name not in shape.unindexed
                 prop = cls._dynamic_property(name, value, indexed, meanings.get(name))
