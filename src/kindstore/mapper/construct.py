@@ -51,7 +51,7 @@ def compile_constructor(cls: type[Any]) -> Callable[..., None]:
     lines = [
         f"def __init__(__self, __M=M, {''.join(f'{name}=M, ' for name in parameters)}**__more):",
         "    if __M is not __missing: __positional(__class)",
-        "    if __self.__class__ is not __class:",
+        "    if __type(__self) is not __class:",
         f"        return __other_class(__self, {{{everything}}}, __more)",
         "    __d = __self.__dict__",
         "    __d['_key'] = None",
