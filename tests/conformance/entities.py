@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import math
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,18 @@ from kindstore.values.key import Key
 from kindstore.values.types import GeoPt, User
 from tests.conformance.database import Clock, Database, Opener
 from tests.values.strategies import strict
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Moment(datetime):
+    __slots__ = ()
 
 
 class KeyOfAFace(Key):
@@ -87,6 +100,33 @@ class Entities:
     ) -> None:
         db.put("a", unindexed=unindexed, x=value, y=1)
         assert strict(db.get("a")) == strict(db.entity("a", unindexed=unindexed, x=value, y=1))
+
+    @pytest.mark.parametrize(
+        ("value", "plain"),
+        [
+            (Name("x"), "x"),
+            (Level.HIGH, 3),
+            (Moment(2026, 1, 1), datetime(2026, 1, 1)),
+            ([Name("x"), Level.HIGH], ["x", 3]),
+        ],
+        ids=repr,
+    )
+    def test_a_value_of_a_subclass_is_stored_as_its_plain_type(
+        self, db: Database, value: Any, plain: Any
+    ) -> None:
+        """Jinja's Markup and enums are such values."""
+        single = plain[0] if isinstance(plain, list) else plain
+        db.put("a", x=value)
+        assert strict(db.get("a")) == strict(db.entity("a", x=plain))
+        assert db.names(("x", "=", single)) == ["a"]
+        db.put("a", x=5)
+        assert db.value("a") == 5
+        db.put("a", x=value)
+        db.put("b", unindexed=["x"], x=value)
+        assert strict(db.get("b")) == strict(db.entity("b", unindexed=["x"], x=plain))
+        db.delete("a")
+        db.delete("b")
+        assert db.names() == []
 
     def test_keys_are_values_too(self, db: Database) -> None:
         other = Key.of(db.store.partition("ns", "db"), ("A", 1, "B", "x\0"))

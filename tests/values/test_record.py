@@ -134,21 +134,22 @@ def test_a_damaged_record_raises_corruption_error_only(value: Any, data: st.Data
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("tag", "body"),
     [
-        msgspec.msgpack.Ext(1, b"short"),
-        msgspec.msgpack.Ext(2, b"short"),
-        msgspec.msgpack.Ext(2, b"\xff" * 16),
-        msgspec.msgpack.Ext(3, b"\x58p"),
-        msgspec.msgpack.Ext(4, b"\x01"),
-        msgspec.msgpack.Ext(4, b"\x94\1\2\3\4"),
-        msgspec.msgpack.Ext(5, b"\x95\xc0\x90\x90\x90\x01"),
-        msgspec.msgpack.Ext(5, b"\x95\xc0\x91\x90\x90\x90\x80"),
-        msgspec.msgpack.Ext(99, b""),
+        (1, b"short"),
+        (2, b"short"),
+        (2, b"\xff" * 16),
+        (3, b"\x58p"),
+        (4, b"\x01"),
+        (4, b"\x94\1\2\3\4"),
+        (5, b"\x95\xc0\x90\x90\x90\x01"),
+        (5, b"\x95\xc0\x91\x90\x90\x90\x80"),
+        (99, b""),
     ],
     ids=repr,
 )
-def test_a_malformed_tag_is_refused(value: Any) -> None:
+def test_a_malformed_tag_is_refused(tag: int, body: bytes) -> None:
+    value = msgspec.msgpack.Ext(tag, body)
     stored = record.StoredShape(1, Shape.of(["a"]), (record.TAGGED,))
     with pytest.raises(CorruptionError):
         record.load(msgspec.msgpack.encode([value, 1]), {1: stored})

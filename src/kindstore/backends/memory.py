@@ -9,6 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, key_of
@@ -458,6 +459,17 @@ def _copy(entity: Entity) -> Entity:
 
 
 def _copy_value(value: Any) -> Any:
+    """*value* as it comes back from a file: of the plain type that it is stored as, nothing of it shared."""
     if value.__class__ is list:
         return [_copy_value(item) for item in value]
-    return _copy(value) if isinstance(value, Entity) else value
+    match value:
+        case Entity():
+            return _copy(value)
+        case Key():
+            return Key.of(value.partition, value.path)
+        case bool():
+            return value
+        case int() | float() | str() | bytes() | datetime():
+            return record.plain(value)
+        case _:
+            return value

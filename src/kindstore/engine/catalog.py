@@ -164,11 +164,17 @@ class Catalog:
         return plan
 
     def stored_shape(self, shape: Shape, values: list[Any]) -> StoredShape | None:
-        """A stored shape that can hold *values*: every codec is the value's, or the value is None."""
+        """A stored shape that can hold *values*: every codec is the value's, or the value is None.
+
+        Else one with tagged columns, which hold any value: a subclass (of str, say) was stored under such a codec,
+        and is read back as its plain type.
+        """
         wanted = [None if value is None else record.codec_of(value) for value in values]
-        for stored in self.stored.get(shape, ()):
-            if all(want is None or want == codec for want, codec in zip(wanted, stored.codecs, strict=True)):
-                return stored
+        for fits in ((), (record.TAGGED,)):
+            for stored in self.stored.get(shape, ()):
+                pairs = zip(wanted, stored.codecs, strict=True)
+                if all(want is None or want == codec or codec in fits for want, codec in pairs):
+                    return stored
         return None
 
     def lacking(

@@ -129,7 +129,7 @@ def write_tagged(value: Any, depth: int = 0) -> Any:
         case None | bool():
             return value
         case int() | float() | str() | bytes():
-            return value if type(value) in _PLAIN_TYPES else _plain(value)
+            return value if type(value) in _PLAIN_TYPES else plain(value)
         case datetime():
             return msgspec.msgpack.Ext(1, write_time(value))
         case GeoPt():
@@ -154,8 +154,10 @@ def write_tagged(value: Any, depth: int = 0) -> Any:
             raise BadValueError("a value of this type can't be stored", type=type(value).__name__)
 
 
-def _plain(value: Any) -> Any:
-    """The value of a subclass (an enum, a name) as its plain type, which is all that MessagePack knows."""
+def plain(value: Any) -> Any:
+    """The value of a subclass of int, float, bytes, str or datetime (an enum, a name) as its plain type."""
+    if isinstance(value, datetime):
+        return _datetime(write_time(value))
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
