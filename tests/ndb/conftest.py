@@ -7,6 +7,23 @@ import pytest
 from kindstore import ndb
 
 
+@pytest.fixture(autouse=True)
+def kinds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For each test its own module's classes are those of their kinds: other modules have classes of the same name."""
+    known = ndb.Model._kind_map
+    before = dict(known)
+    for each in vars(request.module).values():
+        if (
+            isinstance(each, type)
+            and issubclass(each, ndb.Model)
+            and each.__module__ == request.module.__name__
+        ):
+            known[each._get_kind()] = each
+    yield
+    known.clear()
+    known.update(before)
+
+
 @pytest.fixture
 def client() -> Iterator[ndb.Client]:
     with ndb.Client(url=":memory:") as made:

@@ -1,5 +1,7 @@
 """Put, get, delete: one and many, by key and by id."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -131,6 +133,19 @@ def test_get_or_insert_inserts_where_the_context_knows_of_nothing(client: ndb.Cl
     with client.context():
         Author(id="ada", name="the other").put()
     assert Author.get_or_insert("ada", name="mine").name == "the other"
+
+
+def test_of_many_that_insert_at_once_one_wins(client: ndb.Client) -> None:
+    barrier = threading.Barrier(8)
+
+    def insert(number: int) -> int | None:
+        with client.context():
+            barrier.wait()
+            return Author.get_or_insert("ada", age=number).age
+
+    with ThreadPoolExecutor(8) as pool:
+        ages = set(pool.map(insert, range(8)))
+    assert len(ages) == 1
 
 
 def test_get_or_insert_needs_a_name() -> None:

@@ -31,7 +31,7 @@ from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtPropert
 from kindstore.mapper.structured import LocalStructuredProperty, StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
-from kindstore.mapper.transaction import Rollback, TransactionScope
+from kindstore.mapper.transaction import Rollback, TransactionScope, outside
 from kindstore.ndb import exceptions
 from kindstore.ndb.client import Client
 from kindstore.ndb.key import Key
@@ -71,15 +71,27 @@ from kindstore.ndb.transactions import (
     transactional,
     transactional_async,
 )
+from kindstore.store.messages import Consistency
 from kindstore.values.types import GeoPt, User
 
 wait_all = Future.wait_all
 wait_any = Future.wait_any
 get_context = current
+EVENTUAL = EVENTUAL_CONSISTENCY = Consistency.EVENTUAL
+STRONG = Consistency.STRONG
+
+
+def get_toplevel_context() -> Context:
+    """The context outside of every transaction in progress."""
+    return outside(current())
+
 
 __all__ = [
     "AND",
+    "EVENTUAL",
+    "EVENTUAL_CONSISTENCY",
     "OR",
+    "STRONG",
     "BadProjectionError",
     "BlobKey",
     "BlobKeyProperty",
@@ -140,6 +152,7 @@ __all__ = [
     "get_context",
     "get_multi",
     "get_multi_async",
+    "get_toplevel_context",
     "in_transaction",
     "non_transactional",
     "put_multi",

@@ -1,0 +1,30 @@
+"""What the face offers: NDB's names, each in one place, in order."""
+
+from kindstore import ndb
+
+
+def test_all_is_sorted_and_every_name_is_there() -> None:
+    assert ndb.__all__ == sorted(ndb.__all__)
+    assert all(hasattr(ndb, name) for name in ndb.__all__)
+
+
+def test_nothing_public_is_left_out() -> None:
+    modules = {"client", "key", "model", "options", "properties", "query", "transactions"}
+    imported = {"Consistency", "current", "outside"}
+    public = {name for name in vars(ndb) if not name.startswith("_")}
+    assert public - modules - imported == set(ndb.__all__)
+
+
+def test_the_toplevel_context_is_outside_of_transactions(context: ndb.Context) -> None:
+    def look() -> bool:
+        return ndb.get_context() is not context and ndb.get_toplevel_context() is context
+
+    assert ndb.transaction(look)
+
+
+def test_exceptions_are_listed_and_are_errors() -> None:
+    assert ndb.exceptions.__all__ == sorted(ndb.exceptions.__all__)
+    for name in ndb.exceptions.__all__:
+        error = getattr(ndb.exceptions, name)
+        if error not in {ndb.exceptions.Retryable, ndb.exceptions.NoLongerImplementedError}:
+            assert issubclass(error, ndb.exceptions.Error), name
