@@ -3,8 +3,8 @@
 from kindstore import ndb
 
 
-def test_all_is_sorted_and_every_name_is_there() -> None:
-    assert ndb.__all__ == sorted(ndb.__all__)
+def test_every_name_is_there_once() -> None:  # their order is the linter's
+    assert len(ndb.__all__) == len(set(ndb.__all__))
     assert all(hasattr(ndb, name) for name in ndb.__all__)
 
 
@@ -23,7 +23,6 @@ def test_the_toplevel_context_is_outside_of_transactions(context: ndb.Context) -
 
 
 def test_exceptions_are_listed_and_are_errors() -> None:
-    assert ndb.exceptions.__all__ == sorted(ndb.exceptions.__all__)
     for name in ndb.exceptions.__all__:
         error = getattr(ndb.exceptions, name)
         if error not in {ndb.exceptions.Retryable, ndb.exceptions.NoLongerImplementedError}:
