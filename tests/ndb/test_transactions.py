@@ -301,6 +301,23 @@ def test_call_on_commit_waits_for_the_commit(pair: Pair) -> None:
     assert called == ["committed", "at once"]
 
 
+def test_what_is_called_on_commit_may_use_the_store(pair: Pair) -> None:
+    def note() -> None:
+        Account(owner="noted").put()
+
+    ndb.transaction(lambda: ndb.get_context().call_on_commit(note))
+    with ndb.transaction() as inside:
+        inside.call_on_commit(note)
+
+    async def main() -> None:
+        async with ndb.transaction() as inside:
+            inside.call_on_commit(note)
+        await ndb.transaction_async(lambda: ndb.get_context().call_on_commit(note))
+
+    asyncio.run(main())
+    assert Account.query(Account.owner == "noted").count() == 4
+
+
 def test_a_block_is_a_transaction(pair: Pair) -> None:
     one, other = pair
     with ndb.transaction() as inside:
@@ -389,6 +406,46 @@ def test_coroutines_are_transactions_when_awaited(client: ndb.Client, pair: Pair
 
     asyncio.run(main())
     assert (balance(one), balance(other)) == (79, 120)
+
+
+def test_work_that_a_transaction_cannot_wait_for_is_refused(client: ndb.Client, pair: Pair) -> None:
+    def begin_one() -> None:
+        Account(owner="new").put_async()  # needs an id, so it is at work in the event loop
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="async form"):
+            ndb.transaction(begin_one)
+        with pytest.raises(RuntimeError, match="async form"):
+            with_block()
+        await ndb.transaction_async(begin_one)
+
+    def with_block() -> None:
+        with ndb.transaction():
+            begin_one()
+
+    asyncio.run(main())
+    assert Account.query(Account.owner == "new").count() == 1
+
+
+def test_a_task_that_outlives_its_transaction_cannot_write_in_it(pair: Pair) -> None:
+    one, _ = pair
+
+    async def main() -> None:
+        over = asyncio.Event()
+
+        async def late() -> None:
+            account = await one.get_async()
+            await over.wait()
+            await account.put_async()
+
+        async with ndb.transaction():
+            task = asyncio.create_task(late())
+            await asyncio.sleep(0.01)
+        over.set()
+        with pytest.raises(ndb.exceptions.TransactionNotFoundError):
+            await task
+
+    asyncio.run(main())
 
 
 def test_a_coroutine_function_needs_the_async_form(pair: Pair) -> None:

@@ -237,15 +237,25 @@ class Context:
 
         What is at work in the running event loop is left to it.
         """
-        for future in list(self.pending):
-            if not future.is_task():
+        # Hooks may ask for more meanwhile.
+        while waiting := [future for future in self.pending if not future.is_task()]:
+            for future in waiting:
                 future.wait()
+
+    def settle(self) -> None:
+        """`flush`; RuntimeError if something is at work in an event loop, which this code can't wait for."""
+        self.flush()
+        if self.pending:
+            raise RuntimeError(
+                f"{next(iter(self.pending))!r} is at work in the event loop: use the async form of the transaction"
+            )
 
     async def aflush(self) -> None:
         """The same in an event loop: wait for all of it."""
-        for future in list(self.pending):
-            with suppress(Exception):  # it stays in the future, for whoever asks
-                await future
+        while self.pending:
+            for future in list(self.pending):
+                with suppress(Exception):  # it stays in the future, for whoever asks
+                    await future
 
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
         """A context like this one but for *namespace* and *changes*, which are arguments of `Context`."""

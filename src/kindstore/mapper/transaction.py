@@ -21,7 +21,13 @@ from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
 from kindstore.mapper.future import Future
 from kindstore.store.messages import Concurrency, Delete, Mutation
 from kindstore.store.program import Program
-from kindstore.values.errors import BadArgumentError, Error, ReadOnlyTransactionError, Retryable
+from kindstore.values.errors import (
+    BadArgumentError,
+    Error,
+    ReadOnlyTransactionError,
+    Retryable,
+    TransactionNotFoundError,
+)
 from kindstore.values.key import Key
 
 T = TypeVar("T")
@@ -54,12 +60,13 @@ class Transaction:
     *outer* is the context that it was begun in.
     """
 
-    __slots__ = ("mutations", "name", "on_commit", "on_complete", "outer", "read_only")
+    __slots__ = ("ended", "mutations", "name", "on_commit", "on_complete", "outer", "read_only")
 
     def __init__(self, name: bytes, read_only: bool, outer: Context) -> None:
         self.name = name
         self.outer = outer
         self.read_only = read_only
+        self.ended = False
         self.mutations: dict[Key, Mutation] = {}
         self.on_commit: list[Callable[[], Any]] = []
         self.on_complete: list[Callable[[], Any]] = []
@@ -69,10 +76,16 @@ class Transaction:
         return f"<Transaction {self.name.hex()[:8]} ({kind}, {len(self.mutations)} writes)>"
 
     def keep_back(self, mutation: Mutation) -> None:
-        """Commit *mutation* at the end.  `ReadOnlyTransactionError` if the transaction may not write."""
+        """Commit *mutation* at the end.
+
+        `ReadOnlyTransactionError` if the transaction may not write, `TransactionNotFoundError` if it is over (a task
+        that outlives it must not believe that it has written).
+        """
         key = mutation.key if isinstance(mutation, Delete) else mutation.entity.key
         if self.read_only:
             raise ReadOnlyTransactionError("a write in a read-only transaction", key=key)
+        if self.ended:
+            raise TransactionNotFoundError("a write in a transaction that is over", key=key)
         assert key is not None
         self.mutations[key] = mutation
 
@@ -113,6 +126,7 @@ def begin(
 def commit(inner: Context, outer: Context) -> Program[None]:
     """End the transaction of *inner*: write what was kept back, if what was read is unchanged."""
     transaction: Transaction = inner.transaction
+    transaction.ended = True
     mutations = list(transaction.mutations.values())
     try:
         yield from outer.store.commit(mutations, transaction.name)
@@ -125,6 +139,7 @@ def commit(inner: Context, outer: Context) -> Program[None]:
 
 def rollback(inner: Context) -> Program[None]:
     """End the transaction of *inner* with nothing written."""
+    inner.transaction.ended = True
     yield from inner.store.rollback(inner.transaction.name)
 
 
@@ -148,7 +163,7 @@ def run(
                 result = function()
                 if isinstance(result, Future):
                     result = cast("Future[T]", result).result()
-                inner.flush()
+                inner.settle()
             outer.store.run(commit(inner, outer))
         except BaseException as error:
             outer.store.run(rollback(inner))
@@ -226,10 +241,16 @@ class TransactionScope:
         if token is None:
             return
         try:
-            if kind is None:
-                inner.flush()
-            leave(token)
+            try:
+                if kind is None:
+                    inner.settle()
+            finally:
+                leave(token)
             outer.store.run(commit(inner, outer) if kind is None else rollback(inner))
+        except BaseException:
+            outer.store.run(rollback(inner))
+            raise
+        else:
             if kind is None:
                 _call(inner.transaction.on_commit)
         finally:
@@ -246,10 +267,16 @@ class TransactionScope:
         if token is None:
             return
         try:
-            if kind is None:
-                await inner.aflush()
-            leave(token)
+            try:
+                if kind is None:
+                    await inner.aflush()
+            finally:
+                leave(token)
             await outer.store.arun(commit(inner, outer) if kind is None else rollback(inner))
+        except BaseException:
+            await outer.store.arun(rollback(inner))
+            raise
+        else:
             if kind is None:
                 _call(inner.transaction.on_commit)
         finally:
