@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from kindstore.store.program import Program, Row, Statement
 from kindstore.values import record
 from kindstore.values.entity import Shape
+from kindstore.values.errors import CorruptionError
 from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
 
@@ -100,7 +101,16 @@ class Catalog:
         self.absorb(*replies)
 
     def absorb(self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]) -> None:
-        """Take in rows of the four tables; what is known already stays the same object."""
+        """Take in rows of the four tables; what is known already stays the same object.
+
+        `CorruptionError` if they don't fit each other.
+        """
+        try:
+            self._absorb(spaces, kinds, properties, shapes)
+        except (TypeError, KeyError, ValueError) as error:
+            raise CorruptionError("damaged catalog", cause=repr(error)) from error
+
+    def _absorb(self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]) -> None:
         for number, project, database, namespace in spaces:
             if number not in self.spaces:
                 partition = self.spaces[number] = Partition.of(project, database, namespace)

@@ -48,14 +48,18 @@ def open_store(
         file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
     _make_file(file)
     guard.check_place(file)
-    driver = SQLiteDriver(file, durable=durability == "full", vfs=vfs, on_close=on_close)
+    driver = None
+    turnstile = Turnstile(file.with_name(file.name + ".lock"))
     try:
-        assert driver._writer is not None  # pyright: ignore[reportPrivateUsage]
-        _prepare_tables(driver._writer, file)  # pyright: ignore[reportPrivateUsage]
+        # One process at a time: a new file is switched to WAL, which SQLite does not wait its turn for.
+        with turnstile:
+            driver = SQLiteDriver(file, turnstile, durable=durability == "full", vfs=vfs, on_close=on_close)
+            _prepare_tables(driver.writer, file)
         store = EngineStore(driver, Dialect(), **options)
         driver.run(store.catalog.load())
     except BaseException:
-        driver.close()
+        if driver is not None:
+            driver.close()
         raise
     driver.after_fork = store.after_fork
     return store
@@ -77,20 +81,18 @@ def _make_file(file: Path) -> None:
 
 
 def _prepare_tables(writer: Connection, file: Path) -> None:
-    """Make the tables in a new file; refuse a file that is not ours or is newer."""
+    """Make the tables in a new file; refuse a newer version's."""
     if _is_ours(writer, file):
         return
-    with Turnstile(file.with_name(file.name + ".lock")):
-        writer.execute("BEGIN IMMEDIATE")
-        try:
-            if not _is_ours(writer, file):  # nobody was faster
-                writer.run([(text, ()) for text in Dialect.create_tables])
-                writer.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
-                writer.execute(f"PRAGMA user_version = {FORMAT:d}")
-            writer.execute("COMMIT")
-        except BaseException:
-            writer.end()
-            raise
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        writer.run([(text, ()) for text in Dialect.create_tables])
+        writer.execute(f"PRAGMA application_id = {APPLICATION_ID:d}")
+        writer.execute(f"PRAGMA user_version = {FORMAT:d}")
+        writer.execute("COMMIT")
+    except BaseException:
+        writer.end()
+        raise
 
 
 def _is_ours(writer: Connection, file: Path) -> bool:

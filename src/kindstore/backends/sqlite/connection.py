@@ -77,11 +77,13 @@ class Connection:
                 statementcachesize=500,
             )
             self._cursor = self.apsw.cursor()
+            # Before anything is read: another process may just be recovering the log.
+            self.apsw.set_busy_timeout(BUSY_TIMEOUT)
             try:
                 self._refuse_strangers(path)
                 self._configure(durable, read_only)
             except BaseException:
-                self.apsw.close()
+                self.apsw.close(force=True)  # what could not be copied out of the log is copied next time
                 raise
         except apsw.Error as error:
             raise translate(error) from error
@@ -106,7 +108,6 @@ class Connection:
             (apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0),
         ):
             connection.config(option, value)
-        connection.set_busy_timeout(BUSY_TIMEOUT)
         settings: dict[str, tuple[Any, Any]] = {
             "journal_mode": ("WAL", "wal"),
             "synchronous": ("FULL", 2) if durable else ("NORMAL", 1),
@@ -169,6 +170,12 @@ class Connection:
         except apsw.Error as error:
             raise translate(error) from error
 
-    def close(self) -> None:
-        """Close; further use fails."""
-        self.apsw.close()
+    def close(self, *, inherited: bool = False) -> None:
+        """Close; further use fails.  Troubles of the disk are no matter: what was committed is in the log.
+
+        *inherited*: in a child process, where copying and removing the log is the parent's business.
+        """
+        with contextlib.suppress(apsw.Error):
+            if inherited:
+                self.apsw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self.apsw.close(force=True)

@@ -7,7 +7,6 @@ each in a savepoint, and one fsync makes them all durable (group commit).  Reade
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import threading
@@ -22,7 +21,14 @@ from typing import Any, cast
 import apsw
 
 from kindstore.store.program import Batch, Program, Release, Snapshot, Statement, T, Write
-from kindstore.values.errors import Error, OutcomeUnknownError, StorageError, TransactionNotFoundError
+from kindstore.values.errors import (
+    Error,
+    OutcomeUnknownError,
+    StorageError,
+    StorageFullError,
+    TransactionNotFoundError,
+    UnsafeStorageError,
+)
 
 from . import guard
 from .connection import Connection, translate
@@ -40,6 +46,9 @@ GROUP = 100
 SNAPSHOT_AGE = 300.0
 """Seconds after which a forgotten snapshot is given up, so that the log can be cut."""
 
+FORK_PATIENCE = 10.0
+"""Seconds that a fork waits for other threads to come to rest; the child's store is unusable if they do not."""
+
 WORKERS = 8
 """Threads that wait for the disk on behalf of asyncio programs."""
 
@@ -47,6 +56,7 @@ _TOUCH: Statement = ("SELECT 1 FROM setting LIMIT 1", ())
 _FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'", ())
 _log = logging.getLogger("kindstore.sqlite")
 _drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
+_forking: list[SQLiteDriver] = []
 
 
 class _Job:
@@ -81,6 +91,7 @@ class _Pinned:
 class SQLiteDriver:
     """Runs programs on the database file at *path* (which exists and has our tables).
 
+    *turnstile*: the queue of its writers.
     *durable*: every acknowledged commit survives a loss of power; otherwise only the death of the process.
     *vfs*: SQLite's name of another file layer, for tests.  *on_close* is called once, after the last connection is gone.
     """
@@ -88,6 +99,7 @@ class SQLiteDriver:
     def __init__(
         self,
         path: Path,
+        turnstile: Turnstile,
         *,
         durable: bool = True,
         vfs: str | None = None,
@@ -95,11 +107,12 @@ class SQLiteDriver:
     ) -> None:
         self.path = path
         self._durable, self._vfs, self._on_close = durable, vfs, on_close
-        self._turnstile = Turnstile(path.with_name(path.name + ".lock"))
+        self._turnstile = turnstile
         self._log_pages = 0
         self.after_fork: Callable[[], None] | None = None
         self._reset()
         self._closed = False
+        self._unsafe = False
         guard.hold(path)
         try:
             self._open_writer()
@@ -110,6 +123,10 @@ class SQLiteDriver:
 
     def _reset(self) -> None:
         self._idle: list[Connection] = []
+        self._readers = 0
+        self._may_open = threading.Event()
+        self._may_open.set()
+        self._counting = threading.Lock()
         self._pinned: dict[bytes, _Pinned] = {}
         self._queue: deque[_Job] = deque()
         self._writing = threading.Lock()
@@ -180,7 +197,7 @@ class SQLiteDriver:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._open(read_only=True)
+            connection = self._open_reader()
         try:
             return connection.read(batch)
         finally:
@@ -201,9 +218,14 @@ class SQLiteDriver:
             try:
                 connection = self._idle.pop()
             except IndexError:
-                connection = self._open(read_only=True)
-            connection.execute("BEGIN")
-            connection.run([_TOUCH])  # SQLite takes the snapshot at the first read, not at BEGIN
+                connection = self._open_reader()
+            try:
+                connection.execute("BEGIN")
+                connection.run([_TOUCH])  # SQLite takes the snapshot at the first read, not at BEGIN
+            except BaseException:
+                connection.end()
+                self._give_back(connection)
+                raise
             pinned = self._pinned[request.name] = _Pinned(connection)
         with pinned.lock:
             if not pinned.connection.apsw.in_transaction:
@@ -266,7 +288,7 @@ class SQLiteDriver:
         while self._queue and len(jobs) < GROUP:
             jobs.append(self._queue.popleft())
         try:
-            writer = self._writer or self._open_writer()
+            writer = self.writer
             with self._turnstile:
                 self._commit(writer, jobs)
                 if self._log_pages >= CHECKPOINT:
@@ -300,6 +322,12 @@ class SQLiteDriver:
             return
         try:
             writer.execute("COMMIT")
+        except StorageFullError as error:
+            # A write to the log found no room.  The commit record is the last that is written, so it is not there,
+            # now or after a crash: nothing has happened, and no fence, for which there is no room, is needed.
+            writer.end()
+            for job in done:
+                job.error = error
         except Error as error:
             self._judge(writer, done, error)
 
@@ -377,10 +405,30 @@ class SQLiteDriver:
 
     # Connections
 
+    def _open_reader(self) -> Connection:
+        self._may_open.wait()
+        with self._counting:
+            self._readers += 1
+        try:
+            return self._open(read_only=True)
+        except BaseException:
+            with self._counting:
+                self._readers -= 1
+            raise
+
     def _open(self, *, read_only: bool) -> Connection:
         if self._closed:
             raise _closed()
+        if self._unsafe:
+            raise UnsafeStorageError(
+                "the process was forked while this store was in use", hint="Connect again in the child."
+            )
         return Connection(str(self.path), vfs=self._vfs, durable=self._durable, read_only=read_only)
+
+    @property
+    def writer(self) -> Connection:
+        """The connection that writes."""
+        return self._writer or self._open_writer()
 
     def _open_writer(self) -> Connection:
         writer = self._writer = self._open(read_only=False)
@@ -396,28 +444,64 @@ class SQLiteDriver:
         if self._closed:
             return
         self._closed = True
+        _drivers.discard(self)
         if self._workers is not None:
             self._workers.shutdown()
-        with self._writing:
+        # In turn, as opening is: the last process to close copies the log and removes it.
+        with self._writing, self._turnstile:
             for pinned in self._pinned.values():
                 pinned.connection.close()
             while self._idle:
                 self._idle.pop().close()
             if self._writer is not None:
                 self._writer.close()
-            self._turnstile.close()
             guard.let_go(self.path)
+        self._turnstile.close()
         if self._on_close is not None:
             self._on_close()
 
-    def abandon(self) -> None:
-        """In a child process: never touch what was inherited, not even to close it; open anew when needed.
+    # Forks.  SQLite keeps, per process, a record of the locks that the process has on a file, and a child inherits
+    # that record without the locks.  As long as one inherited connection is left in the child, every new one trusts
+    # the record: it reads and writes without locks, or waits for ever for one that a thread of the parent held.
+    # So nobody may be at work when the process forks, and the child closes everything before it opens anything.
 
-        SQLite's locks belong to the process that took them; a connection that crosses a fork corrupts the file.
-        """
-        pinned = [each.connection for each in self._pinned.values()]
-        for connection in (*self._idle, *pinned, *([self._writer] if self._writer else [])):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection.apsw))  # so that it is never finalized
+    def before_fork(self) -> None:
+        """Wait until no thread is at work with a connection, and keep them all from beginning."""
+        until = time.monotonic() + FORK_PATIENCE
+        self._stopped: list[Connection] = []
+        self._stopped_pinned: list[_Pinned] = []
+        self._stopped_writing = self._writing.acquire(timeout=FORK_PATIENCE)
+        self._may_open.clear()
+        while not self._all_stopped() and time.monotonic() < until:
+            time.sleep(0.0005)  # threads at work give their connections back
+
+    def _all_stopped(self) -> bool:
+        """Take whatever connection nobody uses; True if that is all of them."""
+        while self._idle:
+            self._stopped.append(self._idle.pop())
+        for pinned in list(self._pinned.values()):
+            if pinned not in self._stopped_pinned and pinned.lock.acquire(blocking=False):
+                self._stopped_pinned.append(pinned)
+        stopped = len(self._stopped) + len(self._stopped_pinned)
+        return self._stopped_writing and stopped == self._readers
+
+    def after_fork_in_parent(self) -> None:
+        """Let everybody go on."""
+        self._idle.extend(self._stopped)
+        for pinned in self._stopped_pinned:
+            pinned.lock.release()
+        self._may_open.set()
+        if self._stopped_writing:
+            self._writing.release()
+
+    def after_fork_in_child(self) -> None:
+        """Close what was inherited, and open anew when needed; transactions belong to the parent."""
+        self._unsafe = not self._all_stopped()
+        if not self._unsafe:
+            writer = [self._writer] if self._writer is not None else []
+            for connection in (*self._stopped, *(each.connection for each in self._stopped_pinned), *writer):
+                connection.close(inherited=True)
+        self._stopped, self._stopped_pinned = [], []
         self._turnstile.close()
         self._reset()
         if self.after_fork is not None:
@@ -443,9 +527,24 @@ def _closed() -> StorageError:
     return StorageError("the store is closed", hint="Connect again.")
 
 
-def _abandon_all() -> None:
-    for driver in list(_drivers):
-        driver.abandon()
+def _before_fork() -> None:
+    _forking.extend(sorted(_drivers, key=id))
+    for driver in _forking:
+        driver.before_fork()
 
 
-os.register_at_fork(after_in_child=_abandon_all)
+def _after_fork_in_parent() -> None:
+    for driver in _forking:
+        driver.after_fork_in_parent()
+    _forking.clear()
+
+
+def _after_fork_in_child() -> None:
+    for driver in _forking:
+        driver.after_fork_in_child()
+    _forking.clear()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import apsw
 
@@ -103,7 +104,10 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     name = arguments[0]
     if not isinstance(name, (str, bytes, os.PathLike)):
         return
-    real = os.fsdecode(os.path.realpath(name))  # pyright: ignore[reportUnknownArgumentType]
+    name = os.fsdecode(name)  # pyright: ignore[reportUnknownArgumentType]
+    if event == "sqlite3.connect" and name.startswith("file:"):
+        name = unquote(urlsplit(name).path)
+    real = os.path.realpath(name)
     if real.removesuffix("-wal").removesuffix("-shm") in _live:
         raise UnsafeStorageError(
             "this database is open in this process: a second handle would drop its locks",

@@ -25,7 +25,8 @@ class Turnstile:
         fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
-        fcntl.flock(self._handle, fcntl.LOCK_UN)
+        if self._handle >= 0:  # closed inside, by an opening that failed
+            fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again.  In a child process: of the parent's."""
