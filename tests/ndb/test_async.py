@@ -242,6 +242,16 @@ def test_a_future_may_fail_or_be_cancelled(context: ndb.Context) -> None:
     assert Post.get_by_id(1) is None
 
 
+def test_leaving_the_context_does_not_mind_what_was_cancelled(client: ndb.Client) -> None:
+    async def main() -> list[bool]:
+        async with client.context():
+            kept, cancelled = Post(id=1).put_async(), Post(id=2).put_async()
+            cancelled.cancel()
+        return [kept.cancelled(), cancelled.cancelled()]
+
+    assert asyncio.run(main()) == [False, True]
+
+
 def test_an_async_for_may_stop_early(client: ndb.Client) -> None:
     async def main() -> int:
         async with client.context():

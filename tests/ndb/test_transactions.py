@@ -18,6 +18,10 @@ class Account(ndb.Model):
     balance = ndb.IntegerProperty(default=0)
 
 
+class Broken(ndb.Model):
+    needed = ndb.StringProperty(required=True)
+
+
 @pytest.fixture
 def pair(context: ndb.Context) -> tuple[ndb.Key, ndb.Key]:
     one, other = ndb.put_multi([Account(id="one", balance=100), Account(id="other", balance=100)])
@@ -425,6 +429,35 @@ def test_work_that_a_transaction_cannot_wait_for_is_refused(client: ndb.Client, 
 
     asyncio.run(main())
     assert Account.query(Account.owner == "new").count() == 1
+
+
+def test_a_failure_that_nobody_asked_about_ends_the_transaction(client: ndb.Client, pair: Pair) -> None:
+    one, other = pair
+
+    def careless() -> None:
+        account = one.get()
+        account.balance = 0
+        account.put_async()
+        ndb.put_multi_async([Account(id="ok"), Broken()])
+
+    def careful() -> None:
+        careless_future = Broken().put_async()
+        assert isinstance(careless_future.exception(), ndb.exceptions.BadValueError)
+        other.delete_async()
+
+    async def main() -> None:
+        with pytest.raises(ndb.exceptions.BadValueError):
+            await ndb.transaction_async(careless)
+        with pytest.raises(ndb.exceptions.BadValueError):
+            async with ndb.transaction():
+                careless()
+
+    with pytest.raises(ndb.exceptions.BadValueError):
+        ndb.transaction(careless)
+    asyncio.run(main())
+    assert balance(one) == 100
+    ndb.transaction(careful)
+    assert other.get() is None
 
 
 def test_a_task_that_outlives_its_transaction_cannot_write_in_it(pair: Pair) -> None:

@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.store.abc import Store
-from kindstore.store.messages import Committed, Delete, Make, Mutation
+from kindstore.store.messages import Committed, Delete, Mutation
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity, Shape
+from kindstore.values.entity import ENTITIES, Maker, Shape
 from kindstore.values.errors import Error, OutcomeUnknownError
 from kindstore.values.key import Key
 
@@ -30,12 +30,12 @@ Parts = tuple[Key, Shape, list[Any], int]
 class Wanted:
     """A commit of *mutations*, or a lookup of *keys*, that a program waits for; its outcome once it is *done*."""
 
-    __slots__ = ("done", "error", "keys", "make", "mutations", "result")
+    __slots__ = ("done", "error", "keys", "maker", "mutations", "result")
 
     def __init__(
-        self, keys: Sequence[Key], mutations: Sequence[Mutation] = (), make: Make[Any] = Entity
+        self, keys: Sequence[Key], mutations: Sequence[Mutation] = (), maker: Maker[Any] = ENTITIES
     ) -> None:
-        self.keys, self.mutations, self.make = keys, mutations, make
+        self.keys, self.mutations, self.maker = keys, mutations, maker
         self.done = False
         self.result: Any = None
         self.error: Error | None = None
@@ -69,11 +69,11 @@ class Batching:
         return self._wait(Wanted([key for key in keys if key is not None and key.is_complete], mutations))
 
     def lookup(
-        self, keys: Sequence[Key], transaction: bytes | None = None, *, make: Make[Any] = Entity
+        self, keys: Sequence[Key], transaction: bytes | None = None, *, maker: Maker[Any] = ENTITIES
     ) -> Program[list[Any]]:
         """See `Store.lookup`; outside of transactions only."""
         assert transaction is None
-        return self._wait(Wanted(keys, make=make))
+        return self._wait(Wanted(keys, maker=maker))
 
     def _wait(self, wanted: Wanted) -> Program[Any]:
         self._waiting.append(wanted)
@@ -153,7 +153,9 @@ class Batching:
 
     def _look_up(self, group: list[Wanted]) -> Program[None]:
         try:
-            found = yield from self._store.lookup([key for wanted in group for key in wanted.keys], make=_parts)
+            found = yield from self._store.lookup(
+                [key for wanted in group for key in wanted.keys], maker=_PARTS
+            )
         except Error as error:
             if len(group) == 1:
                 group[0].finish(error=error)
@@ -165,13 +167,26 @@ class Batching:
         for wanted in group:
             mine = [next(parts) for _ in wanted.keys]
             try:
-                wanted.finish([None if each is None else wanted.make(*each) for each in mine])
+                wanted.finish([_made(wanted.maker, each) for each in mine])
             except Error as error:  # a value that its property can't decode
                 wanted.finish(error=error)
 
 
-def _parts(key: Key, shape: Shape, values: list[Any], version: int) -> Parts:
-    return key, shape, values, version
+class _PartsMaker:
+    key_class: type[Key] = Key
+
+    def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Parts]:
+        return lambda key, values, version: (key, shape, values, version)
+
+
+_PARTS = _PartsMaker()
+
+
+def _made(maker: Maker[Any], parts: Parts | None) -> Any:
+    if parts is None:
+        return None
+    key, shape, values, version = parts
+    return maker.of(shape)(key, values, version)
 
 
 def _without_repeats(waiting: Iterator[Wanted]) -> Iterator[list[Wanted]]:

@@ -221,6 +221,8 @@ class Context:
 
     def keep(self, future: Future[Any]) -> None:
         """See to it that *future* is done when this context ends; now, if nothing ever ends it."""
+        if self.transaction is not None:
+            self.transaction.begun.append(future)
         if future.done():
             return
         if not self.ends and not future.is_task():
@@ -254,8 +256,7 @@ class Context:
         """The same in an event loop: wait for all of it."""
         while self.pending:
             for future in list(self.pending):
-                with suppress(Exception):  # it stays in the future, for whoever asks
-                    await future
+                await future.finished()
 
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
         """A context like this one but for *namespace* and *changes*, which are arguments of `Context`."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 from kindstore.store.program import Program
@@ -55,6 +56,9 @@ class Future(Generic[T]):
         self._acquire: Callable[[], Awaitable[Any]] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._program: Program[T] | None = None
+        self._source: Future[Any] | None = None
+        self.observed = False
+        """Whether somebody has asked for the outcome."""
         self.request: Any = None
         """What the work waits for, until somebody goes on with it."""
         self._lock = threading.Lock()
@@ -192,13 +196,24 @@ class Future(Generic[T]):
         self.add_done_callback(lambda _: finished.set())
         finished.wait()
 
+    def raise_unobserved(self) -> None:
+        """Raise the work's error if there was one and nobody has asked yet."""
+        if self._exception is not None and not self.observed:
+            raise self._exception
+
     def is_task(self) -> bool:
         """Whether an event loop is at work on it."""
         return self._task is not None
 
+    def _observe(self) -> None:
+        self.observed = True
+        if self._source is not None:
+            self._source._observe()
+
     def check_success(self) -> None:
         """Wait, and raise the work's error if there was one."""
         self.wait()
+        self._observe()
         if self._exception is not None:
             raise self._exception
 
@@ -206,6 +221,7 @@ class Future(Generic[T]):
         """Wait, and return the result or raise the work's error."""
         if not self._done:
             self.wait()
+        self._observe()
         if self._exception is not None:
             raise self._exception
         return cast("T", self._result)
@@ -215,6 +231,7 @@ class Future(Generic[T]):
     def exception(self) -> BaseException | None:
         """Wait, and return the work's error, None if there was none."""
         self.wait()
+        self._observe()
         return self._exception
 
     get_exception = exception
@@ -249,6 +266,7 @@ class Future(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in asyncio, on any event loop."""
+        self._observe()
         if not self._done:
             if self._task is None:
                 with self._lock:
@@ -262,6 +280,16 @@ class Future(Generic[T]):
         if self._exception is not None:
             raise self._exception
         return cast("T", self._result)
+
+    async def finished(self) -> None:
+        """Wait in asyncio until it is done; an error stays in it, for whoever asks."""
+        observed, task = self.observed, self._task
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait({task})  # which does not end by its being cancelled
+            return
+        with suppress(Exception):
+            await self
+        self.observed = observed
 
     def _elsewhere(self) -> Generator[Any, None, None]:
         """Wait for what another thread or another loop does."""
@@ -291,6 +319,7 @@ class Future(Generic[T]):
     def then(self, change: Callable[[T], Any]) -> Future[Any]:
         """A future of what *change* makes of the result."""
         changed: Future[Any] = Future(self._description)
+        changed._source = self
 
         def finish(done: Future[T]) -> None:
             if done._exception is not None:

@@ -21,7 +21,7 @@ from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity, Shape
+from kindstore.values.entity import Entity, Maker, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
 from kindstore.values.key import Key
 
@@ -192,14 +192,26 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
     found: list[Any] = yield from context.store.lookup(
         (key,),
         None if transaction is None else transaction.name,
-        make=by_kind if model is None else schema_of(model).make,
+        maker=BY_KIND if model is None else schema_of(model),
     )
     return found[0] if identities is None else _known(key, found[0], identities)
 
 
-def by_kind(key: Key, shape: Shape, values: list[Any], version: int) -> Any:
-    """What a stored entity becomes: an instance of the class of its kind.  `KindError` if there is none."""
-    return schema_of(Model._lookup_model(key.path[-2])).make(key, shape, values, version)
+class ByKind:
+    """Makes of each stored entity an instance of the class of its kind.  `KindError` if there is none."""
+
+    key_class: type[Key] = Key
+
+    def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
+        """See `values.entity.Maker`."""
+
+        def make(key: Key, values: list[Any], version: int) -> Any:
+            return schema_of(Model._lookup_model(key.path[-2])).of(shape)(key, values, version)
+
+        return make
+
+
+BY_KIND = ByKind()
 
 
 def _known(key: Key, instance: Any, identities: IdentityMap) -> Any:
@@ -241,11 +253,19 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
 def _get_all(
     context: Context, keys: Sequence[Key], models: Sequence[AnyModel | None], use_cache: bool | None
 ) -> Program[list[Any]]:
+    transaction = context.transaction
+    name = None if transaction is None else transaction.name
+    # Of one kind, the schema is looked up once for all.
+    model = models[0] if models and models.count(models[0]) == len(models) else None
+    maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
+    if context.identities is None and len({key.path_bytes for key in keys}) == len(keys):
+        plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
+        return plain
     known: dict[Key, Any] = {}
     wanted: dict[Key, IdentityMap | None] = {}
-    for key, model in zip(keys, models, strict=True):
+    for key, cls in zip(keys, models, strict=True):
         identities = context.identities
-        if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
+        if identities is not None and not (caches(context, key, cls) if use_cache is None else use_cache):
             identities = None
         if identities is not None:
             instance = identities.get(key)
@@ -254,12 +274,7 @@ def _get_all(
                 continue
         wanted[key] = identities
     if wanted:
-        transaction = context.transaction
-        name = None if transaction is None else transaction.name
-        # Of one kind, the schema is looked up once for all.
-        model = models[0] if models.count(models[0]) == len(models) else None
-        make = by_kind if model is None else schema_of(model).make
-        found: list[Any] = yield from context.store.lookup(list(wanted), name, make=make)
+        found: list[Any] = yield from context.store.lookup(list(wanted), name, maker=maker)
         for (key, identities), instance in zip(wanted.items(), found, strict=True):
             known[key] = instance if identities is None else _known(key, instance, identities)
     return [known[key] for key in keys]

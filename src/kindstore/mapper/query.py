@@ -14,12 +14,11 @@ from msgspec.structs import replace
 
 from kindstore.mapper.context import UNKNOWN, Context, caches
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
-from kindstore.mapper.operations import by_kind
-from kindstore.mapper.references import key_of_class
+from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.schema import schema_of
-from kindstore.store.messages import Count, Make, Order, Page, PropertyFilter, Query
+from kindstore.store.messages import Count, Order, Page, PropertyFilter, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Shape
+from kindstore.values.entity import Maker, Shape
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -61,23 +60,22 @@ class Reading:
     *key_class* is the face's class of keys; *predicates* decide which results stay; *use_cache* is the call's
     option, None for the context's policy.
 
-    `make` is what the store calls for each result.  A result whose entity the context knows becomes that object,
-    edits and all; one that the context knows to be deleted becomes None, which `present` takes out
-    (spec/ndb.md 2.4).
+    It is the maker that the store is given.  A result whose entity the context knows becomes that object, edits and
+    all; one that the context knows to be deleted becomes None, which `present` takes out (spec/ndb.md 2.4).
     """
 
     __slots__ = (
         "_always",
         "_dropped",
+        "_keys_only",
         "_known",
-        "_load",
+        "_maker",
         "_partition",
+        "_plain",
         "context",
         "key_class",
-        "make",
         "predicates",
     )
-    make: Make[Any]
 
     def __init__(
         self,
@@ -90,55 +88,67 @@ class Reading:
     ) -> None:
         self.context, self.key_class, self.predicates = context, key_class, predicates
         # Of one kind, the schema is looked up once for all results.
-        load = self._load = by_kind if model is None else schema_of(model).make
+        self._maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
         self._partition: Partition | None = None
         self._known: dict[bytes, Any] = {}
         self._dropped = False
+        self._keys_only = keys_only
+        self._plain = context.identities is None or use_cache is False
         self._always = bool(use_cache) or (
             model is not None
             and context.policy is None
             and getattr(model, "_use_cache", None) in (None, True)
         )
-        if keys_only:
-            self.make = self._key
-        elif context.identities is None or use_cache is False:
-            self.make = load
-        else:
-            self.make = self._one
-        if predicates:
-            self.make = self._if_wanted(self.make)
+
+    def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
+        """See `values.entity.Maker`."""
+        if self._keys_only:
+            return _key_alone
+        load = self._maker.of(shape)
+        if self._plain:
+            return self._if_wanted(load, load) if self.predicates else load
+
+        def make(key: Key, values: list[Any], version: int) -> Any:
+            return self._one(load, key, values, version)
+
+        return self._if_wanted(load, make) if self.predicates else make
 
     def present(self, results: list[Any]) -> list[Any]:
         """*results* without those that are left out."""
         return [each for each in results if each is not None] if self._dropped else results
 
-    def _key(self, key: Key, _shape: Shape, _values: list[Any], _version: int) -> Key:
-        return key_of_class(key, self.key_class)
-
-    def _one(self, key: Key, shape: Shape, values: list[Any], version: int) -> Any:
+    def _one(
+        self, load: Callable[[Key, list[Any], int], Any], key: Key, values: list[Any], version: int
+    ) -> Any:
         if key.partition is not self._partition:
             assert self.context.identities is not None
             self._partition, self._known = key.partition, self.context.identities.of(key.partition)
         known, packed = self._known, key.path_bytes
         instance = known.get(packed, UNKNOWN)
         if instance is UNKNOWN or (instance is not None and instance._key != key):
-            instance = self._load(key, shape, values, version)
+            instance = load(key, values, version)
             if self._always or caches(self.context, key, type(instance)):
                 known[packed] = instance
         elif instance is None:
             self._dropped = True
         return instance
 
-    def _if_wanted(self, make: Make[Any]) -> Make[Any]:
-        def made(key: Key, shape: Shape, values: list[Any], version: int) -> Any:
+    def _if_wanted(
+        self, load: Callable[[Key, list[Any], int], Any], make: Callable[[Key, list[Any], int], Any]
+    ) -> Callable[[Key, list[Any], int], Any]:
+        def made(key: Key, values: list[Any], version: int) -> Any:
             # What is stored decides, not an object that the context knows and that may have been edited.
-            instance = self._load(key, shape, values, version)
+            instance = load(key, values, version)
             if all(node.predicate(instance) for node in self.predicates):
-                return instance if make is self._load else make(key, shape, values, version)
+                return instance if make is load else make(key, values, version)
             self._dropped = True
             return None
 
         return made
+
+
+def _key_alone(key: Key, _values: list[Any], _version: int) -> Key:
+    return key
 
 
 def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
@@ -151,7 +161,7 @@ def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
     size = None if query.limit is not None else FIRST_PAGE
     found: list[Any] = []
     while True:
-        page: Page[Any] = yield from context.store.run_query(query, name, page_size=size, make=reading.make)
+        page: Page[Any] = yield from context.store.run_query(query, name, page_size=size, maker=reading)
         found = found + page.results if found else page.results
         if size is None or not page.more:
             break
@@ -240,7 +250,7 @@ class Walk:
         name = None if transaction is None else transaction.name
         size = self._step if query.limit is None else min(self._step, query.limit)
         page: Page[Any] = yield from reading.context.store.run_query(
-            query, name, page_size=size, make=reading.make
+            query, name, page_size=size, maker=reading
         )
         self._more = page.more and (query.limit is None or query.limit > len(page.results))
         limit = None if query.limit is None else query.limit - len(page.results)
@@ -271,9 +281,7 @@ def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[
         return found, walk.cursor_after(), bool(found) and walk.probably_has_next()
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
-    page: Page[Any] = yield from reading.context.store.run_query(
-        query, name, page_size=size, make=reading.make
-    )
+    page: Page[Any] = yield from reading.context.store.run_query(query, name, page_size=size, maker=reading)
     more = page.more and (query.limit is None or query.limit > len(page.results))
     if not page.results:
         return [], None, False

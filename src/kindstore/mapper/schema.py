@@ -20,7 +20,7 @@ from kindstore.values.key import Key
 from .property import Nothing, Property, overrides
 from .row import Row
 
-Loader = Callable[[Key | None, list[Any]], Any]
+Loader = Callable[[Any, list[Any], int], Any]
 """Makes an instance of a key and the values of one shape."""
 
 _MAX_LOADERS = 1_000
@@ -38,10 +38,11 @@ def schema_of(cls: type[Any]) -> Schema:
 class Schema:
     """How instances of one model class are stored and loaded."""
 
-    __slots__ = ("_dump", "_fill", "_loaders", "_shape", "cls", "properties")
+    __slots__ = ("_dump", "_loaders", "_shape", "cls", "key_class", "properties")
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
+        self.key_class: type[Key] = cls._key_class
         self.properties: Mapping[str, Property[Any]] = cls._properties
         self._loaders: dict[Shape, Loader] = {}
         self._dump: Callable[[Any], list[Any]] | None = None
@@ -95,17 +96,15 @@ class Schema:
         Nothing is checked: what can't be decoded raises `BadValueError` here, or, for the properties that
         decode late (`Property._lazy`), at the first access.
         """
-        load = self._loaders.get(entity.shape)
-        return (load or self._loader(entity.shape))(entity.key, entity.values)
+        return self.of(entity.shape)(entity.key, entity.values, entity.version)
 
-    def make(self, key: Key, shape: Shape, values: list[Any], _version: int) -> Any:
-        """The same from the parts of an entity: what a store calls for each result (`store.messages.Make`)."""
-        return (self._loaders.get(shape) or self._loader(shape))(key, values)
-
-    def _loader(self, shape: Shape) -> Loader:
-        if len(self._loaders) >= _MAX_LOADERS:
-            self._loaders.clear()
-        load = self._loaders[shape] = _compile_load(self, shape)
+    def of(self, shape: Shape) -> Loader:
+        """What makes an instance of the parts of an entity of *shape* (`values.entity.Maker`)."""
+        load = self._loaders.get(shape)
+        if load is None:
+            if len(self._loaders) >= _MAX_LOADERS:
+                self._loaders.clear()
+            load = self._loaders[shape] = _compile_load(self, shape)
         return load
 
 
@@ -186,7 +185,7 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
 
 def _compile_load(schema: Schema, shape: Shape) -> Loader:
     cls = schema.cls
-    source = _Source("def load(k, values):", new=object.__new__, K=cls._key_class)
+    source = _Source("def load(k, values, version):", new=object.__new__, K=cls._key_class)
     blank = cls._blank()
     source.add("e = new(C)" if blank is None else "e = C()")
     source.names["C"] = cls if blank is None else blank
@@ -226,7 +225,15 @@ def _compile_load(schema: Schema, shape: Shape) -> Loader:
         targets.append(value)
         function = source.name(convert, "convert")
         plain = Nothing if name in meanings or prop._repeated else prop._plain_type()
-        if prop._repeated:
+        item = prop._plain_type() if prop._repeated and name not in meanings else Nothing
+        if item is not Nothing and not prop._lazy:
+            # A list of what is stored as it is, as nearly every list is.
+            only = source.name(frozenset({item}).issuperset, "only")
+            after.append(
+                f"{place} = {value} if type({value}) is list and {only}(map(type, {value})) else"
+                f" {function}({value}) if {value} is not None else []"
+            )
+        elif prop._repeated:
             after.append(f"{place} = {function}({value}) if {value} is not None else []")
         elif plain is not Nothing:
             kind = source.name(plain, "type")

@@ -4,7 +4,8 @@
    through the identity map, which every transaction has for itself.
 2. The first committer wins.  The other one gets `ConflictError` at its end, with nothing written, and
    `transaction` and the decorators call the function again: so it should do nothing but work on entities.
-3. After the commit the context outside forgets the entities that were written, so that it reads them anew.
+3. An error of a future that was begun inside, and that nobody asked for, is the transaction's error.
+4. After the commit the context outside forgets the entities that were written, so that it reads them anew.
 """
 
 from __future__ import annotations
@@ -60,13 +61,14 @@ class Transaction:
     *outer* is the context that it was begun in.
     """
 
-    __slots__ = ("ended", "mutations", "name", "on_commit", "on_complete", "outer", "read_only")
+    __slots__ = ("begun", "ended", "mutations", "name", "on_commit", "on_complete", "outer", "read_only")
 
     def __init__(self, name: bytes, read_only: bool, outer: Context) -> None:
         self.name = name
         self.outer = outer
         self.read_only = read_only
         self.ended = False
+        self.begun: list[Future[Any]] = []
         self.mutations: dict[Key, Mutation] = {}
         self.on_commit: list[Callable[[], Any]] = []
         self.on_complete: list[Callable[[], Any]] = []
@@ -74,6 +76,11 @@ class Transaction:
     def __repr__(self) -> str:
         kind = "read-only" if self.read_only else "read-write"
         return f"<Transaction {self.name.hex()[:8]} ({kind}, {len(self.mutations)} writes)>"
+
+    def check_begun(self) -> None:
+        """Raise the first error that nobody asked about: a transaction is not to be committed without a part of it."""
+        for future in self.begun:
+            future.raise_unobserved()
 
     def keep_back(self, mutation: Mutation) -> None:
         """Commit *mutation* at the end.
@@ -126,6 +133,7 @@ def begin(
 def commit(inner: Context, outer: Context) -> Program[None]:
     """End the transaction of *inner*: write what was kept back, if what was read is unchanged."""
     transaction: Transaction = inner.transaction
+    transaction.check_begun()
     transaction.ended = True
     mutations = list(transaction.mutations.values())
     try:
