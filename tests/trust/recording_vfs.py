@@ -17,6 +17,7 @@ Not modelled: bit rot, a sector that is itself half written, a disk that reorder
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -211,6 +212,14 @@ class Image:
     acknowledged: tuple[int, ...]
     story: str
 
+    def digest(self) -> bytes:
+        """A hash of names and contents: images with the same one hold the same files."""
+        found = hashlib.blake2b(digest_size=16)
+        for name in sorted(self.files):
+            found.update(f"{name} {len(self.files[name])}\n".encode())
+            found.update(self.files[name])
+        return found.digest()
+
     def write_to(self, directory: Path) -> None:
         """Make *directory* hold these files and no others."""
         directory.mkdir(exist_ok=True)
@@ -220,11 +229,19 @@ class Image:
             (directory / name).write_bytes(content)
 
 
-def images(log: list[Entry], *, per_position: int = 3, seed: int = 0, lying: float = 0.0) -> Iterator[Image]:
+def images(
+    log: list[Entry],
+    *,
+    per_position: int = 3,
+    seed: int = 0,
+    lying: float = 0.0,
+    within: range | None = None,
+) -> Iterator[Image]:
     """Post-crash images for every position of *log*, *per_position* of each, the same for the same *seed*.
 
     The second image of a position has lost everything that was not synced; the others are random.
-    *lying* is the part of syncs that a broken disk reports done and does not do.
+    *lying* is the part of syncs that a broken disk reports done and does not do. *within* makes images of
+    these positions only.
     """
     chance = random.Random(seed)
     directory = _Directory()
@@ -246,6 +263,8 @@ def images(log: list[Entry], *, per_position: int = 3, seed: int = 0, lying: flo
                     directory.sync()
             case Mark(number):
                 acknowledged.append(number)
+        if within is not None and position not in within:
+            continue
         for number in range(per_position):
             keep = 0.0 if number == 1 else chance.choice([0.0, 0.1, 0.5, 0.9, 1.0])
             yield _image(directory, position, tuple(acknowledged), keep, chance)

@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.trust.power_loss import Tally, Verdict, tally
-from tests.trust.recording_vfs import Delete, Entry, Mark, Sync, Truncate, Write, images, recording
+from tests.trust.power_loss import Finding, Tally, Verdict, tally
+from tests.trust.recording_vfs import Delete, Entry, Image, Mark, Sync, Truncate, Write, images, recording
 
 TRANSACTIONS = 30
 
@@ -41,25 +41,25 @@ def run_workload(
     connection.close()
 
 
-def audit(directory: Path, acknowledged: int) -> Verdict:
+def audit(directory: Path) -> Finding:
     connection = apsw.Connection(str(directory / "raw.db"))
     try:
         if connection.pragma("integrity_check") != "ok":
-            return Verdict.CORRUPT
+            return Finding(fault=Verdict.CORRUPT)
         tables = connection.execute("select count(*) from sqlite_master").get
         if not tables:
-            return Verdict.LOST if acknowledged else Verdict.GOOD
-        counter = connection.execute("select sum(n) from counter").get or 0
+            return Finding(0)
+        counter = int(str(connection.execute("select sum(n) from counter").get or 0))
         rows = connection.execute("select count(*) from entity").get
         fitting = connection.execute("select count(*) from entity join ix using (id, v)").get
         entries = connection.execute("select count(*) from ix").get
     except apsw.Error:
-        return Verdict.CORRUPT
+        return Finding(fault=Verdict.CORRUPT)
     finally:
         connection.close()
     if not rows == fitting == entries == 3 * counter:
-        return Verdict.PARTIAL
-    return Verdict.LOST if counter < acknowledged else Verdict.GOOD
+        return Finding(fault=Verdict.PARTIAL)
+    return Finding(counter)
 
 
 def table_row(
@@ -152,6 +152,35 @@ def test_unlinks_happen_in_order() -> None:
 def test_a_truncate_never_eats_a_later_write() -> None:
     log: list[Entry] = [Write("a", 0, b"12"), Sync("a", 1), Truncate("a", 0), Write("a", 0, b"34")]
     assert last_images(log) == {(("a", b"12"),), (("a", b"34"),), (("a", b""),)}
+
+
+def test_images_of_some_positions_are_those_positions_alone() -> None:
+    log: list[Entry] = [Write("a", 0, b"1"), Sync("a", 1), Write("b", 0, b"2"), Sync("b", 3)]
+    found = list(images(log, per_position=1, within=range(1, 3)))
+    assert [i.position for i in found] == [1, 2]
+    assert all(i.files["a"] == b"1" for i in found)
+
+
+def test_images_have_one_digest_if_and_only_if_they_hold_the_same_files() -> None:
+    def digest(**files: bytes) -> bytes:
+        return Image(0, files, (), "").digest()
+
+    assert digest(a=b"1", b=b"2") == digest(b=b"2", a=b"1")
+    assert len({digest(a=b"1"), digest(b=b"1"), digest(a=b"1", b=b""), digest(a=b"2"), digest(a=b"")}) == 5
+
+
+def test_an_image_that_was_seen_before_is_held_against_what_is_promised_by_now(tmp_path: Path) -> None:
+    seen: list[bytes] = []
+
+    def look(directory: Path) -> Finding:
+        seen.append((directory / "a").read_bytes())
+        return Finding(1)
+
+    promises = [(), (1,), (1, 2)]
+    row = tally("by hand", [Image(n, {"a": b"x"}, p, "") for n, p in enumerate(promises)], look)
+    assert seen == [b"x"]
+    assert (row.images, row.distinct) == (3, 1)
+    assert row.verdicts == {Verdict.GOOD: 2, Verdict.LOST: 1}
 
 
 def test_an_image_knows_which_commits_were_acknowledged() -> None:
