@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
@@ -132,7 +132,16 @@ class Future(Generic[T]):
         self._force, self._acquire = force, acquire
         loop = running_loop()
         if loop is not None:
-            self._task = loop.create_task(acquire())
+            self._work_in(loop, acquire())
+
+    def _work_in(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+        self._task = loop.create_task(work)
+        self._task.add_done_callback(self._after_task)
+
+    def _after_task(self, _: object = None) -> None:
+        """A task that is cancelled before its first step never says so itself."""
+        if not self._done:
+            self.set_exception(Cancelled("the work was cancelled"))
 
     def _settle(self, work: Callable[[], Any]) -> None:
         try:
@@ -253,6 +262,7 @@ class Future(Generic[T]):
         """Give the work up if it has not begun or can still be stopped; the result then raises `Cancelled`."""
         if self._done:
             return
+        self._observe()
         if self._task is not None:
             self._task.cancel()
         else:
@@ -272,7 +282,7 @@ class Future(Generic[T]):
                 with self._lock:
                     acquire, self._force = self._acquire if self._force else None, None
                 if acquire is not None:
-                    self._task = asyncio.get_running_loop().create_task(cast("Any", acquire()))
+                    self._work_in(asyncio.get_running_loop(), cast("Any", acquire()))
             if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():
                 yield from self._task
             else:
@@ -286,6 +296,7 @@ class Future(Generic[T]):
         observed, task = self.observed, self._task
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             await asyncio.wait({task})  # which does not end by its being cancelled
+            self._after_task()
             return
         with suppress(Exception):
             await self
