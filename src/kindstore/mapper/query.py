@@ -102,9 +102,11 @@ class Reading:
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
         """See `values.entity.Maker`."""
-        if self._keys_only:
+        if self._keys_only and not self.predicates:
             return _key_alone
         load = self._maker.of(shape)
+        if self._keys_only:
+            return self._if_wanted(load, _key_alone)
         if self._plain:
             return self._if_wanted(load, load) if self.predicates else load
 
