@@ -18,6 +18,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.trust.processes import live_at_most
+
 _RECORD = struct.Struct(">Bq")
 _ACKNOWLEDGED, _FAILED = 1, 2
 
@@ -104,6 +106,7 @@ def _start(writer: Writer, number: int, last: int) -> tuple[int, int]:
         os.close(writing)
         return pid, reading
     os.close(reading)
+    live_at_most(60)
     try:
         writer(number, last, lambda done: _say(writing, _ACKNOWLEDGED, done))
     except BaseException:  # noqa: BLE001 - whatever it is, the parent must hear of it

@@ -13,6 +13,15 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+LIFETIME = 600.0
+"""Seconds after which a child ends by itself, whatever holds it: it must not outlive a test that has given it up."""
+
+
+def live_at_most(seconds: float) -> None:
+    """Let the kernel end this process after *seconds*, even if it waits for a lock in C."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
 
 def in_processes(work: Callable[[int], T], count: int, *, timeout: float = 60.0) -> list[T]:
     """`[work(0), … work(count - 1)]`, each computed in a child of its own, all at the same time.
@@ -20,17 +29,18 @@ def in_processes(work: Callable[[int], T], count: int, *, timeout: float = 60.0)
     Raises:
         AssertionError: if a child raises, dies, or has not ended within *timeout* seconds; its traceback is the text.
     """
-    return collect([start(work, number) for number in range(count)], timeout)
+    return collect([start(work, number, timeout + 5) for number in range(count)], timeout)
 
 
-def start(work: Callable[[int], Any], number: int) -> tuple[int, int]:
-    """Fork a child that runs `work(number)`; its process id and the pipe for `collect`."""
+def start(work: Callable[[int], Any], number: int, lifetime: float = LIFETIME) -> tuple[int, int]:
+    """Fork a child that runs `work(number)`, *lifetime* seconds at most; its process id and the pipe for `collect`."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writing)
         return pid, reading
     os.close(reading)
+    live_at_most(lifetime)
     answer: tuple[bool, Any]
     try:
         answer = True, work(number)

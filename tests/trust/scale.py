@@ -13,6 +13,11 @@ def scaled(number: int) -> int:
     return max(1, round(number * 10 * float(_SOAK))) if _SOAK else number
 
 
+def scaled_time(seconds: float) -> float:
+    """*seconds* in the fast tier; as much longer in a soak as it has more to do."""
+    return seconds * max(1.0, 10 * float(_SOAK or 0))
+
+
 def seed(default: int) -> int:
     """The seed of a test: KINDSTORE_SEED, else *default*. Tests name it when they fail."""
     return int(os.environ.get("KINDSTORE_SEED") or default)

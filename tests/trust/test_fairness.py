@@ -61,7 +61,7 @@ def test_threads_of_one_store_get_their_fair_share(tmp_path: Path) -> None:
         def work(number: int) -> None:
             counts[number], _ = write_until(store, number, end)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

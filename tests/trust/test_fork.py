@@ -136,7 +136,7 @@ def test_a_fork_in_the_middle_of_other_threads_commits_harms_neither_side(
             retrying(partial(books.transact, done[writer] + 1))
             done[writer] += 1
 
-    threads = [threading.Thread(target=busy, args=(writer,)) for writer in range(3)]
+    threads = [threading.Thread(target=busy, args=(writer,), daemon=True) for writer in range(3)]
     for thread in threads:
         thread.start()
     try:

@@ -125,7 +125,7 @@ def commit_together(path: Path, fault: Fault) -> dict[int, str]:
             fault.armed = True
             said[number] = attempt(books, BEFORE + 1)
 
-        threads = [threading.Thread(target=writer, args=(n,)) for n in range(3)]
+        threads = [threading.Thread(target=writer, args=(n,), daemon=True) for n in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:

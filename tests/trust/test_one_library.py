@@ -71,7 +71,7 @@ def test_other_threads_are_refused_too(store: InspectedStore, path: Path) -> Non
         except UnsafeStorageError as error:
             raised.append(error)
 
-    thread = threading.Thread(target=intrude)
+    thread = threading.Thread(target=intrude, daemon=True)
     thread.start()
     thread.join()
     assert len(raised) == 1

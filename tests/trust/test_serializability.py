@@ -15,7 +15,7 @@ from tests.trust.histories import Outcome, Transaction, check, lists_read
 from tests.trust.list_append import Client, ListName
 from tests.trust.power_loss import memory_directory
 from tests.trust.processes import in_processes
-from tests.trust.scale import scaled, seed
+from tests.trust.scale import scaled, scaled_time, seed
 from tests.trust.stores import faults_of, opened
 
 SEED = seed(21)
@@ -39,7 +39,7 @@ def with_threads(
             except BaseException as error:  # noqa: BLE001 - reported below
                 failures.append(error)
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -56,13 +56,15 @@ def with_processes(path: Path, concurrency: Concurrency | None, each: int) -> li
         with opened(path) as store:
             return Client(store, number, SEED, concurrency, lists=4).run(each)
 
-    return [t for history in in_processes(work, 4, timeout=300) for t in history]
+    return [t for history in in_processes(work, 4, timeout=scaled_time(100)) for t in history]
 
 
 def with_threads_in_processes(path: Path, concurrency: Concurrency | None, each: int) -> list[Transaction]:
     """Two processes with four clients each, on half as many transactions."""
     histories = in_processes(
-        lambda number: with_threads(path, concurrency, each // 2, first=number * 4), 2, timeout=300
+        lambda number: with_threads(path, concurrency, each // 2, first=number * 4),
+        2,
+        timeout=scaled_time(100),
     )
     return [t for history in histories for t in history]
 
