@@ -165,6 +165,24 @@ def damage(database: Path) -> None:
     sql(database, "DELETE FROM entity")
 
 
+def test_a_database_that_is_written_to_meanwhile_can_be_checked(database: Path) -> None:
+    with ndb.Client(url=database).context(cache_policy=False):
+        for each in range(2000):  # so many that the check reads them in several batches
+            Author(id=f"author {each}", name=str(each), age=each).put()
+        check = subprocess.Popen(
+            [sys.executable, "-m", "kindstore.cli", "check", database], stdout=subprocess.PIPE, text=True
+        )
+        written = 0
+        while check.poll() is None:
+            written += 1
+            ndb.put_multi(
+                [Author(id=f"author {each}", name=f"new {written}", age=-written) for each in (1, 1999)]
+            )
+    text, _ = check.communicate()
+    assert (check.returncode, text) == (0, f"{database}: no problems found\n")
+    assert written > 10
+
+
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_of("check", tmp_path / "gone.db") == 2
     assert "there is no file" in capsys.readouterr().err

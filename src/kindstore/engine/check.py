@@ -5,9 +5,10 @@ Reads everything, in batches, and changes nothing.  Run after every test that st
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, cast
 
-from kindstore.store.program import Program
+from kindstore.store.program import Program, Release, Snapshot, T
 from kindstore.values import record
 from kindstore.values.errors import Error
 from kindstore.values.key import Key
@@ -21,7 +22,28 @@ MOST = 1000
 
 
 def check(catalog: Catalog) -> Program[list[str]]:
-    """Every fault, in words; empty for a sound database.  No other process may write meanwhile."""
+    """Every fault, in words; empty for a sound database.  All is read in one snapshot: others may write meanwhile."""
+    name = b"check " + os.urandom(8)
+    try:
+        faults = yield from _pinned(name, _check(catalog))
+    except Exception:
+        yield Release(name)
+        raise
+    yield Release(name)
+    return faults
+
+
+def _pinned(name: bytes, program: Program[T]) -> Program[T]:
+    """*program*, with each of its batches read in the snapshot called *name*."""
+    rows: Any = None
+    try:
+        while True:
+            rows = yield Snapshot(name, program.send(rows))
+    except StopIteration as done:
+        return cast("T", done.value)
+
+
+def _check(catalog: Catalog) -> Program[list[str]]:
     yield from catalog.load()
     faults: list[str] = []
     due: dict[Index, dict[tuple[bytes, bytes], tuple[Any, ...]]] = {
