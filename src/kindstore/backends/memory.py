@@ -22,7 +22,6 @@ from kindstore.store.messages import (
     Count,
     Delete,
     Insert,
-    Make,
     Mutation,
     Page,
     Query,
@@ -31,7 +30,7 @@ from kindstore.store.messages import (
 )
 from kindstore.store.program import Program, T
 from kindstore.values import record
-from kindstore.values.entity import Entity
+from kindstore.values.entity import ENTITIES, Entity, Maker
 from kindstore.values.errors import (
     AlreadyExistsError,
     BadArgumentError,
@@ -150,11 +149,11 @@ class MemoryStore:
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # memory is always consistent
         *,
-        make: Make[Any] = Entity,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[list[Any]]:
         """See `Store.lookup`."""
         return self._program(
-            lambda: [None if each is None else _made(make, each) for each in self._lookup(keys, transaction)]
+            lambda: [None if each is None else _made(maker, each) for each in self._lookup(keys, transaction)]
         )
 
     def run_query(
@@ -164,13 +163,13 @@ class MemoryStore:
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
         page_size: int | None = None,
         *,
-        make: Make[Any] = Entity,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[Page[Any]]:
         """See `Store.run_query`."""
 
         def work() -> Page[Any]:
             page = self._run_query(query, transaction, page_size)
-            return Page([_made(make, each) for each in page.results], page.more, page.cursor_after)
+            return Page([_made(maker, each) for each in page.results], page.more, page.cursor_after)
 
         return self._program(work)
 
@@ -443,9 +442,10 @@ def _stored(entity: Entity, key: Key, version: int) -> Entity:
     return Entity(key, entity.shape, list(map(_copy_value, entity.values)), version)
 
 
-def _made(make: Make[R], entity: Entity) -> R:
+def _made(maker: Maker[R], entity: Entity) -> R:
     assert entity.key is not None
-    return make(entity.key, entity.shape, entity.values, entity.version)
+    key = maker.key_class.of(entity.key.partition, entity.key.path)
+    return maker.of(entity.shape)(key, entity.values, entity.version)
 
 
 def _body(entity: Entity) -> tuple[Any, ...]:

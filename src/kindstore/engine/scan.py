@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 from kindstore.store.checks import check_lookup
-from kindstore.store.messages import Aggregation, Count, Make, Page, Query, R
+from kindstore.store.messages import Aggregation, Count, Page, Query, R
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
-from kindstore.values.entity import EMPTY
+from kindstore.values.entity import EMPTY, Maker
 from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key
 from kindstore.values.ordered import pack
@@ -34,9 +34,9 @@ def read(batch: Batch, transaction: Transaction | None) -> Any:
 
 
 def lookup(
-    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, make: Make[R], project: str
+    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, maker: Maker[R], project: str
 ) -> Program[list[R | None]]:
-    """What *make* makes of the entity of each key; in a transaction what was found is remembered."""
+    """What *maker* makes of the entity of each key; in a transaction what was found is remembered."""
     places = _places(catalog, keys)
     if None in places:
         check_lookup(keys, project)
@@ -69,7 +69,7 @@ def lookup(
         except KeyError:  # a shape that another process has defined
             yield from catalog.load()
             shape, values = load(body, shapes)
-        made.append(make(key, shape, values, version))
+        made.append(maker.of(shape)(key, values, version))
     return made
 
 
@@ -162,7 +162,7 @@ def _count_some(wanted: list[tuple[Index, bytes]]) -> Program[tuple[int, ...]]:
 
 
 def run_query(
-    catalog: Catalog, query: Query, transaction: Transaction | None, page_size: int | None, make: Make[R]
+    catalog: Catalog, query: Query, transaction: Transaction | None, page_size: int | None, maker: Maker[R]
 ) -> Program[Page[R]]:
     """The first page of *query*."""
     limit = query.limit
@@ -175,7 +175,7 @@ def run_query(
         scan = yield from prepare(catalog, query)
         rows = yield from _rows(catalog, scan, limit, transaction)
         _remember_form(catalog, scan)
-    results = yield from _made(catalog, query, rows, make)
+    results = yield from _made(catalog, query, rows, maker)
 
     def cursor_after(n: int) -> bytes:
         if n < 0:
@@ -223,15 +223,16 @@ def _remember_form(catalog: Catalog, scan: Scan) -> None:
         catalog.forms[form] = (text[0], len(text[1]) - 2)
 
 
-def _made(catalog: Catalog, query: Query, rows: list[Row], make: Make[R]) -> Program[list[R]]:
-    """What *make* makes of a page's rows."""
+def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> Program[list[R]]:
+    """What *maker* makes of a page's rows."""
     if query.keys_only:
-        return [make(Key.packed_in(query.partition, row[0]), EMPTY, [], 0) for row in rows]
+        make, packed_in = maker.of(EMPTY), maker.key_class.packed_in
+        return [make(packed_in(query.partition, row[0]), [], 0) for row in rows]
     try:
-        return record.load_all(rows, query.partition, catalog.shapes, make)
+        return record.load_all(rows, query.partition, catalog.shapes, maker)
     except KeyError:  # a shape that another process has defined
         yield from catalog.load()
-        return record.load_all(rows, query.partition, catalog.shapes, make)
+        return record.load_all(rows, query.partition, catalog.shapes, maker)
 
 
 def _rows(

@@ -14,14 +14,13 @@ from kindstore.store.messages import (
     Committed,
     Concurrency,
     Consistency,
-    Make,
     Mutation,
     Page,
     Query,
     R,
 )
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
-from kindstore.values.entity import Entity
+from kindstore.values.entity import ENTITIES, Maker
 from kindstore.values.errors import BadKeyError, BadQueryError, ReadOnlyTransactionError
 from kindstore.values.key import Key, Partition
 
@@ -87,19 +86,19 @@ class EngineStore:
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002  # every read is strong here
         *,
-        make: Make[Any] = Entity,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[list[Any]]:
         """See `Store.lookup`."""
         if transaction is None:
-            return scan.lookup(self.catalog, keys, None, make, self.project)
-        return self._lookup_in(self._transactions.get(transaction), keys, make)
+            return scan.lookup(self.catalog, keys, None, maker, self.project)
+        return self._lookup_in(self._transactions.get(transaction), keys, maker)
 
     def _lookup_in(
-        self, transaction: Transaction, keys: Sequence[Key], make: Make[R]
+        self, transaction: Transaction, keys: Sequence[Key], maker: Maker[R]
     ) -> Program[list[R | None]]:
         check_lookup(keys, self.project)
         yield from self._enter_groups(transaction, {group_of(key) for key in keys})
-        return (yield from scan.lookup(self.catalog, keys, transaction, make, self.project))
+        return (yield from scan.lookup(self.catalog, keys, transaction, maker, self.project))
 
     def run_query(
         self,
@@ -108,7 +107,7 @@ class EngineStore:
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
         page_size: int | None = None,
         *,
-        make: Make[Any] = Entity,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[Page[Any]]:
         """See `Store.run_query`."""
         # A query whose form has been planned before is sound, but for its value.
@@ -117,14 +116,14 @@ class EngineStore:
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
         if transaction is None:
-            return scan.run_query(self.catalog, query, None, page_size, make)
-        return self._query_in(self._transactions.get(transaction), query, page_size, make)
+            return scan.run_query(self.catalog, query, None, page_size, maker)
+        return self._query_in(self._transactions.get(transaction), query, page_size, maker)
 
     def _query_in(
-        self, transaction: Transaction, query: Query, page_size: int | None, make: Make[R]
+        self, transaction: Transaction, query: Query, page_size: int | None, maker: Maker[R]
     ) -> Program[Page[R]]:
         yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
-        return (yield from scan.run_query(self.catalog, query, transaction, page_size, make))
+        return (yield from scan.run_query(self.catalog, query, transaction, page_size, maker))
 
     def run_aggregation(
         self,
@@ -247,7 +246,7 @@ class EngineStore:
                 completed[at] = keys[at].completed(number)
             # An id that somebody chose by hand is passed over.
             taken = [completed[at] for at in pending]
-            found = yield from scan.lookup(self.catalog, taken, None, Entity, self.project)
+            found = yield from scan.lookup(self.catalog, taken, None, ENTITIES, self.project)
             pending = [at for at, entity in zip(pending, found, strict=True) if entity is not None]
         return [completed[at] for at in range(len(keys))]
 

@@ -96,7 +96,9 @@ class Schema:
         Nothing is checked: what can't be decoded raises `BadValueError` here, or, for the properties that
         decode late (`Property._lazy`), at the first access.
         """
-        return self.of(entity.shape)(entity.key, entity.values, entity.version)
+        # The entity may live on, so its lists are not the instance's.
+        values = [[*value] if value.__class__ is list else value for value in entity.values]
+        return self.of(entity.shape)(entity.key, values, entity.version)
 
     def of(self, shape: Shape) -> Loader:
         """What makes an instance of the parts of an entity of *shape* (`values.entity.Maker`)."""

@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol, overload, runtime_checkable
 
-from kindstore.values.entity import Entity
+from kindstore.values.entity import ENTITIES, Entity, Maker
 from kindstore.values.key import Key, Partition
 
-from .messages import Aggregation, Committed, Concurrency, Consistency, Make, Mutation, Page, Query, R
+from .messages import Aggregation, Committed, Concurrency, Consistency, Mutation, Page, Query, R
 from .program import Program, T
 
 
@@ -45,7 +45,7 @@ class Store(Protocol):
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
         *,
-        make: Make[R],
+        maker: Maker[R],
     ) -> Program[list[R | None]]: ...
     def lookup(
         self,
@@ -53,9 +53,9 @@ class Store(Protocol):
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
         *,
-        make: Make[Any] = Entity,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[list[Any]]:
-        """What *make* makes of the entity of each key, None where there is none.
+        """What *maker* makes of the entity of each key, None where there is none.
 
         `BadKeyError` for an incomplete key.
         """
@@ -77,7 +77,7 @@ class Store(Protocol):
         consistency: Consistency = Consistency.STRONG,
         page_size: int | None = None,
         *,
-        make: Make[R],
+        maker: Maker[R],
     ) -> Program[Page[R]]: ...
     def run_query(
         self,
@@ -86,7 +86,7 @@ class Store(Protocol):
         consistency: Consistency = Consistency.STRONG,
         page_size: int | None = None,
         *,
-        make: Make[Any] = Entity,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[Page[Any]]:
         """The first page of a query: at most *page_size* results (None: up to the query's limit).
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from kindstore.values.entity import Entity, Shape
+from kindstore.values.entity import Entity
 from kindstore.values.key import Key, Partition
 
 
@@ -105,10 +105,6 @@ class Query(msgspec.Struct, frozen=True):
 
 
 R = TypeVar("R")
-Make: TypeAlias = Callable[[Key, Shape, list[Any], int], R]
-"""What a read is made into, called with key, shape, values and version: `Entity` itself, or a mapper's constructor.
-
-A mapper that builds its objects here saves an `Entity` for each of them, and the loop over it."""
 
 
 class Page(msgspec.Struct, Generic[R], frozen=True):

@@ -6,8 +6,8 @@ alone (how to index them, how to fill a model) is worked out once per shape and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 
@@ -56,6 +56,24 @@ class Shape:
 
 
 EMPTY = Shape.of(())
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Maker(Protocol[R_co]):
+    """What stored entities are made into: plain ones (`ENTITIES`), or the objects of a mapper.
+
+    A mapper that makes its own objects right in the store's loop saves an `Entity` and a second key for each.
+    """
+
+    @property
+    def key_class(self) -> type[Key]:
+        """The class of the keys that it wants."""
+        ...
+
+    def of(self, shape: Shape) -> Callable[[Key, list[Any], int], R_co]:
+        """What makes the result of an entity of *shape*, from its key, values and version."""
+        ...
 
 
 class Entity(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -115,3 +133,14 @@ class Entity(msgspec.Struct, frozen=True, eq=False, gc=False):
         return NotImplemented if equal is NotImplemented else not equal
 
     __hash__ = None  # type: ignore[assignment]
+
+
+class _Entities:
+    key_class: type[Key] = Key
+
+    def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Entity]:
+        return lambda key, values, version: Entity(key, shape, values, version)
+
+
+ENTITIES: Maker[Entity] = _Entities()
+"""Makes plain entities."""

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from . import ordered
-from .entity import Entity, Shape
+from .entity import Entity, Maker, Shape
 from .errors import BadKeyError, BadValueError, CorruptionError, FormatError, TooLargeError
 from .key import Key, Partition
 from .limits import INT_MAX, INT_MIN, MAX_DEPTH, MAX_ENTITY, MAX_UNINDEXED
@@ -229,32 +229,40 @@ def load_all(
     rows: Sequence[tuple[bytes, Any, int, bytes]],
     partition: Partition,
     shapes: dict[int, StoredShape],
-    make: Callable[[Key, Shape, list[Any], int], R],
+    maker: Maker[R],
 ) -> list[R]:
-    """What *make* makes of each (path, anything, version, body) row; errors as of `load`.
+    """What *maker* makes of each (path, anything, version, body) row; errors as of `load`.
 
     `load` and `Key.packed_in` written out in one loop: this is where bulk reads spend their time.
     """
     made: list[R] = []
-    new, append, decode = Key.__new__, made.append, _decode
+    key_class = maker.key_class
+    new, append, decode = key_class.__new__, made.append, _decode
+    stored: StoredShape | None = None
+    make: Any = None
+    readers: tuple[tuple[int, Callable[[Any], Any]], ...] = ()
+    width = 0
+    making = False
     # Nothing becomes garbage in here, so looking for it (a third of the time) is put off to the end.
     pause = len(rows) > 50 and gc.isenabled()
-    making = False
     if pause:
         gc.disable()
     try:
         for path, _, version, body in rows:
             values = decode(body)
-            stored = shapes[values.pop()]
-            if len(values) != stored.width:
+            this = shapes[values.pop()]
+            if this is not stored:
+                stored, make = this, maker.of(this.shape)
+                readers, width = this.readers, this.width
+            if len(values) != width:
                 raise ValueError("a record of other columns than its shape")
-            for at, read in stored.readers:
+            for at, read in readers:
                 if values[at] is not None:
                     values[at] = read(values[at])
-            key = new(Key)
+            key = new(key_class)
             key._partition, key._packed, key._flat = partition, path, None  # pyright: ignore[reportPrivateUsage]
             making = True
-            append(make(key, stored.shape, values, version))
+            append(make(key, values, version))
             making = False
     except _MALFORMED as exc:
         if making:  # its own error: the record was sound
