@@ -151,6 +151,38 @@ def test_a_fork_in_the_middle_of_other_threads_commits_harms_neither_side(
     audit(store, dict(enumerate(done)) | {10: 15, 11: 15, 12: 15})
 
 
+def test_threads_that_fork_at_the_same_time_take_turns(store: InspectedStore) -> None:
+    """Two of multiprocessing's pools that start at once: each fork brings the store to rest and lets it go on."""
+    failures: list[BaseException] = []
+
+    def fork_often(number: int) -> None:
+        try:
+            for round_ in range(10):
+                in_processes(partial(write_on, store, 5 * round_ + 1), 1 + number)
+        except BaseException as error:  # noqa: BLE001 - reported below
+            failures.append(error)
+
+    def fork_alone(number: int) -> None:
+        try:
+            for _ in range(30):
+                in_processes(lambda _: store.run(store.lookup([])), 1)
+                write_some(store, number, done[number] + 1, done[number] + 2)
+                done[number] += 2
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    done = [0, 0, 0]
+    threads = [threading.Thread(target=fork_alone, args=(number,), daemon=True) for number in range(3)]
+    threads.append(threading.Thread(target=fork_often, args=(1,), daemon=True))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a fork hangs"
+    assert failures == []
+    audit(store, dict(enumerate(done)) | {10: 50, 11: 50})
+
+
 def test_an_entity_read_before_the_fork_is_the_childs_too(store: InspectedStore) -> None:
     key = Key.of(store.partition(), ("Row", 1))
     entity = Entity.of(key, {"value": 1})

@@ -8,7 +8,7 @@ from kindstore.store.program import Statement
 
 from .catalog import Kind
 from .index import Index
-from .plan import Bounds, Plan
+from .plan import ALL, Bounds, Plan
 
 ROWS, KEYS, VERSIONS, COUNT = "rows", "keys", "versions", "count"
 """What a scan fetches: whole entities, paths alone, paths with versions, or only how many there are."""
@@ -91,10 +91,14 @@ def scan(
     cut = _cut(limit, offset)
     if fetch == COUNT:
         return _count(plan, source, probes, start, end, cut)
-    if plan.descending and plan.equal is None:
+    if plan.descending and plan.equal is None and plan.paths is ALL:
         return _downwards(plan, source, probes, fetch, start, end, cut)
     where = _conditions(plan, source, probes, start, end)
-    order = "i.value, i.path" if plan.equal is None else "i.path DESC" if plan.descending else "i.path"
+    if plan.equal is None:
+        # Downwards within a few paths: what is left after those are picked out is sorted.
+        order = "i.value DESC, i.path" if plan.descending else "i.value, i.path"
+    else:
+        order = "i.path DESC" if plan.descending else "i.path"
     text = f"SELECT {_INDEX_COLUMNS[fetch]} FROM {source.table} AS i{_join(fetch)}{where.where()} ORDER BY {order}{cut[0]}"
     return text, (*where.values, *cut[1])
 

@@ -46,8 +46,8 @@ def open_store(
         on_close = partial(shutil.rmtree, directory, ignore_errors=True)
     else:
         file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
-    _make_file(file)
     guard.check_place(file)
+    _make_file(file)
     driver = None
     turnstile = Turnstile(file.with_name(file.name + ".lock"))
     try:

@@ -48,6 +48,8 @@ def check_place(path: Path) -> None:
             path=str(path),
             hint="Name the file that the link points to.",
         )
+    if not path.parent.is_dir():
+        return  # making the file will say so
     mode = path.parent.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise UnsafeStorageError(
