@@ -9,6 +9,7 @@ import pytest
 from kindstore.engine import commit
 from kindstore.engine.catalog import Catalog
 from kindstore.engine.dialect import Dialect
+from kindstore.engine.errors import TakenError
 from kindstore.engine.transaction import Transaction
 from kindstore.store.messages import Concurrency, Delete, Insert, Mutation, Update, Upsert
 from kindstore.store.program import Program, Write
@@ -64,13 +65,13 @@ def test_a_new_entity_is_inserted_with_a_row_for_each_value() -> None:
     assert next(program) == [(SQL.select_stored, (1, ADA.path_bytes))]
     [(text, values)] = program.send([[ABSENT]])
     assert (text, values[:3]) == (SQL.insert_entity, (1, ADA.path_bytes, 1))
-    writes = program.send([[(55,)]])
+    writes = program.send([[(55, 0)]])
     path = ADA.path_bytes
     x, y = b"0x\0", b"0y\0"
     assert writes == [
-        (SQL.insert_multiple(2), [(x, path, 55, None, y), (y, path, 55, x, None)]),
         (SQL.insert_row(1), (b"\x19\x24", path, 55)),
         (SQL.mark_multiple, (2,)),
+        (SQL.insert_multiple(2), [(x, path, 55, None, y), (y, path, 55, x, None)]),
     ]
     with pytest.raises(StopIteration) as done:
         program.send([[], [], []])
@@ -128,26 +129,37 @@ def test_what_a_mutation_demands_is_checked_before_anything_is_written(
         program.send([[row(known, ada(36, [])) if found else ABSENT]])
 
 
-def test_commit_refuses_when_an_entity_that_was_read_has_moved_on() -> None:
+def test_commit_refuses_when_an_entity_that_was_read_and_is_written_has_moved_on() -> None:
     known = catalog()
     transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
     transaction.entities[ADA] = 7
     program = applied(known, Upsert(ada(37, [])), transaction=transaction)
     next(program)
-    assert program.send([[row(known, ada(36, []), 8)]]) == [(SQL.select_version, (1, ADA.path_bytes))]
     with pytest.raises(ConflictError) as caught:
-        program.send([[(8,)]])
+        program.send([[row(known, ada(36, []), 8)]])
     assert (caught.value.key, caught.value.read_version, caught.value.found_version) == (ADA, 7, 8)
+
+
+def test_commit_refuses_when_an_entity_that_was_only_read_has_moved_on() -> None:
+    known = catalog()
+    grace = Key.of(SPACE, ("Author", "grace"))
+    transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
+    transaction.entities[grace] = 0
+    program = applied(known, Upsert(ada(37, [])), transaction=transaction)
+    next(program)
+    asked = program.send([[row(known, ada(36, []), 8)]])
+    assert asked == [(SQL.select_version, (1, grace.path_bytes))]
+    with pytest.raises(ConflictError):
+        program.send([[(9,)]])
 
 
 def test_an_id_that_turns_out_to_be_taken_is_given_back() -> None:
     known = catalog()
-    program = commit.prepare(
-        known, [Insert(Entity.of(Key.of(SPACE, ("Author",)), {"age": 1, "tags": ["x"]}))], [ADA]
-    )
+    entity = Entity.of(Key.of(SPACE, ("Author",)), {"age": 1, "tags": ["x"]})
+    program = commit.prepare(known, [Insert(entity)], [ADA])
     with pytest.raises(StopIteration) as done:
         next(program)
     applying = commit.apply(known, done.value.value, None, lambda after: after + 1)
-    next(applying)
+    assert [text for text, _ in next(applying)] == [SQL.insert_entity]
     with pytest.raises(commit.IdTakenError):
-        applying.send([[row(known, ada(36, []))]])
+        applying.throw(TakenError("there already"))

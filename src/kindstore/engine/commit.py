@@ -8,7 +8,7 @@ a caller only from here, with nothing written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -17,10 +17,11 @@ from kindstore.store.messages import Committed, Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
-from kindstore.values.key import Key, Partition
+from kindstore.values.key import Key
 from kindstore.values.limits import MAX_UNINDEXED
 
 from .catalog import Catalog, Kind, Missing, Place
+from .errors import TakenError
 from .index import (
     Changes,
     Index,
@@ -125,63 +126,152 @@ def apply(
 
     *stamp* gives a version greater than the one it is told.
     """
+    if len(prepared) == 1 and transaction is None:
+        return (yield from _apply_one(catalog, prepared[0], stamp))
     sql = catalog.dialect
     # Read what is there: the old bodies whose index rows go stale, and the versions that we depend on.
-    places = [item.place for item in prepared if item.place is not None]
+    places = [item.place for item in prepared if item.place is not None and not item.given_id]
     groups_on = False
     stored: dict[Place, Stored] = {}
     if places:
-        [found] = yield [(sql.select_stored, places if len(places) > 1 else places[0])]
+        [found] = yield [(sql.select_stored, places)]
         groups_on = bool(found[0][0])
         stored = {(row[1], row[2]): Stored(row[3], row[4], row[5]) for row in found if row[3] is not None}
 
     # First committer wins: refuse if anything we read has moved on.
     if transaction is not None:
-        yield from _validate(catalog, transaction)
+        yield from _validate(catalog, transaction, stored)
 
     # Work out the last state of each entity, checking what each mutation demands of the state before it.
     wanted = _last_states(prepared, stored)
     version = stamp(max((item.version for item in stored.values()), default=0))
-    writes = Writes(version, len(prepared) == 1)
+    writes = Writes(version)
     for place, item in wanted.items():
         yield from writes.add(catalog, place, stored.get(place, ABSENT), item)
 
     # Write bodies, then only the index rows that differ.
     if writes.inserts:
         new = [(*place, version, item.body) for place, item in writes.inserts]
-        [ids] = yield [(sql.insert_entity, new if len(new) > 1 else new[0])]
+        ids = yield from _insert(catalog, new, any(item.given_id for _, item in writes.inserts))
         writes.add_new_rows(ids)
+        groups_on = bool(ids[0][1])
     if groups_on and writes.changed:
-        groups = [(catalog.space_numbers[space], root, version) for space, root in writes.groups()]
-        writes.statements.append((sql.set_group, groups))
+        writes.statements.append(_group_versions(catalog, writes.changed, version))
     batch = writes.batch(catalog)
     if batch:
         yield batch
-    return Committed([item.key for item in prepared], version), writes.proof(catalog)
+    proof = _proof(catalog, *writes.changed[0], version) if writes.changed else None
+    return Committed([item.key for item in prepared], version), proof
+
+
+def _apply_one(catalog: Catalog, item: Prepared, stamp: Callable[[int], int]) -> Program[Outcome]:
+    """`apply` for a single mutation outside of transactions: what most commits are, so without any sorting."""
+    sql = catalog.dialect
+    place, rows = item.place, item.rows
+    old = ABSENT
+    groups_on = False
+    if place is not None and not item.given_id:
+        [[(groups_on, _, _, *found)]] = yield [(sql.select_stored, place)]
+        if found[0] is not None:
+            old = Stored(*found)
+    _demand(item, old, old.id is not None)
+    version = stamp(old.version)
+    committed = Committed([item.key], version)
+    batch: list[Statement] = []
+    if place is None or (old.id is None and rows is None) or (rows is not None and old.body == item.body):
+        return committed, None
+    path = place[1]
+    if rows is None:
+        batch.append((sql.delete_entity, (old.id,)))
+        gone = yield from _stored_rows(catalog, item.kind, old.body)
+        for (index, _, _), value in zip(gone.plan.singles, gone.singles, strict=True):
+            batch.append((index.delete, (value, path)))
+        for index, values in gone.multiples:
+            batch.append((index.delete, [(value, path) for value in values]))
+    elif old.id is None:
+        [(id_, groups_on)] = yield from _insert(catalog, [(*place, version, item.body)], item.given_id)
+        for (index, _, _), value in zip(rows.plan.singles, rows.singles, strict=True):
+            batch.append((index.insert, (value, path, id_)))
+        for index, values in rows.multiples:
+            batch += _additions(catalog, index, with_neighbours(values), path, id_)
+    else:
+        batch.append((sql.update_entity, (version, item.body, old.id)))
+        stale, fresh = yield from _difference(catalog, old.body, item, rows)
+        for index, removed in stale:
+            batch.append((index.delete, [(value, path) for value, _, _ in removed]))
+        for index, added in fresh:
+            batch += _additions(catalog, index, added, path, old.id)
+    if groups_on:
+        batch.append(_group_versions(catalog, [(place, item)], version))
+    if batch:
+        yield batch
+    return committed, _proof(catalog, place, item, version)
+
+
+def _insert(catalog: Catalog, rows: list[Row], given_ids: bool) -> Program[list[Row]]:
+    """Insert new entities; (number, whether entity groups are on) of each.
+
+    Of an id that was given automatically nobody has asked whether it is free: the unique index knows.
+    """
+    try:
+        [ids] = yield [(catalog.dialect.insert_entity, rows if len(rows) > 1 else rows[0])]
+    except TakenError:
+        if given_ids:
+            raise IdTakenError from None
+        raise
+    return cast("list[Row]", ids)
+
+
+def _additions(
+    catalog: Catalog, index: Index, rows: list[IndexRow], path: bytes, id_: int
+) -> list[Statement]:
+    """The statements that add *rows* of one entity to one index."""
+    if len(rows) == 1 and rows[0][1] is None and rows[0][2] is None:
+        return [(index.insert, (rows[0][0], path, id_))]
+    wide = [(value, path, id_, prev, next_) for value, prev, next_ in rows]
+    if not wide or index.multiple:
+        return [(index.insert_multiple, wide)] if wide else []
+    return [(catalog.dialect.mark_multiple, (index.number,)), (index.insert_multiple, wide)]
+
+
+def _group_versions(catalog: Catalog, changed: list[tuple[Place, Prepared]], version: int) -> Statement:
+    """Note the version of each entity group that changes."""
+    groups = {group_of(item.key) for _, item in changed}
+    return catalog.dialect.set_group, [
+        (catalog.space_numbers[space], root, version) for space, root in groups
+    ]
+
+
+def _proof(catalog: Catalog, place: Place, item: Prepared, version: int) -> Statement:
+    """A statement that finds a row exactly if this change is in the database."""
+    sql = catalog.dialect
+    return (sql.prove_deleted, place) if item.rows is None else (sql.prove_written, (*place, version))
 
 
 def _last_states(prepared: list[Prepared], stored: dict[Place, Stored]) -> dict[Place, Prepared]:
     wanted: dict[Place, Prepared] = {}
     for item in prepared:
-        mutation = item.mutation
         place = item.place
         if place is None:
-            if mutation.base_version:
-                raise _base_conflict(item, 0)
+            _demand(item, ABSENT, exists=False)
             continue
         before = wanted.get(place)
         old = stored.get(place, ABSENT)
-        exists = old.id is not None if before is None else before.body != b""
-        if mutation.base_version is not None and mutation.base_version != old.version:
-            raise _base_conflict(item, old.version)
-        if exists and item.given_id:
-            raise IdTakenError
-        if exists and isinstance(mutation, Insert):
-            raise AlreadyExistsError("entity already exists", key=item.key)
-        if not exists and isinstance(mutation, Update):
-            raise NotFoundError("no entity to update", key=item.key)
+        _demand(item, old, old.id is not None if before is None else before.rows is not None)
         wanted[place] = item
     return wanted
+
+
+def _demand(item: Prepared, old: Stored, exists: bool) -> None:
+    """Raise unless the state before is what the mutation demands: *old* before the commit, *exists* just before it."""
+    mutation = item.mutation
+    if mutation.base_version is not None and mutation.base_version != old.version:
+        raise _base_conflict(item, old.version)
+    if exists:
+        if isinstance(mutation, Insert):
+            raise AlreadyExistsError("entity already exists", key=item.key)
+    elif isinstance(mutation, Update):
+        raise NotFoundError("no entity to update", key=item.key)
 
 
 def _base_conflict(item: Prepared, found: int) -> ConflictError:
@@ -193,8 +283,11 @@ def _base_conflict(item: Prepared, found: int) -> ConflictError:
     )
 
 
-def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
-    """Raise `ConflictError` if an entity, a query result or an entity group that was read is not as it was."""
+def _validate(catalog: Catalog, transaction: Transaction, stored: dict[Place, Stored]) -> Program[None]:
+    """Raise `ConflictError` if an entity, a query result or an entity group that was read is not as it was.
+
+    *stored*: what was found already, of the entities that are to be written.
+    """
     sql = catalog.dialect
     if transaction.by_group:
         if any(space not in catalog.space_numbers for space, _ in transaction.groups):
@@ -209,16 +302,20 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
         return
     if any(catalog.kind(key) is None for key in transaction.entities):
         yield from catalog.load()
-    now: dict[Key, int] = {}
-    known = [(key, kind) for key in transaction.entities if (kind := catalog.kind(key)) is not None]
-    replies = yield [(sql.select_version, (kind.number, key.path_bytes)) for key, kind in known]
-    for (key, _), rows in zip(known, replies, strict=True):
-        now[key] = rows[0][0] if rows else 0
+    asked: list[tuple[Key, Place]] = []
     for key, read in transaction.entities.items():
-        if now.get(key, 0) != read:
-            raise ConflictError(
-                "entity changed since it was read", key=key, read_version=read, found_version=now.get(key, 0)
-            )
+        kind = catalog.kind(key)
+        place = (0, b"") if kind is None else (kind.number, key.path_bytes)
+        if place in stored:
+            _compare(key, read, stored[place].version)
+        elif kind is None:
+            _compare(key, read, 0)
+        else:
+            asked.append((key, place))
+    if asked:
+        replies = yield [(sql.select_version, place) for _, place in asked]
+        for (key, _), rows in zip(asked, replies, strict=True):
+            _compare(key, transaction.entities[key], rows[0][0] if rows else 0)
     if transaction.queries:
         yield from catalog.load()
     for again, before in transaction.queries:
@@ -230,16 +327,23 @@ def _validate(catalog: Catalog, transaction: Transaction) -> Program[None]:
             raise ConflictError("the result of a query changed since it was read")
 
 
-class Writes:
-    """The statements that a commit comes to; of many entities' rows those of one index together."""
+def _compare(key: Key, read: int, found: int) -> None:
+    if found != read:
+        raise ConflictError(
+            "entity changed since it was read", key=key, read_version=read, found_version=found
+        )
 
-    def __init__(self, version: int, alone: bool) -> None:
+
+class Writes:
+    """The statements that a commit of many comes to, rows of the same index together."""
+
+    def __init__(self, version: int) -> None:
         self.version = version
         self.inserts: list[tuple[Place, Prepared]] = []
         self.changed: list[tuple[Place, Prepared]] = []
         self.statements: list[Statement] = []
-        # A single entity's statements need not be sorted by index.
-        self._alone = alone
+        self._updates: list[Row] = []
+        self._deletes: list[Row] = []
         self._stale: dict[str, list[Row]] = {}
         self._fresh: dict[str, list[Row]] = {}
         self._marked: set[int] = set()
@@ -247,32 +351,29 @@ class Writes:
     def add(self, catalog: Catalog, place: Place, old: Stored, new: Prepared) -> Program[None]:
         """Turn *old* into *new*; nothing at all where they are the same."""
         path = place[1]
-        sql = catalog.dialect
         if new.rows is None:
             if old.id is not None:
                 self.changed.append((place, new))
-                self.statements.append((sql.delete_entity, (old.id,)))
+                self._deletes.append((old.id,))
                 rows = yield from _stored_rows(catalog, new.kind, old.body)
-                for (index, _, _), value in zip(rows.plan.singles, rows.singles, strict=True):
-                    self._emit(self._stale, index.delete, [(value, path)])
-                for index, values in rows.multiples:
-                    self._emit(self._stale, index.delete, [(value, path) for value in values])
+                for index, values in rows.all():
+                    self._stale.setdefault(index.delete, []).extend([(value, path) for value in values])
         elif old.id is None:
             self.changed.append((place, new))
             self.inserts.append((place, new))
         elif old.body != new.body:
             self.changed.append((place, new))
-            self.statements.append((sql.update_entity, (self.version, new.body, old.id)))
+            self._updates.append((self.version, new.body, old.id))
             stale, fresh = yield from _difference(catalog, old.body, new, new.rows)
             for index, gone in stale:
-                self._emit(self._stale, index.delete, [(value, path) for value, _, _ in gone])
+                self._stale.setdefault(index.delete, []).extend([(value, path) for value, _, _ in gone])
             for index, come in fresh:
                 self._add(index, come, path, old.id)
 
     def add_new_rows(self, ids: list[Row]) -> None:
-        """The index rows of the new entities, column by column; *ids* are their numbers in the table."""
+        """The index rows of the new entities, column by column; *ids* begin with their numbers in the table."""
         by_plan: dict[WritePlan, list[tuple[list[bytes], bytes, int]]] = {}
-        for (place, item), (id_,) in zip(self.inserts, ids, strict=True):
+        for (place, item), (id_, _) in zip(self.inserts, ids, strict=True):
             assert item.rows is not None
             path = place[1]
             by_plan.setdefault(item.rows.plan, []).append((item.rows.singles, path, id_))
@@ -281,48 +382,30 @@ class Writes:
         for plan, members in by_plan.items():
             for at, single in enumerate(plan.singles):
                 column = [(values[at], path, id_) for values, path, id_ in members]
-                self._emit(self._fresh, single[0].insert, column)
+                self._fresh.setdefault(single[0].insert, []).extend(column)
 
     def _add(self, index: Index, rows: list[IndexRow], path: bytes, id_: int) -> None:
         if len(rows) == 1 and rows[0][1] is None and rows[0][2] is None:
-            self._emit(self._fresh, index.insert, [(rows[0][0], path, id_)])
+            self._fresh.setdefault(index.insert, []).append((rows[0][0], path, id_))
         elif rows:
             if not index.multiple:
                 self._marked.add(index.number)
             wide = [(value, path, id_, prev, next_) for value, prev, next_ in rows]
-            self._emit(self._fresh, index.insert_multiple, wide)
-
-    def _emit(self, grouped: dict[str, list[Row]], text: str, rows: list[Row]) -> None:
-        if self._alone:
-            if rows:
-                self.statements.append((text, rows if len(rows) > 1 else rows[0]))
-        else:
-            grouped.setdefault(text, []).extend(rows)
-
-    def groups(self) -> set[tuple[Partition, bytes]]:
-        """The entity groups that change."""
-        return {group_of(item.key) for _, item in self.changed}
+            self._fresh.setdefault(index.insert_multiple, []).extend(wide)
 
     def batch(self, catalog: Catalog) -> list[Statement]:
         """Every statement but the inserts of entities; stale index rows go before fresh ones come."""
+        sql = catalog.dialect
         batch = self.statements
-        batch += [(catalog.dialect.mark_multiple, (number,)) for number in self._marked]
-        for texts in (self._stale, self._fresh):
-            for text, rows in texts.items():
-                if rows:
+        batch += [(sql.mark_multiple, (number,)) for number in self._marked]
+        texts = {sql.update_entity: self._updates, sql.delete_entity: self._deletes}
+        for grouped in (texts, self._stale, self._fresh):
+            for text, rows in grouped.items():
+                if len(rows) > 2:
                     rows.sort()  # neighbours in the tree share pages
+                if rows:
                     batch.append((text, rows))
         return batch
-
-    def proof(self, catalog: Catalog) -> Statement | None:
-        """A statement that finds a row exactly if this commit is in the database; None if it changed nothing."""
-        if not self.changed:
-            return None
-        place, item = self.changed[0]
-        sql = catalog.dialect
-        return (
-            (sql.prove_deleted, place) if item.rows is None else (sql.prove_written, (*place, self.version))
-        )
 
 
 def _stored_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[Rows]:

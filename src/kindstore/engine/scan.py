@@ -49,8 +49,11 @@ def lookup(
         if rows:
             found[wanted[0]] = rows[0]
     elif wanted:
-        [rows] = yield read([(catalog.dialect.select_entities, wanted)], transaction)
-        found = {(kind, path): (version, body) for kind, path, version, body in rows}
+        batch, numbers = _by_paths(catalog, wanted)
+        replies = yield read(batch, transaction)
+        for number, rows in zip(numbers, replies, strict=True):
+            for path, version, body in rows:
+                found[number, path] = (version, body)
     elif transaction is not None:
         yield Snapshot(transaction.name, [])  # nothing to find, and from now on it stays so
     if transaction is not None:
@@ -74,6 +77,27 @@ def lookup(
 
 
 _ABSENT = (0, b"")
+
+
+AT_ONCE = (1, 3, 10, 30, 100, 300)
+"""Keys in one statement; a list is filled up to one of these with its last key, so that there are few texts."""
+
+
+def _by_paths(catalog: Catalog, wanted: list[Place]) -> tuple[Batch, list[int]]:
+    """Statements that look the places up, and the kind that each of them is about."""
+    by_kind: dict[int, list[bytes]] = {}
+    for number, path in wanted:
+        by_kind.setdefault(number, []).append(path)
+    batch: Batch = []
+    numbers: list[int] = []
+    for number, paths in by_kind.items():
+        for at in range(0, len(paths), AT_ONCE[-1]):
+            some = paths[at : at + AT_ONCE[-1]]
+            size = next(size for size in AT_ONCE if size >= len(some))
+            some += some[-1:] * (size - len(some))
+            batch.append((catalog.dialect.select_entities(size), (number, *some)))
+            numbers.append(number)
+    return batch, numbers
 
 
 def _places(catalog: Catalog, keys: Sequence[Key]) -> list[Place | None]:

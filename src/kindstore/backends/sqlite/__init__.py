@@ -48,18 +48,19 @@ def open_store(
         file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
     guard.check_place(file)
     _make_file(file)
-    driver = None
-    turnstile = Turnstile(file.with_name(file.name + ".lock"))
+    driver = SQLiteDriver(
+        file,
+        Turnstile(file.with_name(file.name + ".lock")),
+        prepare=partial(_prepare_tables, file=file),
+        durable=durability == "full",
+        vfs=vfs,
+        on_close=on_close,
+    )
     try:
-        # One process at a time: a new file is switched to WAL, which SQLite does not wait its turn for.
-        with turnstile:
-            driver = SQLiteDriver(file, turnstile, durable=durability == "full", vfs=vfs, on_close=on_close)
-            _prepare_tables(driver.writer, file)
         store = EngineStore(driver, Dialect(), **options)
         driver.run(store.catalog.load())
     except BaseException:
-        if driver is not None:
-            driver.close()
+        driver.close()
         raise
     driver.after_fork = store.after_fork
     return store

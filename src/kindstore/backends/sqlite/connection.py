@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from kindstore.engine.errors import MissingTableError
+from kindstore.engine.errors import MissingTableError, TakenError
 from kindstore.store.program import Batch
 from kindstore.values.errors import (
     BusyError,
@@ -57,6 +57,8 @@ def translate(error: apsw.Error) -> Error:
         return cls(text, hint=hint, cause=str(error))
     if isinstance(error, apsw.SQLError) and "no such table" in str(error):
         return MissingTableError("no such table", cause=str(error))
+    if isinstance(error, apsw.ConstraintError):
+        return TakenError("a row with this key is there already", cause=str(error))
     if isinstance(error, apsw.TooBigError):
         return TooLargeError("a value is larger than SQLite can hold", cause=str(error))
     return StorageError("the database could not do it", cause=f"{type(error).__name__}: {error}")

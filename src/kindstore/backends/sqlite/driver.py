@@ -57,6 +57,8 @@ _FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'"
 _log = logging.getLogger("kindstore.sqlite")
 _drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
 _forking: list[SQLiteDriver] = []
+_forks = threading.RLock()
+"""Held for as long as a thread forks, and to change `_drivers`."""
 
 
 class _Job:
@@ -89,9 +91,9 @@ class _Pinned:
 
 
 class SQLiteDriver:
-    """Runs programs on the database file at *path* (which exists and has our tables).
+    """Runs programs on the database file at *path*, which exists.
 
-    *turnstile*: the queue of its writers.
+    *turnstile*: the queue of its writers.  *prepare*: makes the tables in a new file; the first use of a connection.
     *durable*: every acknowledged commit survives a loss of power; otherwise only the death of the process.
     *vfs*: SQLite's name of another file layer, for tests.  *on_close* is called once, after the last connection is gone.
     """
@@ -101,6 +103,7 @@ class SQLiteDriver:
         path: Path,
         turnstile: Turnstile,
         *,
+        prepare: Callable[[Connection], None],
         durable: bool = True,
         vfs: str | None = None,
         on_close: Callable[[], None] | None = None,
@@ -113,13 +116,26 @@ class SQLiteDriver:
         self._reset()
         self._closed = False
         self._unsafe = False
-        guard.hold(path)
         try:
-            self._open_writer()
+            with self._writing:
+                # Known before anything is opened, and at work until all is: a fork waits for the end of it.
+                with _forks:
+                    _drivers.add(self)
+                # One process at a time: a new file is switched to WAL, which SQLite does not wait its turn for.
+                with turnstile:
+                    self._begin(prepare)
         except BaseException:
-            self.close()
+            self._closed = True
+            self._leave()
             raise
-        _drivers.add(self)
+
+    def _begin(self, prepare: Callable[[Connection], None]) -> None:
+        guard.hold(self.path)
+        try:
+            prepare(self._open_writer())
+        except BaseException:
+            self._close_connections()
+            raise
 
     def _reset(self) -> None:
         self._idle: list[Connection] = []
@@ -406,9 +422,13 @@ class SQLiteDriver:
     # Connections
 
     def _open_reader(self) -> Connection:
-        self._may_open.wait()
-        with self._counting:
-            self._readers += 1
+        counted = False
+        while not counted:
+            self._may_open.wait()
+            with self._counting:
+                if self._may_open.is_set():  # still: a fork may just have begun
+                    self._readers += 1
+                    counted = True
         try:
             return self._open(read_only=True)
         except BaseException:
@@ -444,18 +464,27 @@ class SQLiteDriver:
         if self._closed:
             return
         self._closed = True
-        _drivers.discard(self)
         if self._workers is not None:
             self._workers.shutdown()
         # In turn, as opening is: the last process to close copies the log and removes it.
         with self._writing, self._turnstile:
-            for pinned in self._pinned.values():
-                pinned.connection.close()
-            while self._idle:
-                self._idle.pop().close()
-            if self._writer is not None:
-                self._writer.close()
-            guard.let_go(self.path)
+            self._close_connections()
+        self._leave()
+
+    def _close_connections(self) -> None:
+        for pinned in self._pinned.values():
+            pinned.connection.close()
+        while self._idle:
+            self._idle.pop().close()
+        if self._writer is not None:
+            self._writer.close()
+        with self._counting:
+            self._readers = 0
+        guard.let_go(self.path)
+
+    def _leave(self) -> None:
+        with _forks:
+            _drivers.discard(self)
         self._turnstile.close()
         if self._on_close is not None:
             self._on_close()
@@ -471,7 +500,8 @@ class SQLiteDriver:
         self._stopped: list[Connection] = []
         self._stopped_pinned: list[_Pinned] = []
         self._stopped_writing = self._writing.acquire(timeout=FORK_PATIENCE)
-        self._may_open.clear()
+        with self._counting:
+            self._may_open.clear()
         while not self._all_stopped() and time.monotonic() < until:
             time.sleep(0.0005)  # threads at work give their connections back
 
@@ -528,6 +558,7 @@ def _closed() -> StorageError:
 
 
 def _before_fork() -> None:
+    _forks.acquire()
     _forking.extend(sorted(_drivers, key=id))
     for driver in _forking:
         driver.before_fork()
@@ -537,12 +568,14 @@ def _after_fork_in_parent() -> None:
     for driver in _forking:
         driver.after_fork_in_parent()
     _forking.clear()
+    _forks.release()
 
 
 def _after_fork_in_child() -> None:
     for driver in _forking:
         driver.after_fork_in_child()
     _forking.clear()
+    _forks.release()
 
 
 os.register_at_fork(
