@@ -7,7 +7,7 @@ has failed once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -118,7 +118,7 @@ class FailingVfs(apsw.VFS):
 @contextmanager
 def failing(
     at: int, failure: Failure = Failure.IO, *, persistent: bool = False, name: str = "failing"
-) -> Iterator[Fault]:
+) -> Generator[Fault]:
     """Register a failing VFS called *name* for as long as the block runs. Set `armed` to start the count."""
     fault = Fault(name, at, failure, persistent)
     vfs = FailingVfs(fault)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -130,7 +130,7 @@ class Recording:
 
 
 @contextmanager
-def recording(name: str = "recording") -> Iterator[Recording]:
+def recording(name: str = "recording") -> Generator[Recording]:
     """Register a recording VFS called *name* for as long as the block runs."""
     taken = Recording(name)
     vfs = RecordingVfs(name, taken.log)

@@ -8,7 +8,7 @@ an audit compares everything: the entities by key, the entities by index, and th
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -45,7 +45,7 @@ def open_store(path: Path, **options: Any) -> InspectedStore:
 
 
 @contextmanager
-def opened(path: Path, **options: Any) -> Iterator[InspectedStore]:
+def opened(path: Path, **options: Any) -> Generator[InspectedStore]:
     """The store of *path*, closed at the end of the block."""
     with closing(open_store(path, **options)) as store:
         yield store

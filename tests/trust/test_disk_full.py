@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ MOUNTS = sys.platform == "linux" and os.geteuid() == 0
 
 
 @contextmanager
-def small_disk(directory: Path, size: str) -> Iterator[None]:
+def small_disk(directory: Path, size: str) -> Generator[None]:
     """A file system in memory of *size* on *directory*; skips the test where that is not allowed."""
     directory.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]

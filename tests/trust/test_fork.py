@@ -183,6 +183,42 @@ def test_threads_that_fork_at_the_same_time_take_turns(store: InspectedStore) ->
     audit(store, dict(enumerate(done)) | {10: 50, 11: 50})
 
 
+def test_a_fork_while_other_threads_open_and_close_the_file_harms_neither_side(
+    store: InspectedStore, tmp_path: Path
+) -> None:
+    """A connection that is just being opened is inherited too, and it belongs to no store yet."""
+    path = tmp_path / "x.db"
+    stop = threading.Event()
+    done = [0, 0, 0]
+    failures: list[BaseException] = []
+
+    def come_and_go(writer: int) -> None:
+        try:
+            while not stop.is_set():
+                with opened(path) as own:
+                    write_some(own, writer, done[writer] + 1, done[writer] + 1)
+                done[writer] += 1
+        except BaseException as error:  # noqa: BLE001 - reported below
+            failures.append(error)
+
+    def open_and_write(first: int, number: int) -> None:
+        with opened(path) as own:
+            write_on(own, first, number)
+
+    threads = [threading.Thread(target=come_and_go, args=(writer,), daemon=True) for writer in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for round_ in range(10):
+            in_processes(partial(open_and_write, 5 * round_ + 1), 2)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(30)
+    assert failures == []
+    audit(store, dict(enumerate(done)) | {10: 50, 11: 50})
+
+
 def test_an_entity_read_before_the_fork_is_the_childs_too(store: InspectedStore) -> None:
     key = Key.of(store.partition(), ("Row", 1))
     entity = Entity.of(key, {"value": 1})
