@@ -96,6 +96,9 @@ def _assignment(name: str, prop: Property[Any], names: dict[str, Any]) -> list[s
         names[kind] = prop._exact
         limit = f" and {prop._limit.format(v=name, len='__len')}" if prop._limit else ""
         lines.append(f"    if __type({name}) is {kind}{limit}: __d[{name!r}] = {name}")
+    test = prop._list_test(name, names, "__")
+    if test is not None:
+        lines.append(f"    if {test}: __d[{name!r}] = [*{name}]")
     lines.append(f"    {'elif' if lines else 'if'} {name} is __M: __d[{name!r}] = {default}")
     lines.append(f"    else: {set_value}(__self, {name})")
     return lines

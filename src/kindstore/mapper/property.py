@@ -86,8 +86,13 @@ class Property(Generic[T]):
     """Options that a subclass adds, for ``repr``."""
     _exact: type[Any] = Nothing
     """Values of exactly this type need no check when set, nor conversion when written or read."""
+    _items: type[Any] = Nothing
+    """Lists of values of exactly this type, within `_list_limit`, need no check either."""
     _limit: ClassVar[str] = ""
     """What else `_exact` needs, as an expression in which ``{v}`` is the value and ``{len}`` is `len`; for generated code."""
+    _list_limit: ClassVar[str | None] = None
+    """What a list of values of `_exact` needs to be taken as it is, as `_limit` (``{max}``, ``{min}``, ``{map}`` too);
+    "" if nothing, None if its items are to be looked at one by one."""
     _lazy: ClassVar[bool] = False
     """Stored values are kept as `Undecoded` until they are read."""
     _converts: ClassVar[bool] = True
@@ -171,7 +176,10 @@ class Property(Generic[T]):
             self._verbose_name = verbose_name
         if write_empty_list is not None:
             self._write_empty_list = write_empty_list
-        if self._repeated or self._choices is not None or self._validator is not None:
+        free = self._choices is None and self._validator is None
+        if self._repeated and free and self._list_limit is not None:
+            self._items = self._exact
+        if self._repeated or not free:
             self._exact = Nothing
 
     # --- as a descriptor
@@ -220,6 +228,21 @@ class Property(Generic[T]):
         if type(value) is Undecoded:
             value = fields[self._code_name] = self._decoded(value.value)
         return value
+
+    def _list_test(self, value: str, names: dict[str, Any], prefix: str = "") -> str | None:
+        """An expression for generated code: whether *value* is a list that may be taken as it is.  None: never.
+
+        Adds to *names*, the function's globals, what it uses; *prefix* is put before the names of built-ins.
+        """
+        if self._items is Nothing or self._list_limit is None:
+            return None
+        only = f"{prefix}only{len(names)}"
+        names[only] = frozenset({self._items}).issuperset
+        builtins = {name: prefix + name for name in ("len", "map", "max", "min", "type", "list")}
+        names.update(zip(builtins.values(), (len, map, max, min, type, list), strict=True))
+        test = f"{builtins['type']}({value}) is {builtins['list']} and {only}({builtins['map']}({builtins['type']}, {value}))"
+        limit = self._list_limit.format(v=value, **builtins)
+        return f"{test} and (not {value} or {limit})" if limit else test
 
     def _plain_type(self) -> type[Any]:
         """Loaded values of this type are the user's values."""

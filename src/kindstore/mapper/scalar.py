@@ -19,6 +19,7 @@ class BooleanProperty(Property[T]):
     """A bool.  Anything else is refused; a stored int reads as a bool."""
 
     _exact = bool
+    _list_limit = ""
     _exact_item = bool
     _converts = True
 
@@ -76,6 +77,7 @@ class IntegerProperty(Property[T]):
 
     _exact = int
     _limit = f"{INT_MIN} <= {{v}} <= {INT_MAX}"
+    _list_limit = f"{INT_MIN} <= {{min}}({{v}}) and {{max}}({{v}}) <= {INT_MAX}"
     _converts = False
 
     if TYPE_CHECKING:
@@ -137,6 +139,7 @@ class FloatProperty(Property[T]):
     """A double.  An int or bool becomes one."""
 
     _exact = float
+    _list_limit = ""
     _exact_item = float
     _converts = False
 

@@ -174,7 +174,9 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
                 test = f"({test} or not {prop._limit.format(v=value, len='len')})"
             conversions.append(f"if {value} is not None and {test}: {value} = {encode}({value})")
         elif prop._repeated:
-            conversions.append(f"{value} = {encode}({value})")
+            as_it_is = prop._list_test(value, source.names)
+            plain = "" if as_it_is is None else f"[*{value}] if {as_it_is} else "
+            conversions.append(f"{value} = {plain}{encode}({value})")
         else:
             conversions.append(f"if {value} is not None: {value} = {encode}({value})")
     if required:

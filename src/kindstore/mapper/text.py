@@ -121,6 +121,7 @@ class StringProperty(TextProperty[T]):
     _exact = str
     # A character has at most four bytes: shorter strings need no counting.
     _limit = f"{{len}}({{v}}) <= {MAX_INDEXED // 4}"
+    _list_limit = f"{{max}}({{map}}({{len}}, {{v}})) <= {MAX_INDEXED // 4}"
     _converts = True
 
     if not TYPE_CHECKING:
