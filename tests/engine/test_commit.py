@@ -51,7 +51,7 @@ def prepared(known: Catalog, *mutations: Mutation) -> list[commit.Prepared]:
 
 
 def applied(known: Catalog, *mutations: Mutation, transaction: Transaction | None = None) -> Program[Any]:
-    return commit.apply(known, prepared(known, *mutations), transaction, lambda after: after + 1)
+    return commit.apply(known, prepared(known, *mutations), transaction, lambda after: after + 1, 0)
 
 
 def row(known: Catalog, entity: Entity, version: int = 7) -> tuple[Any, ...]:
@@ -159,7 +159,7 @@ def test_an_id_that_turns_out_to_be_taken_is_given_back() -> None:
     program = commit.prepare(known, [Insert(entity)], [ADA])
     with pytest.raises(StopIteration) as done:
         next(program)
-    applying = commit.apply(known, done.value.value, None, lambda after: after + 1)
+    applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0)
     assert [text for text, _ in next(applying)] == [SQL.insert_entity]
     with pytest.raises(commit.IdTakenError):
         applying.throw(TakenError("there already"))

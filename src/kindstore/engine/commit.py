@@ -68,6 +68,9 @@ class Stored(msgspec.Struct):
     body: bytes
 
 
+GROUPS_ON = 1
+"""The flag that says that versions of entity groups are kept."""
+
 NONE = (0,)
 """The row of a count that found nothing: the same as no row, where there was no table to count in."""
 
@@ -120,22 +123,27 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
 
 
 def apply(
-    catalog: Catalog, prepared: list[Prepared], transaction: Transaction | None, stamp: Callable[[int], int]
+    catalog: Catalog,
+    prepared: list[Prepared],
+    transaction: Transaction | None,
+    stamp: Callable[[int], int],
+    epoch: int,
 ) -> Program[Outcome]:
     """Validate, then write; the value is what was committed and a statement that proves it.
 
-    *stamp* gives a version greater than the one it is told.
+    *stamp* gives a version greater than the one it is told; *epoch* is that of the reserved ids which the given
+    ids are known not to be of.
     """
     if len(prepared) == 1 and transaction is None:
-        return (yield from _apply_one(catalog, prepared[0], stamp))
+        return (yield from _apply_one(catalog, prepared[0], stamp, epoch))
     sql = catalog.dialect
     # Read what is there: the old bodies whose index rows go stale, and the versions that we depend on.
     places = [item.place for item in prepared if item.place is not None and not item.given_id]
-    groups_on = False
+    flags = 0
     stored: dict[Place, Stored] = {}
     if places:
         [found] = yield [(sql.select_stored, places)]
-        groups_on = bool(found[0][0])
+        flags = found[0][0]
         stored = {(row[1], row[2]): Stored(row[3], row[4], row[5]) for row in found if row[3] is not None}
 
     # First committer wins: refuse if anything we read has moved on.
@@ -152,10 +160,11 @@ def apply(
     # Write bodies, then only the index rows that differ.
     if writes.inserts:
         new = [(*place, version, item.body) for place, item in writes.inserts]
-        ids = yield from _insert(catalog, new, any(item.given_id for _, item in writes.inserts))
+        given = any(item.given_id for _, item in writes.inserts)
+        ids = yield from _insert(catalog, new, epoch if given else None)
         writes.add_new_rows(ids)
-        groups_on = bool(ids[0][1])
-    if groups_on and writes.changed:
+        flags = ids[0][1]
+    if flags & GROUPS_ON and writes.changed:
         writes.statements.append(_group_versions(catalog, writes.changed, version))
     batch = writes.batch(catalog)
     if batch:
@@ -164,14 +173,14 @@ def apply(
     return Committed([item.key for item in prepared], version), proof
 
 
-def _apply_one(catalog: Catalog, item: Prepared, stamp: Callable[[int], int]) -> Program[Outcome]:
+def _apply_one(catalog: Catalog, item: Prepared, stamp: Callable[[int], int], epoch: int) -> Program[Outcome]:
     """`apply` for a single mutation outside of transactions: what most commits are, so without any sorting."""
     sql = catalog.dialect
     place, rows = item.place, item.rows
     old = ABSENT
-    groups_on = False
+    flags = 0
     if place is not None and not item.given_id:
-        [[(groups_on, _, _, *found)]] = yield [(sql.select_stored, place)]
+        [[(flags, _, _, *found)]] = yield [(sql.select_stored, place)]
         if found[0] is not None:
             old = Stored(*found)
     _demand(item, old, old.id is not None)
@@ -189,7 +198,8 @@ def _apply_one(catalog: Catalog, item: Prepared, stamp: Callable[[int], int]) ->
         for index, values in gone.multiples:
             batch.append((index.delete, [(value, path) for value in values]))
     elif old.id is None:
-        [(id_, groups_on)] = yield from _insert(catalog, [(*place, version, item.body)], item.given_id)
+        new = [(*place, version, item.body)]
+        [(id_, flags)] = yield from _insert(catalog, new, epoch if item.given_id else None)
         for (index, _, _), value in zip(rows.plan.singles, rows.singles, strict=True):
             batch.append((index.insert, (value, path, id_)))
         for index, values in rows.multiples:
@@ -201,24 +211,27 @@ def _apply_one(catalog: Catalog, item: Prepared, stamp: Callable[[int], int]) ->
             batch.append((index.delete, [(value, path) for value, _, _ in removed]))
         for index, added in fresh:
             batch += _additions(catalog, index, added, path, old.id)
-    if groups_on:
+    if flags & GROUPS_ON:
         batch.append(_group_versions(catalog, [(place, item)], version))
     if batch:
         yield batch
     return committed, _proof(catalog, place, item, version)
 
 
-def _insert(catalog: Catalog, rows: list[Row], given_ids: bool) -> Program[list[Row]]:
-    """Insert new entities; (number, whether entity groups are on) of each.
+def _insert(catalog: Catalog, rows: list[Row], epoch: int | None) -> Program[list[Row]]:
+    """Insert new entities; (number, flags) of each.
 
-    Of an id that was given automatically nobody has asked whether it is free: the unique index knows.
+    *epoch* is None where no id was given automatically.  Nobody has asked whether a given id is free: the unique
+    index knows, and the flags tell whether it has been reserved since.
     """
     try:
         [ids] = yield [(catalog.dialect.insert_entity, rows if len(rows) > 1 else rows[0])]
     except TakenError:
-        if given_ids:
+        if epoch is not None:
             raise IdTakenError from None
         raise
+    if epoch is not None and ids[0][1] >> 1 != epoch:
+        raise IdTakenError
     return cast("list[Row]", ids)
 
 

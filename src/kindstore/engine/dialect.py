@@ -20,7 +20,7 @@ class Dialect:
 
     create_tables: tuple[str, ...] = (
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-        "INSERT INTO setting VALUES ('entity groups', 0), ('fence', 0)",
+        "INSERT INTO setting VALUES ('flags', 0), ('fence', 0)",
         (
             "CREATE TABLE space (id INTEGER PRIMARY KEY, project TEXT NOT NULL, base TEXT NOT NULL,"
             " namespace TEXT NOT NULL, UNIQUE (project, base, namespace))"
@@ -35,6 +35,7 @@ class Dialect:
         ),
         "CREATE TABLE shape (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE)",
         "CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL)",
+        "CREATE TABLE reserved_id (id INTEGER PRIMARY KEY)",
         (
             "CREATE TABLE entity (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, path BLOB NOT NULL,"
             " version INTEGER NOT NULL, body BLOB NOT NULL)"
@@ -65,17 +66,23 @@ class Dialect:
         "INSERT INTO counter (name, next) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET next = excluded.next"
     )
 
+    select_flags = "SELECT value FROM setting WHERE name = 'flags'"
+    """Bit 0: whether versions of entity groups are kept.  The rest: the epoch of reserved ids."""
+    reserve_id = "INSERT INTO reserved_id (id) VALUES (?) ON CONFLICT DO NOTHING"
+    reserved_ids = "SELECT id FROM reserved_id"
+    raise_epoch = "UPDATE setting SET value = value + 2 WHERE name = 'flags'"
+
     # Entities
     select_entity = "SELECT version, body FROM entity WHERE kind = ? AND path = ?"
     select_stored = (
         "SELECT s.value, e.kind, e.path, e.id, e.version, e.body FROM setting AS s"
-        " LEFT JOIN entity AS e ON e.kind = ? AND e.path = ? WHERE s.name = 'entity groups'"
+        " LEFT JOIN entity AS e ON e.kind = ? AND e.path = ? WHERE s.name = 'flags'"
     )
-    """One row for each entity asked for, led by the setting: nulls where there is no such entity."""
+    """One row for each entity asked for, led by the flags: nulls where there is no such entity."""
     select_version = "SELECT version FROM entity WHERE kind = ? AND path = ?"
     insert_entity = (
         "INSERT INTO entity (kind, path, version, body) VALUES (?, ?, ?, ?)"
-        " RETURNING id, (SELECT value FROM setting WHERE name = 'entity groups')"
+        " RETURNING id, (SELECT value FROM setting WHERE name = 'flags')"
     )
     update_entity = "UPDATE entity SET version = ?, body = ? WHERE id = ?"
     delete_entity = "DELETE FROM entity WHERE id = ?"
@@ -83,7 +90,7 @@ class Dialect:
     prove_deleted = "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM entity WHERE kind = ? AND path = ?)"
 
     # Entity groups (only once a transaction of that mode has run)
-    turn_groups_on = "UPDATE setting SET value = 1 WHERE name = 'entity groups'"
+    turn_groups_on = "UPDATE setting SET value = value | 1 WHERE name = 'flags'"
     select_group = "SELECT version FROM entity_group WHERE space = ? AND root = ?"
     set_group = (
         "INSERT INTO entity_group (space, root, version) VALUES (?, ?, ?)"

@@ -2,6 +2,9 @@
 
 A block that is not used up when a process ends is lost, never given again.  The n-th counter of a database is the
 same id on every engine (`store.ids`); with several processes the blocks interleave.
+
+Reserved ids are rows of a table.  Reserving raises the database's *epoch*, which every insert of an entity reads in
+the same statement: a process whose block was taken before that finds out, reads the table, and takes other ids.
 """
 
 from __future__ import annotations
@@ -20,25 +23,31 @@ BLOCK = 1000
 
 
 class Ids:
-    """The counters that this process may give out."""
+    """The ids that this process may give out; *epoch* is the one that it knows the reserved ids of."""
 
     def __init__(self, policy: IdPolicy, dialect: Dialect) -> None:
         self.policy = policy
         self.dialect = dialect
+        self.epoch = 0
+        self._reserved: frozenset[int] = frozenset()
         self._next = self._end = 0
         self._lock = threading.Lock()
 
     def take(self, number: int) -> Program[list[int]]:
-        """*number* ids that were never given before."""
-        counters = self._from_block(number)
-        if len(counters) < number:
-            size = max(BLOCK, number)
-            first = yield Write(self._advance(self.policy, size))
-            with self._lock:
-                counters += range(first, first + number - len(counters))
-                # What is left of the block that another thread took meanwhile is lost with this.
-                self._next, self._end = counters[-1] + 1, first + size
-        return [nth_id(self.policy, counter) for counter in counters]
+        """*number* ids that were never given before and are not reserved, as far as this process knows."""
+        ids: list[int] = []
+        while len(ids) < number:
+            counters = self._from_block(number - len(ids))
+            if not counters:
+                size = max(BLOCK, number)
+                first = yield Write(self._advance(size))
+                with self._lock:
+                    # What is left of the block that another thread took meanwhile is lost with this.
+                    self._next, self._end = first, first + size
+                continue
+            fresh = [nth_id(self.policy, counter) for counter in counters]
+            ids += [number for number in fresh if number not in self._reserved] if self._reserved else fresh
+        return ids
 
     def _from_block(self, number: int) -> list[int]:
         with self._lock:
@@ -47,27 +56,29 @@ class Ids:
             self._next = end
         return counters
 
-    def _advance(self, policy: IdPolicy, number: int, at_least: int = 0) -> Program[int]:
+    def _advance(self, number: int) -> Program[int]:
         """Take counters off the database's; the first of them."""
-        [rows] = yield [(self.dialect.select_counter, (policy.value,))]
-        first: int = max(rows[0][0] if rows else 1, at_least)
-        yield [(self.dialect.set_counter, (policy.value, first + number))]
+        [rows] = yield [(self.dialect.select_counter, (self.policy.value,))]
+        first: int = rows[0][0] if rows else 1
+        yield [(self.dialect.set_counter, (self.policy.value, first + number))]
         return first
 
     def reserve(self, keys: Sequence[Key]) -> Program[None]:
-        """Never give the ids of *keys*: their counters are passed over, with all that come before them."""
-        highest: dict[IdPolicy, int] = {}
-        for key in keys:
-            number = key.path[-1]
-            place = counter_of(number) if isinstance(number, int) else None
-            if place is not None:
-                policy, counter = place
-                highest[policy] = max(highest.get(policy, 0), counter)
-        for policy, counter in highest.items():
-            yield Write(self._advance(policy, 0, counter + 1))
-            with self._lock:
-                if policy is self.policy and self._next <= counter:
-                    self._next = min(counter + 1, self._end)
+        """Never give the ids of *keys*, in this process or in another."""
+        numbers = {key.path[-1] for key in keys}
+        rows = [(number,) for number in numbers if isinstance(number, int) and counter_of(number) is not None]
+        if rows:
+            yield Write(self._reserve(rows))
+            yield from self.refresh()
+
+    def _reserve(self, rows: list[tuple[int]]) -> Program[None]:
+        yield [(self.dialect.reserve_id, rows), (self.dialect.raise_epoch, ())]
+
+    def refresh(self) -> Program[None]:
+        """Learn which ids are reserved by now."""
+        [[(flags,)], rows] = yield [(self.dialect.select_flags, ()), (self.dialect.reserved_ids, ())]
+        self._reserved = frozenset(number for (number,) in rows)
+        self.epoch = flags >> 1
 
     def forget(self) -> None:
         """Give out nothing of the block that is held: after a fork it belongs to the parent."""

@@ -217,9 +217,10 @@ class EngineStore:
                 check_groups({*transaction.groups, *map(group_of, keys)})
             prepared = yield from commit.prepare(self.catalog, mutations, keys)
             try:
-                program = commit.apply(self.catalog, prepared, transaction, self._stamp)
+                program = commit.apply(self.catalog, prepared, transaction, self._stamp, self._ids.epoch)
                 outcome: commit.Outcome = yield Write(program, commit.proof_of)
             except commit.IdTakenError:
+                yield from self._ids.refresh()
                 continue
             commit.remember(prepared)
             return outcome[0]
@@ -238,6 +239,7 @@ class EngineStore:
             if key.is_complete:
                 raise BadKeyError("only an incomplete key can be given an id", key=key)
             key.completed(1).check()
+        yield from self._ids.refresh()
         pending = list(range(len(keys)))
         completed: dict[int, Key] = {}
         while pending:

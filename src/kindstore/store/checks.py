@@ -49,15 +49,14 @@ def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transacti
 def check_keys(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> None:
     """`check_mutations` without a look into the entities."""
     for mutation in mutations:
-        cls = type(mutation)
-        if cls is Upsert or cls is Insert:
-            check_key(cast("Upsert", mutation).entity.key, project)
-        elif cls is Update:
-            check_complete(cast("Update", mutation).entity.key, project)
-        elif cls is Delete:
-            check_complete(cast("Delete", mutation).key, project)
+        if isinstance(mutation, Upsert | Insert):
+            check_key(mutation.entity.key, project)
+        elif isinstance(mutation, Delete):
+            check_complete(mutation.key, project)
+        elif isinstance(mutation, Update):  # pyright: ignore[reportUnnecessaryIsInstance]
+            check_complete(mutation.entity.key, project)
         else:
-            raise BadArgumentError("not a mutation", type=cls.__name__)
+            raise BadArgumentError("not a mutation", type=type(mutation).__name__)
     if len(mutations) > 1:
         _check_sequence(mutations, in_transaction)
 
@@ -80,8 +79,10 @@ def check_key(key: Key | None, project: str) -> None:
     if key.partition.project != project:
         raise BadKeyError("a key of another project", key=key, project=key.partition.project)
     path = key.path
-    if type(path[-1]) is int and path[:-1] in _sound_prefixes:
-        _ = key.path_bytes  # refuses an id out of range
+    last = path[-1]
+    if (last is None or type(last) is int) and path[:-1] in _sound_prefixes:
+        if last is not None:
+            _ = key.path_bytes  # refuses an id out of range
         return
     key.check()
     if len(_sound_prefixes) < 10_000 and len(key.path_bytes) < limits.MAX_NAME:
