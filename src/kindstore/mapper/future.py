@@ -7,14 +7,17 @@ for the result, at the latest when its context ends (`Context.flush`).  Either w
 
 from __future__ import annotations
 
-import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
-from typing import Any, Final, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 
 from kindstore.store.program import Program
 from kindstore.values.errors import Error
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -119,6 +122,8 @@ class Future(Generic[T]):
             self._settle(work)
 
         async def acquire() -> None:
+            import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
             try:
                 result = await awork()
             except asyncio.CancelledError:
@@ -276,6 +281,8 @@ class Future(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in asyncio, on any event loop."""
+        import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
         self._observe()
         if not self._done:
             if self._task is None:
@@ -293,6 +300,8 @@ class Future(Generic[T]):
 
     async def finished(self) -> None:
         """Wait in asyncio until it is done; an error stays in it, for whoever asks."""
+        import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
         observed, task = self.observed, self._task
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             await asyncio.wait({task})  # which does not end by its being cancelled
@@ -304,6 +313,8 @@ class Future(Generic[T]):
 
     def _elsewhere(self) -> Generator[Any, None, None]:
         """Wait for what another thread or another loop does."""
+        import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
         loop = asyncio.get_running_loop()
         finished: asyncio.Future[None] = loop.create_future()
         self.add_done_callback(lambda _: loop.call_soon_threadsafe(_set, finished))
@@ -353,6 +364,10 @@ def _set(finished: asyncio.Future[None]) -> None:
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
     """The event loop that this code runs in, None outside of them."""
+    if "asyncio" not in sys.modules:  # nobody has a loop, and loading it to ask takes 40 ms
+        return None
+    import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
 import random
 import time
@@ -97,6 +96,12 @@ class Transaction:
         self.mutations[key] = mutation
 
 
+async def _sleep(seconds: float) -> None:
+    import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
+    await asyncio.sleep(seconds)
+
+
 class Attempts:
     """Which tries a transaction has, and how long to wait before each: *retries* after the first.
 
@@ -107,10 +112,10 @@ class Attempts:
         self,
         retries: int = RETRIES,
         pause: Callable[[float], None] = time.sleep,
-        apause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        apause: Callable[[float], Awaitable[None]] | None = None,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        self.retries, self.pause, self.apause, self.spread = retries, pause, apause, spread
+        self.retries, self.pause, self.apause, self.spread = retries, pause, apause or _sleep, spread
 
     def delays(self) -> Iterator[float]:
         """Seconds to wait after each try that lost; ends when there are no more."""

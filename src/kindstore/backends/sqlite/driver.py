@@ -6,17 +6,14 @@ each in a savepoint, and one fsync makes them all durable (group commit).  Reade
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
@@ -33,6 +30,10 @@ from kindstore.values.errors import (
 from . import guard
 from .connection import Connection, translate
 from .turnstile import Turnstile
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 CHECKPOINT = 1000
 """Pages in the log after which it is copied into the database file."""
@@ -54,7 +55,6 @@ WORKERS = 8
 
 _TOUCH: Statement = ("SELECT 1 FROM setting LIMIT 1", ())
 _FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'", ())
-_log = logging.getLogger("kindstore.sqlite")
 _drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
 _forking: list[SQLiteDriver] = []
 _forks = threading.RLock()
@@ -177,6 +177,8 @@ class SQLiteDriver:
 
     async def arun(self, program: Program[T]) -> T:
         """Run *program* to its end; the event loop goes on while worker threads wait."""
+        import asyncio  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
         loop = asyncio.get_running_loop()
         try:
             request = program.send(None)
@@ -202,6 +204,8 @@ class SQLiteDriver:
         if self._workers is None:
             if self._closed:
                 raise _closed()
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+
             self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="kindstore")
         return self._workers
 
@@ -408,7 +412,11 @@ class SQLiteDriver:
             self._log_pages = 0  # a reader is in the way: the next thousand pages will try again
         except apsw.Error as error:
             self._log_pages = 0
-            _log.warning("checkpoint of %s failed: %s", self.path, translate(error))
+            import logging  # noqa: PLC0415 - for this rare case alone it would double the time of import
+
+            logging.getLogger("kindstore.sqlite").warning(
+                "checkpoint of %s failed: %s", self.path, translate(error)
+            )
 
     def _give_up_old_snapshots(self) -> None:
         now = time.monotonic()
