@@ -333,7 +333,9 @@ def _validate(catalog: Catalog, transaction: Transaction, stored: dict[Place, St
         yield from catalog.load()
     for again, before in transaction.queries:
         text = again()
-        [found] = [[]] if text is None else (yield [text])
+        found: list[Row] = []
+        if text is not None:
+            [found] = yield [text]
         if before != found and [row for row in before if row != NONE] != [
             row for row in found if row != NONE
         ]:

@@ -197,7 +197,7 @@ def _without_repeats(waiting: Iterator[Wanted]) -> Iterator[list[Wanted]]:
     for wanted in waiting:
         if group and (size + len(wanted.mutations) > LARGEST or not keys.isdisjoint(wanted.keys)):
             yield group
-            group, keys, size = [], set(), 0
+            group, keys, size = [], set[Key](), 0
         group.append(wanted)
         keys.update(wanted.keys)
         size += len(wanted.mutations)
