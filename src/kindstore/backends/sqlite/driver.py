@@ -53,12 +53,20 @@ FORK_PATIENCE = 10.0
 WORKERS = 8
 """Threads that wait for the disk on behalf of asyncio programs."""
 
+_WORKER = "kindstore"
 _TOUCH: Statement = ("SELECT 1 FROM setting LIMIT 1", ())
 _FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'", ())
 _drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
 _forking: list[SQLiteDriver] = []
 _forks = threading.RLock()
 """Held for as long as a thread forks, and to change `_drivers`."""
+
+_turn = threading.local()
+"""`held` is true while this thread has, or waits for, a lock of some driver.  The garbage collector may close a store at
+any line; in such a thread that would wait for a lock that the thread itself holds, so it is put off."""
+
+_late: deque[SQLiteDriver] = deque()
+"""Drivers whose closing was put off until their thread holds no lock."""
 
 
 class _Job:
@@ -116,6 +124,7 @@ class SQLiteDriver:
         self._reset()
         self._closed = False
         self._unsafe = False
+        _turn.held = True
         try:
             with self._writing:
                 # Known before anything is opened, and at work until all is: a fork waits for the end of it.
@@ -128,6 +137,9 @@ class SQLiteDriver:
             self._closed = True
             self._leave()
             raise
+        finally:
+            _turn.held = False
+            _close_late()
 
     def _begin(self, prepare: Callable[[Connection], None]) -> None:
         guard.hold(self.path)
@@ -206,7 +218,7 @@ class SQLiteDriver:
                 raise _closed()
             from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
 
-            self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="kindstore")
+            self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix=_WORKER)
         return self._workers
 
     # Reading
@@ -266,10 +278,16 @@ class SQLiteDriver:
     def _write(self, request: Write[Any]) -> Any:
         job = _Job(request)
         self._queue.append(job)
-        with self._writing:
-            # Whoever held the lock before may have done this job as well.
-            while not job.finished:
-                self._commit_group()
+        _turn.held = True
+        try:
+            with self._writing:
+                # Whoever held the lock before may have done this job as well.
+                while not job.finished:
+                    self._commit_group()
+        finally:
+            _turn.held = False
+            if _late:
+                _close_late()
         if job.error is not None:
             raise job.error
         return job.value
@@ -296,11 +314,16 @@ class SQLiteDriver:
         return await future
 
     def _drain(self) -> None:
-        with self._writing:
-            # Cleared first: a job that comes later finds it clear and sends another worker.
-            self._draining = False
-            while self._queue:
-                self._commit_group()
+        _turn.held = True
+        try:
+            with self._writing:
+                # Cleared first: a job that comes later finds it clear and sends another worker.
+                self._draining = False
+                while self._queue:
+                    self._commit_group()
+        finally:
+            _turn.held = False
+            _close_late()
 
     def _commit_group(self) -> None:
         """Commit the programs that wait, up to `GROUP` of them, and tell each what became of it."""
@@ -472,12 +495,25 @@ class SQLiteDriver:
         if self._closed:
             return
         self._closed = True
+        if getattr(_turn, "held", False):
+            _late.append(self)
+        else:
+            self.close_now()
+
+    def close_now(self) -> None:
+        """The rest of closing, in a thread that holds no lock of any driver."""
         if self._workers is not None:
-            self._workers.shutdown()
-        # In turn, as opening is: the last process to close copies the log and removes it.
-        with self._writing, self._turnstile:
-            self._close_connections()
-        self._leave()
+            # A worker that closes a store does not wait for itself.
+            self._workers.shutdown(wait=not threading.current_thread().name.startswith(_WORKER))
+        _turn.held = True
+        try:
+            # In turn, as opening is: the last process to close copies the log and removes it.
+            with self._writing, self._turnstile:
+                self._close_connections()
+            self._leave()
+        finally:
+            _turn.held = False
+            _close_late()
 
     def _close_connections(self) -> None:
         for pinned in self._pinned.values():
@@ -565,7 +601,17 @@ def _closed() -> StorageError:
     return StorageError("the store is closed", hint="Connect again.")
 
 
+def _close_late() -> None:
+    while _late:
+        try:
+            driver = _late.popleft()
+        except IndexError:  # another thread took it
+            return
+        driver.close_now()
+
+
 def _before_fork() -> None:
+    _turn.held = True
     _forks.acquire()
     _forking.extend(sorted(_drivers, key=id))
     for driver in _forking:
@@ -577,6 +623,8 @@ def _after_fork_in_parent() -> None:
         driver.after_fork_in_parent()
     _forking.clear()
     _forks.release()
+    _turn.held = False
+    _close_late()
 
 
 def _after_fork_in_child() -> None:
@@ -584,6 +632,8 @@ def _after_fork_in_child() -> None:
         driver.after_fork_in_child()
     _forking.clear()
     _forks.release()
+    _turn.held = False
+    _close_late()
 
 
 os.register_at_fork(
