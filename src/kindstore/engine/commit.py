@@ -19,6 +19,7 @@ from kindstore.values import record
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
 from kindstore.values.key import Key
 from kindstore.values.limits import MAX_UNINDEXED
+from kindstore.values.pause import Pause
 
 from .catalog import Catalog, Kind, Missing, Place
 from .errors import TakenError
@@ -44,7 +45,7 @@ class IdTakenError(Exception):
     """An id given automatically belongs to an entity already: take another."""
 
 
-class Prepared(msgspec.Struct):
+class Prepared(msgspec.Struct, gc=False):
     """A mutation ready to be applied: where it goes, and for a write its record and its index rows.
 
     *place* is None for the delete of a kind that was never stored; *rows* None for a delete.
@@ -60,7 +61,7 @@ class Prepared(msgspec.Struct):
     rows: Rows | None = None
 
 
-class Stored(msgspec.Struct):
+class Stored(msgspec.Struct, gc=False):
     """An entity as it stands in the tables; *id* None where it is not there."""
 
     id: int | None
@@ -82,7 +83,8 @@ def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]
 
     *keys*: the complete key of each mutation.
     """
-    prepared = [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
+    with Pause(len(mutations)):
+        prepared = [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
     if any(item is None or item.kind is None for item in prepared):
         yield from catalog.load()
         prepared = [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
@@ -162,7 +164,8 @@ def apply(
         new = [(*place, version, item.body) for place, item in writes.inserts]
         given = any(item.given_id for _, item in writes.inserts)
         ids = yield from _insert(catalog, new, epoch if given else None)
-        writes.add_new_rows(ids)
+        with Pause(len(ids)):
+            writes.add_new_rows(ids)
         flags = ids[0][1]
     if flags & GROUPS_ON and writes.changed:
         writes.statements.append(_group_versions(catalog, writes.changed, version))

@@ -138,7 +138,7 @@ Values: TypeAlias = tuple[Index, list[bytes]]
 """The packed values of an entity in one index, distinct and in order."""
 
 
-class Rows(msgspec.Struct, frozen=True):
+class Rows(msgspec.Struct, frozen=True, gc=False):
     """What one entity has in the indexes: the packed value of each of its plan's *singles*, and the rest by index."""
 
     plan: WritePlan

@@ -33,7 +33,7 @@ class Concurrency(enum.Enum):
     25 groups at most, ancestor queries only."""
 
 
-class Upsert(msgspec.Struct, frozen=True):
+class Upsert(msgspec.Struct, frozen=True, gc=False):
     """Write *entity*, there or not.  An incomplete key gets an id."""
 
     entity: Entity
@@ -41,21 +41,21 @@ class Upsert(msgspec.Struct, frozen=True):
     """`ConflictError` unless the stored version is this one (0: not stored)."""
 
 
-class Insert(msgspec.Struct, frozen=True):
+class Insert(msgspec.Struct, frozen=True, gc=False):
     """Write *entity*; `AlreadyExistsError` if its key is taken.  An incomplete key gets an id."""
 
     entity: Entity
     base_version: int | None = None
 
 
-class Update(msgspec.Struct, frozen=True):
+class Update(msgspec.Struct, frozen=True, gc=False):
     """Write *entity*; `NotFoundError` if it is not stored."""
 
     entity: Entity
     base_version: int | None = None
 
 
-class Delete(msgspec.Struct, frozen=True):
+class Delete(msgspec.Struct, frozen=True, gc=False):
     """Remove the entity of *key*, there or not."""
 
     key: Key

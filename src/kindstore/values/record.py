@@ -7,7 +7,6 @@ the stored shape, written once per database.  So a record is small, and decodes 
 
 from __future__ import annotations
 
-import gc
 import struct
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -20,6 +19,7 @@ from .entity import Entity, Maker, Shape
 from .errors import BadKeyError, BadValueError, CorruptionError, FormatError, TooLargeError
 from .key import Key, Partition
 from .limits import INT_MAX, INT_MIN, MAX_DEPTH, MAX_ENTITY, MAX_UNINDEXED
+from .pause import Pause
 from .types import GeoPt, User
 
 FORMAT = 1
@@ -243,34 +243,28 @@ def load_all(
     readers: tuple[tuple[int, Callable[[Any], Any]], ...] = ()
     width = 0
     making = False
-    # Nothing becomes garbage in here, so looking for it (a third of the time) is put off to the end.
-    pause = len(rows) > 50 and gc.isenabled()
-    if pause:
-        gc.disable()
     try:
-        for path, _, version, body in rows:
-            values = decode(body)
-            this = shapes[values.pop()]
-            if this is not stored:
-                stored, make = this, maker.of(this.shape)
-                readers, width = this.readers, this.width
-            if len(values) != width:
-                raise ValueError("a record of other columns than its shape")
-            for at, read in readers:
-                if values[at] is not None:
-                    values[at] = read(values[at])
-            key = new(key_class)
-            key._partition, key._packed, key._flat = partition, path, None  # pyright: ignore[reportPrivateUsage]
-            making = True
-            append(make(key, values, version))
-            making = False
+        with Pause(len(rows)):
+            for path, _, version, body in rows:
+                values = decode(body)
+                this = shapes[values.pop()]
+                if this is not stored:
+                    stored, make = this, maker.of(this.shape)
+                    readers, width = this.readers, this.width
+                if len(values) != width:
+                    raise ValueError("a record of other columns than its shape")
+                for at, read in readers:
+                    if values[at] is not None:
+                        values[at] = read(values[at])
+                key = new(key_class)
+                key._partition, key._packed, key._flat = partition, path, None  # pyright: ignore[reportPrivateUsage]
+                making = True
+                append(make(key, values, version))
+                making = False
     except _MALFORMED as exc:
         if making:  # its own error: the record was sound
             raise
         raise CorruptionError("malformed record", after=len(made)) from exc
-    finally:
-        if pause:
-            gc.enable()
     return made
 
 

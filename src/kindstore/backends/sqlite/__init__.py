@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,7 @@ def open_store(
         shared = Path("/dev/shm")  # noqa: S108
         directory = tempfile.mkdtemp(prefix="kindstore-", dir=shared if shared.is_dir() else None)
         file, durability = Path(directory, "memory.db"), "relaxed"
-        on_close = partial(shutil.rmtree, directory, ignore_errors=True)
+        on_close = partial(_remove, directory, os.getpid())
     else:
         file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
     guard.check_place(file)
@@ -56,6 +57,8 @@ def open_store(
         vfs=vfs,
         on_close=on_close,
     )
+    if on_close is not None:
+        weakref.finalize(driver, on_close)  # also if nobody calls close()
     try:
         store = EngineStore(driver, Dialect(), **options)
         driver.run(store.catalog.load())
@@ -64,6 +67,11 @@ def open_store(
         raise
     driver.after_fork = store.after_fork
     return store
+
+
+def _remove(directory: str, owner: int) -> None:
+    if os.getpid() == owner:  # and not in a forked child, which has only inherited it
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _make_file(file: Path) -> None:
