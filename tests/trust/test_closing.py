@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -94,3 +96,21 @@ def test_until_then_its_file_is_still_guarded(tmp_path: Path) -> None:
             path.read_bytes()
 
     in_processes(work, 1, timeout=20)
+
+
+def test_a_store_in_memory_leaves_nothing_behind_though_nobody_closes_it(tmp_path: Path) -> None:
+    text = "import kindstore; print(kindstore.connect(':memory:').driver.path)"
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=30, cwd=tmp_path
+    )
+    path = Path(done.stdout.strip())
+    assert path.name == "memory.db"
+    assert not path.parent.exists()
+
+
+def test_a_child_that_closes_a_store_in_memory_leaves_it_to_the_parent() -> None:
+    with opened(Path(":memory:")) as store:
+        Books(store).transact(1)
+        in_processes(lambda _: store.close(), 1, timeout=20)
+        Books(store).transact(2)
+        assert in_processes(lambda _: Books(store).counter(), 1, timeout=20) == [2]
