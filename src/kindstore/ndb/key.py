@@ -59,6 +59,19 @@ class Key(PlainKey):
         serialized: bytes | None = None,
         reference: Any = None,
     ) -> None:
+        self._packed = None
+        if (
+            len(path) == 2
+            and type(path[1]) in _PLAIN_IDS
+            and not (parent or project or app or flat or pairs or urlsafe or serialized or reference)
+            and namespace is UNSET
+            and database is UNSET
+        ):
+            # What nearly every key is, without the calls that the others need.
+            kind = path[0]
+            self._flat = path if type(kind) is str else (_kind_of(kind), path[1])
+            self._partition = current().partition
+            return
         if reference is not None:
             raise NotImplementedError("Key(reference=…) is not supported: pass serialized=, its bytes")
         if len(path) == 1 and isinstance(path[0], Mapping):
@@ -80,7 +93,6 @@ class Key(PlainKey):
                 elements = (*_parent_path(parent), *elements)
             self._partition = _partition(parent, project, database, namespace)
             self._flat = elements
-        self._packed = None
 
     # What it is.
 
@@ -235,6 +247,18 @@ def _decoded(urlsafe: bytes | str | None, serialized: bytes | None) -> tuple[Par
     return Partition.of(project, database, namespace), tuple(flat)
 
 
+_PLAIN_IDS = frozenset({int, str})
+
+
+def _kind_of(kind: Any) -> str:
+    """The kind that a str or a model class names."""
+    if isinstance(kind, type):
+        kind = cast("Any", kind)._get_kind()
+    if not isinstance(kind, str):
+        raise TypeError(f"Key kind must be a string or Model class; received {kind!r}")
+    return kind
+
+
 def _elements(path: tuple[Any, ...], flat: Iterable[Any] | None, pairs: Iterable[Any] | None) -> Flat:
     given = [each for each in (path or None, flat, pairs) if each is not None]
     if len(given) != 1:
@@ -250,11 +274,7 @@ def _elements(path: tuple[Any, ...], flat: Iterable[Any] | None, pairs: Iterable
     for at in range(0, last, 2):
         kind, id_or_name = elements[at], elements[at + 1]
         if type(kind) is not str:
-            if isinstance(kind, type):
-                kind = cast("Any", kind)._get_kind()
-            if not isinstance(kind, str):
-                raise TypeError(f"Key kind must be a string or Model class; received {kind!r}")
-            elements[at] = kind
+            elements[at] = _kind_of(kind)
         if id_or_name is None:
             if at + 1 != last:
                 raise BadArgumentError("Incomplete Key entry must be last", path=tuple(elements))
