@@ -42,10 +42,7 @@ _BY_CLASS: dict[type[Exception], type[StorageError]] = {
 _TEXTS: dict[type[StorageError], tuple[str, str]] = {
     BusyError: ("another program holds the database's lock", "Try again; find who keeps it."),
     StorageFullError: ("the disk is full", "Make room; what was acknowledged is safe."),
-    CorruptionError: (
-        "the file is damaged, or not a database",
-        "Run `kindstore check` on it; restore a backup.",
-    ),
+    CorruptionError: ("the file is damaged, or not a database", "Restore a backup."),
 }
 
 
