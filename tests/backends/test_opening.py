@@ -6,13 +6,16 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 import kindstore
+from kindstore.backends.memory import MemoryStore
 from kindstore.backends.sqlite import guard
-from kindstore.store.messages import Count, Query
+from kindstore.store.ids import IdPolicy
+from kindstore.store.messages import Concurrency, Count, Query, Upsert
 from kindstore.values.errors import (
     BadArgumentError,
     CorruptionError,
@@ -20,11 +23,12 @@ from kindstore.values.errors import (
     StorageError,
     UnsafeStorageError,
 )
+from kindstore.values.key import Key
 
 WRITER = """
 import os, sys, time
 import kindstore
-from kindstore.store.messages import Insert
+from kindstore.store.messages import Insert, Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
 
@@ -143,6 +147,98 @@ def test_a_url_of_no_known_kind_is_refused(url: str) -> None:
         kindstore.connect(url)
 
 
+WRONG_OPTIONS: list[dict[str, Any]] = [
+    {"colour": "red"},
+    {"durability": "none"},
+    {"durability": None},
+    {"vfs": "nowhere"},
+    {"concurrency": "pessimistic"},
+    {"concurrency": None},
+    {"id_policy": "random"},
+    {"id_policy": ["scattered"]},
+    {"project": ""},
+    {"project": 5},
+    {"clock": 12},
+]
+
+
+@pytest.mark.parametrize("options", WRONG_OPTIONS, ids=str)
+def test_a_wrong_option_is_refused_before_a_file_is_made(options: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(BadArgumentError, match=next(iter(options))):
+        kindstore.connect(tmp_path / "a.db", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["optimistic-with-entity-groups", Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS])
+@pytest.mark.parametrize("policy", ["sequential", IdPolicy.SEQUENTIAL])
+def test_a_mode_may_be_given_by_its_text(mode: Any, policy: Any) -> None:
+    store = kindstore.connect(":memory:", concurrency=mode, id_policy=policy)
+    assert store.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS  # type: ignore[attr-defined]
+    assert store.run(store.allocate_ids([Key.of(store.partition(), ("A",))]))[0].path == ("A", 1)
+    store.close()
+
+
+@pytest.mark.parametrize("backend", [lambda: kindstore.connect(":memory:"), MemoryStore])
+def test_the_mode_of_a_transaction_may_be_given_by_its_text(backend: Any) -> None:
+    store = backend()
+    assert isinstance(store.run(store.begin(concurrency="optimistic-with-entity-groups")), bytes)
+    for wrong in ("pessimistic", "", 0):
+        with pytest.raises(BadArgumentError, match="concurrency"):
+            store.run(store.begin(concurrency=wrong))
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a\0b.db", "sqlite:", "sqlite:?project=p", "sqlite:a%00b.db", "\ud800.db", 5, "sqlite:///"]
+)
+def test_a_path_that_no_file_can_have_is_named(
+    url: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kindstore.Error, match=r"(path|url)="):
+        kindstore.connect(url)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["", "/", "/new.db/", "/" + "x" * 300])
+def test_a_place_that_can_not_hold_a_database_is_named(end: str, tmp_path: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        kindstore.connect(f"{tmp_path}{end}")
+    assert caught.value.path.startswith(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", [":memory:", "sqlite::memory:", "sqlite:///:memory:", "sqlite:///%3Amemory%3A"]
+)
+def test_a_store_that_is_not_kept_has_several_names(url: str) -> None:
+    store = kindstore.connect(url)
+    assert store.driver.path.name == "memory.db"  # type: ignore[attr-defined]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["?durability", "?=", "?durability=", "?project=a&project=b", "?&", "#1.db", "?durability=none"],
+)
+def test_a_malformed_url_is_refused_before_a_file_is_made(more: str, tmp_path: Path) -> None:
+    with pytest.raises(BadArgumentError):
+        kindstore.connect(f"sqlite://{tmp_path}/a.db{more}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_url_that_can_not_be_split_is_refused() -> None:
+    with pytest.raises(BadArgumentError, match="malformed URL"):
+        kindstore.connect("sqlite://[x/a.db")
+
+
+def test_a_url_may_have_options(tmp_path: Path) -> None:
+    store = kindstore.connect(f"sqlite://{tmp_path}/a%23.db?project=p&durability=relaxed")
+    assert store.partition().project == "p"
+    assert (tmp_path / "a#.db").is_file()
+    store.close()
+
+
 def test_a_closed_store_refuses_to_run(tmp_path: Path) -> None:
     store = kindstore.connect(tmp_path / "a.db")
     key = kindstore.Key.of(store.partition(), ("A", 1))
@@ -150,3 +246,29 @@ def test_a_closed_store_refuses_to_run(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StorageError, match="closed"):
         store.run(store.lookup([key]))
+
+
+def test_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    kindstore.connect(tmp_path / "a.db").close()
+    (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
+    with pytest.raises(UnsafeStorageError, match="one name only"):
+        kindstore.connect(tmp_path / "a.db")
+
+
+@pytest.mark.parametrize("mishap", ["removed", "replaced", "linked"])
+def test_a_commit_into_a_file_that_is_not_there_any_more_is_refused(tmp_path: Path, mishap: str) -> None:
+    path = tmp_path / "a.db"
+    store = kindstore.connect(path)
+    key = kindstore.Key.of(store.partition(), ("A", 1))
+    store.run(store.commit([Upsert(kindstore.Entity.of(key, {"n": 1}))]))
+    match mishap:
+        case "removed":
+            path.unlink()
+        case "replaced":
+            path.rename(tmp_path / "old.db")
+            path.touch()
+        case _:
+            (tmp_path / "b.db").hardlink_to(path)
+    with pytest.raises(UnsafeStorageError, match="while it was open"):
+        store.run(store.commit([Upsert(kindstore.Entity.of(key, {"n": 2}))]))
+    store.close()

@@ -14,7 +14,7 @@ Outside an entered context there is no identity map: nothing would ever end it, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar, cast
@@ -111,6 +111,7 @@ class Context:
         "policy",
         "store",
         "transaction",
+        "writing",
     )
 
     store: Store
@@ -141,6 +142,7 @@ class Context:
         self.ends = ends
         self._batching: Context | None = None
         self.pending: dict[Future[Any], None] = {}
+        self.writing: dict[Future[Any], frozenset[Key]] = {}
 
     def __getattr__(self, name: str) -> Any:
         # Called for a slot that is empty, so that the others cost nothing.
@@ -192,19 +194,56 @@ class Context:
 
     # Work.
 
-    def begin(self, program: Program[T], description: str) -> Future[T]:
+    def begin(self, program: Program[T], description: str, after: Iterable[Future[Any]] = ()) -> Future[T]:
         """Begin *program*; see `Future.start`.  It is done when this context ends, if not before."""
-        future = Future.start(self.store, program, description)
+        future = Future.start(self.store, program, description, after)
         self.keep(future)
         return future
 
-    def gather(self, make: Callable[[Context], Program[T]], description: str) -> Future[T]:
+    def write(
+        self, make: Callable[[Context], Program[T]], description: str, keys: Iterable[Key | None]
+    ) -> Future[T]:
+        """`gather` a program that writes *keys* (None: one that has no id yet).
+
+        Writes of one key are done in the order in which they were asked for; see `catch_up`.
+        """
+        mine = frozenset(key for key in keys if key is not None)
+        after = [future for future, theirs in self.writing.items() if not mine.isdisjoint(theirs)]
+        future = self.gather(make, description, after)
+        if not future.done():
+            self.writing[future] = mine
+            future.add_done_callback(self._written)
+        return future
+
+    def _written(self, future: Future[Any]) -> None:
+        self.writing.pop(future, None)
+
+    def catch_up(self, keys: Iterable[Key | None] = ()) -> None:
+        """Before a call that does not wait its turn: do the writes that were asked for before it.
+
+        RuntimeError if one of *keys* is being written in an event loop, which this call can't wait for.
+        """
+        wanted = frozenset(key for key in keys if key is not None)
+        for future, theirs in list(self.writing.items()):
+            if not future.is_task():
+                future.wait()
+            elif not wanted.isdisjoint(theirs):
+                raise RuntimeError(
+                    f"{future!r} is writing the same entity in the event loop: await it first, or use the async form"
+                )
+
+    def gather(
+        self,
+        make: Callable[[Context], Program[T]],
+        description: str,
+        after: Iterable[Future[Any]] = (),
+    ) -> Future[T]:
         """Begin the program that *make* makes, as `begin` does; without an event loop it may be part of a batch.
 
         In a context that nothing ends it is done at once, so that it is done at all.
         """
         if not self.ends or self.transaction is not None or running_loop() is not None:
-            return self.begin(make(self), description)
+            return self.begin(make(self), description, after)
         batching = self._batching
         if batching is None:
             store: Any = Batching(self.store, self._go_on)

@@ -92,8 +92,13 @@ class Future(Generic[T]):
         return future
 
     @staticmethod
-    def start(runner: Runner, program: Program[U], description: str = "Unknown") -> Future[U]:
-        """Begin *program*: up to its first wait now, from there as this module's first lines say."""
+    def start(
+        runner: Runner, program: Program[U], description: str = "Unknown", after: Iterable[Future[Any]] = ()
+    ) -> Future[U]:
+        """Begin *program*: up to its first wait now, from there as this module's first lines say.
+
+        In an event loop it goes on when all of *after* are done.
+        """
         future: Future[U] = Future(description)
         try:
             request = next(program)
@@ -105,7 +110,13 @@ class Future(Generic[T]):
             return future
         future._program, future.request = program, request
         rest = _resumed(program, request)
-        future._drive(lambda: runner.run(rest), lambda: runner.arun(rest))
+
+        async def arun() -> U:
+            for each in after:
+                await each.finished()
+            return cast("U", await runner.arun(rest))
+
+        future._drive(lambda: runner.run(rest), arun if after else lambda: runner.arun(rest))
         return future
 
     @staticmethod

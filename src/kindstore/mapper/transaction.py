@@ -169,6 +169,7 @@ def run(
     transaction ends when that is done, and its result is returned.
     """
     delays = attempts.delays()
+    outer.catch_up()
     while True:
         inner = outer.store.run(begin(outer, read_only, concurrency))
         try:
@@ -247,6 +248,7 @@ class TransactionScope:
         outer, joins = self._outer()
         if joins:
             return self._enter(outer, outer)
+        outer.catch_up()
         return self._enter(outer, outer.store.run(begin(outer, self._read_only, self._concurrency)))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

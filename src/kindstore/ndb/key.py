@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self, TypeAlias, Unpack, cast
+from typing import Any, Final, TypeAlias, Unpack, cast
 
 from kindstore.mapper import operations
 from kindstore.mapper.context import current
@@ -200,16 +200,13 @@ class Key(PlainKey):
         """The key of *kind* right below this one; `BadValueError` if this one is incomplete."""
         return Key(kind, id_or_name, parent=self)
 
-    @classmethod
-    def of_plain(cls, key: PlainKey) -> Self:
-        """*key* as a key of this class: itself if it is one."""
-        return key if isinstance(key, cls) else cls.packed_in(key.partition, key.path_bytes)
-
     # I/O.
 
     def get(self, **options: Unpack[ReadOptions]) -> Any:
         """The entity of this key, None if there is none."""
         context = current()
+        if context.writing:
+            context.catch_up()
         return context.store.run(operations.get_one(context, self, use_cache(options) if options else None))
 
     def get_async(self, **options: Unpack[ReadOptions]) -> Future[Any]:
@@ -220,12 +217,14 @@ class Key(PlainKey):
     def delete(self, **options: Unpack[WriteOptions]) -> None:
         """Remove the entity of this key, there or not; in a transaction, when that is committed."""
         context = current()
+        if context.writing:
+            context.catch_up((self,))
         context.store.run(operations.delete_one(context, self, use_cache(options) if options else None))
 
     def delete_async(self, **options: Unpack[WriteOptions]) -> Future[None]:
         """The same, as a future."""
         use = use_cache(options)
-        return current().gather(lambda context: operations.delete_one(context, self, use), "delete")
+        return current().write(lambda context: operations.delete_one(context, self, use), "delete", (self,))
 
 
 def _names(partition: Partition) -> tuple[str, str, str]:

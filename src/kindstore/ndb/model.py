@@ -63,6 +63,8 @@ class Model(models.Model):
         be stored, before anything is written; the errors of `Store.commit`.
         """
         context = current()
+        if context.writing:
+            context.catch_up((self._key,))
         key = context.store.run(operations.put_one(context, self, use_cache(options) if options else None))
         return cast("Key", key)
 
@@ -73,7 +75,7 @@ class Model(models.Model):
         def program(context: Context) -> Any:
             return operations.put_one(context, self, use)
 
-        return current().gather(program, "put")
+        return current().write(program, "put", (self._key,))
 
     # Reading.
 
@@ -90,6 +92,8 @@ class Model(models.Model):
     ) -> Self | None:
         """The entity with this id or name, below *parent* if given; None if there is none."""
         context = current()
+        if context.writing:
+            context.catch_up()
         if parent is None and namespace is None and project is None and app is None and database is None:
             key = Key.of(context.partition, (cls._get_kind(), id))
         else:
@@ -164,6 +168,7 @@ class Model(models.Model):
         among the values; a property of the same name goes first.  TypeError for an empty name.
         """
         context, program = cls._inserting(name, parent, namespace, project, app, database, values)
+        context.catch_up()
         return cast("Self", context.store.run(program))
 
     @classmethod
@@ -288,6 +293,9 @@ Expando._nested_class = Expando
 def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> list[Key]:
     """Write *entities*, all or none; the result is their keys, in order."""
     context = current()
+    if context.writing:
+        entities = list(entities)
+        context.catch_up(entity._key for entity in entities)
     program: Any = operations.put_multi(context, entities, use_cache(options))
     return cast("list[Key]", context.store.run(program))
 
@@ -299,12 +307,15 @@ def put_multi_async(entities: Iterable[Model], **options: Unpack[WriteOptions]) 
     def program(context: Context) -> Any:
         return operations.put_multi(context, listed, use)
 
-    return _each(current().gather(program, "put_multi"), len(listed))
+    keys = [entity._key for entity in listed]
+    return _each(current().write(program, "put_multi", keys), len(listed))
 
 
 def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Any]:
     """The entity of each of *keys*, None where there is none; one look into the store for all."""
     context = current()
+    if context.writing:
+        context.catch_up()
     return context.store.run(operations.get_multi(context, keys, use_cache(options)))
 
 
@@ -318,13 +329,20 @@ def get_multi_async(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) ->
 def delete_multi(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[None]:
     """Remove the entities of *keys*, those that are there; all of it or nothing."""
     context = current()
+    if context.writing:
+        keys = list(keys)
+        context.catch_up(keys)
     return context.store.run(operations.delete_multi(context, keys, use_cache(options)))
 
 
 def delete_multi_async(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[Future[None]]:
     """`delete_multi`, as a future for each key; it is one commit all the same."""
     listed, use = list(keys), use_cache(options)
-    future = current().gather(lambda context: operations.delete_multi(context, listed, use), "delete_multi")
+
+    def program(context: Context) -> Any:
+        return operations.delete_multi(context, listed, use)
+
+    future = current().write(program, "delete_multi", listed)
     return _each(future, len(listed))
 
 

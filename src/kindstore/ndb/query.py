@@ -326,7 +326,10 @@ class Query(Generic[M]):
                 end=end,
                 keys_only=keys_only and not predicates,
             )
-        return running.Reading(current(), self._model, Key, keys_only, predicates, cached), query
+        context = current()
+        if context.writing:
+            context.catch_up()
+        return running.Reading(context, self._model, Key, keys_only, predicates, cached), query
 
     @overload
     def fetch(

@@ -145,6 +145,8 @@ class SQLiteDriver:
         guard.hold(self.path)
         try:
             prepare(self._open_writer())
+            opened = self.path.stat()
+            self._identity = (opened.st_dev, opened.st_ino)
         except BaseException:
             self._close_connections()
             raise
@@ -348,7 +350,22 @@ class SQLiteDriver:
             for job in jobs:
                 job.finish()
 
+    def _check_file(self) -> None:
+        """`UnsafeStorageError` if the file at our path is not the one that we have open any more."""
+        try:
+            found = self.path.stat()
+            same = (found.st_dev, found.st_ino) == self._identity and found.st_nlink == 1
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise UnsafeStorageError(
+                "the database file was moved, replaced, removed or linked while it was open",
+                path=str(self.path),
+                hint="Close every store on it before you touch the file, then connect again.",
+            )
+
     def _commit(self, writer: Connection, jobs: list[_Job]) -> None:
+        self._check_file()
         writer.execute("BEGIN IMMEDIATE")
         try:
             if len(jobs) == 1:

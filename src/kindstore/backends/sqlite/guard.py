@@ -50,6 +50,12 @@ def check_place(path: Path) -> None:
         )
     if not path.parent.is_dir():
         return  # making the file will say so
+    if path.exists() and path.stat().st_nlink > 1:
+        raise UnsafeStorageError(
+            "a database must have one name only: through another it would have another log, and lose commits",
+            path=str(path),
+            hint="Remove the other hard links.",
+        )
     mode = path.parent.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         raise UnsafeStorageError(
