@@ -28,7 +28,7 @@ from kindstore.values.key import Key
 WRITER = """
 import os, sys, time
 import kindstore
-from kindstore.store.messages import Insert, Upsert
+from kindstore.store.messages import Insert
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
 
@@ -265,8 +265,8 @@ def test_a_commit_into_a_file_that_is_not_there_any_more_is_refused(tmp_path: Pa
         case "removed":
             path.unlink()
         case "replaced":
-            path.rename(tmp_path / "old.db")
-            path.touch()
+            (tmp_path / "other.db").touch()
+            (tmp_path / "other.db").replace(path)
         case _:
             (tmp_path / "b.db").hardlink_to(path)
     with pytest.raises(UnsafeStorageError, match="while it was open"):
