@@ -22,24 +22,18 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
     gone when it is closed.  None takes the environment's ``KINDSTORE_URL``, else the file ``kindstore.db`` in the
     working directory.  *options* (or the URL's query part): ``durability`` ("full" or "relaxed"), ``project``,
     and for code only ``id_policy``, ``concurrency``, ``clock``.
-    `BadArgumentError` for a URL of no known kind; the errors of `backends.sqlite.open_store` for a file.
+    `BadArgumentError` for a URL of no known kind and for an unknown option; the errors of
+    `backends.sqlite.open_store` for a file.  Whatever is wrong is found before a file is made.
     """
     if url is None:
         url = os.environ.get("KINDSTORE_URL") or DEFAULT
-    text = os.fspath(url)
+    try:
+        text = os.fsdecode(url)
+    except TypeError:
+        raise BadArgumentError("a store is named by a URL or a path", url=url) from None
     if text.startswith("sqlite:"):
-        parts = urlsplit(text)
-        given = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
-        unknown = sorted(given.keys() - _OPTIONS)
-        if unknown or parts.netloc:
-            raise BadArgumentError(
-                "malformed URL",
-                url=text,
-                unknown=unknown,
-                hint="Write sqlite:///absolute/path.db or sqlite:path.db.",
-            )
+        text, given = _of_url(text)
         options = {**given, **options}
-        text = unquote(parts.path)
     elif "://" in text:
         raise BadArgumentError(
             "no backend for this URL", url=text, hint="There are files: a path, sqlite:///path or :memory:."
@@ -47,3 +41,19 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
     from kindstore.backends.sqlite import open_store  # noqa: PLC0415  # apsw only when a file is opened
 
     return open_store(text, **options)
+
+
+def _of_url(url: str) -> tuple[str, dict[str, str]]:
+    """The path and the options of a URL that begins with ``sqlite:``; `BadArgumentError` if it is malformed."""
+    hint = "Write sqlite:///absolute/path.db or sqlite:path.db, with %3F for ? and %23 for # in the path."
+    try:
+        parts = urlsplit(url)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True) if parts.query else []
+    except ValueError as error:
+        raise BadArgumentError("malformed URL", url=url, cause=str(error), hint=hint) from None
+    given = dict(pairs)
+    unknown = sorted(given.keys() - _OPTIONS)
+    path = unquote(parts.path)
+    if unknown or len(given) < len(pairs) or parts.netloc or parts.fragment or not path:
+        raise BadArgumentError("malformed URL", url=url, unknown=unknown, hint=hint)
+    return ":memory:" if path == "/:memory:" else path, given

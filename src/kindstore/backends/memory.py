@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, key_of
+from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, choice, key_of
 from kindstore.store.ids import IdPolicy, nth_id
 from kindstore.store.messages import (
     Aggregation,
@@ -185,7 +185,12 @@ class MemoryStore:
 
     def begin(self, read_only: bool = False, concurrency: Concurrency | None = None) -> Program[bytes]:
         """See `Store.begin`."""
-        return self._program(lambda: self._begin(read_only, concurrency or self._concurrency))
+        return self._program(
+            lambda: self._begin(
+                read_only,
+                self._concurrency if concurrency is None else choice(Concurrency, "concurrency", concurrency),
+            )
+        )
 
     def commit(self, mutations: Sequence[Mutation], transaction: bytes | None = None) -> Program[Committed]:
         """See `Store.commit`."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kindstore.store.checks import check_keys, check_lookup, check_query, key_of
+from kindstore.store.checks import check_keys, check_lookup, check_query, choice, key_of
 from kindstore.store.ids import IdPolicy
 from kindstore.store.messages import (
     Aggregation,
@@ -46,16 +46,16 @@ class EngineStore:
         dialect: Dialect,
         *,
         project: str = "kindstore",
-        id_policy: IdPolicy = IdPolicy.SCATTERED,
-        concurrency: Concurrency = Concurrency.OPTIMISTIC,
+        id_policy: IdPolicy | str = IdPolicy.SCATTERED,
+        concurrency: Concurrency | str = Concurrency.OPTIMISTIC,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.project = project
         self.driver = driver
         self.catalog = Catalog(dialect)
-        self.concurrency = concurrency
-        self._ids = Ids(id_policy, dialect)
+        self.concurrency = choice(Concurrency, "concurrency", concurrency)
+        self._ids = Ids(choice(IdPolicy, "id_policy", id_policy), dialect)
         self._transactions = Transactions(clock)
         self._now = now
         self._groups_on = False
@@ -148,7 +148,7 @@ class EngineStore:
 
     def begin(self, read_only: bool = False, concurrency: Concurrency | None = None) -> Program[bytes]:
         """See `Store.begin`."""
-        mode = concurrency or self.concurrency
+        mode = self.concurrency if concurrency is None else choice(Concurrency, "concurrency", concurrency)
         if mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS and not self._groups_on:
             # From the first transaction of this mode on, every commit keeps the versions of entity groups.
             yield Write(self._turn_groups_on())

@@ -6,9 +6,10 @@ plain values pass through one loop without a call; whatever is out of the ordina
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from kindstore.values import limits
 from kindstore.values.entity import Entity, Shape
@@ -27,8 +28,23 @@ MAX_COMPONENTS = 100
 
 OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
 
+E = TypeVar("E", bound=enum.Enum)
+
 _ATOMS = frozenset({type(None), bool, float, GeoPt})
 """The types of which every value can be stored."""
+
+
+def choice(kind: type[E], option: str, given: object) -> E:
+    """The member of *kind* that *given* is, or is the value of; `BadArgumentError` that names *option* otherwise."""
+    if isinstance(given, kind):
+        return given
+    try:
+        return kind(given)
+    except ValueError:
+        known = ", ".join(repr(member.value) for member in kind)
+        raise BadArgumentError(
+            "an option has no such value", **{option: given}, hint=f"One of {known}."
+        ) from None
 
 
 def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> None:

@@ -11,10 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import apsw
+
 from kindstore.engine.dialect import Dialect
 from kindstore.engine.store import EngineStore
+from kindstore.store.checks import choice
+from kindstore.store.ids import IdPolicy
+from kindstore.store.messages import Concurrency
 from kindstore.store.program import Batch
-from kindstore.values.errors import FormatError, StorageError
+from kindstore.values.errors import BadArgumentError, FormatError, StorageError
 
 from . import guard
 from .connection import APPLICATION_ID, Connection
@@ -25,19 +30,23 @@ FORMAT = 1
 """The version of the tables, in the file's header (``user_version``)."""
 
 
+_OPTIONS = frozenset({"project", "id_policy", "concurrency", "clock", "now"})
+"""What `EngineStore` takes."""
+
+
 def open_store(
     path: str | os.PathLike[str], *, durability: str = "full", vfs: str | None = None, **options: Any
 ) -> EngineStore:
     """The store in the file at *path*, made (mode 0600) if it is not there; ``":memory:"`` for one that is not kept.
 
     *durability*: "full" (every acknowledged commit survives a loss of power) or "relaxed" (only the death of the
-    process).  *vfs*: the SQLite name of another file layer, for tests.  *options* go to `EngineStore`.
-    Raises `UnsafeStorageError` (place or library), `FormatError` (another program's file, or a newer version's),
-    `CorruptionError`, `StorageError`.
+    process).  *vfs*: the SQLite name of another file layer, for tests.  *options* go to `EngineStore`; the modes
+    among them may be given by their text.
+    Raises `BadArgumentError` for an option or a path that can't be, `UnsafeStorageError` (place or library),
+    `FormatError` (another program's file, or a newer version's), `CorruptionError`, `StorageError`.
     """
     guard.check_library()
-    if durability not in ("full", "relaxed"):
-        raise StorageError("durability is full or relaxed", durability=durability)
+    _check_options(durability, vfs, options)
     on_close: Callable[[], None] | None = None
     if str(path) == ":memory:":
         # A file on a memory disk where there is one: readers and writers do not block each other, as in the real thing.
@@ -46,9 +55,12 @@ def open_store(
         file, durability = Path(directory, "memory.db"), "relaxed"
         on_close = partial(_remove, directory, os.getpid())
     else:
-        file = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the links that are refused
-    guard.check_place(file)
-    _make_file(file)
+        file = _file_of(path)
+    try:
+        guard.check_place(file)
+        _make_file(file)
+    except OSError as error:
+        raise StorageError("the file can't be opened", path=str(file), cause=error.strerror) from error
     driver = SQLiteDriver(
         file,
         Turnstile(file.with_name(file.name + ".lock")),
@@ -69,6 +81,40 @@ def open_store(
     return store
 
 
+def _check_options(durability: object, vfs: object, options: dict[str, Any]) -> None:
+    """`BadArgumentError` for what can't be, before there is a file."""
+    if durability not in ("full", "relaxed"):
+        raise BadArgumentError("durability is full or relaxed", durability=durability)
+    if vfs is not None and vfs not in apsw.vfs_names():
+        raise BadArgumentError("SQLite has no such file layer", vfs=vfs)
+    unknown = sorted(options.keys() - _OPTIONS)
+    if unknown:
+        known = ", ".join(sorted({"durability", *_OPTIONS}))
+        raise BadArgumentError("unknown options", unknown=unknown, hint=f"There are {known}.")
+    project = options.get("project", "kindstore")
+    if not isinstance(project, str) or not project:
+        raise BadArgumentError("a project is a str that is not empty", project=project)
+    choice(IdPolicy, "id_policy", options.get("id_policy", IdPolicy.SCATTERED))
+    choice(Concurrency, "concurrency", options.get("concurrency", Concurrency.OPTIMISTIC))
+    for clock in ("clock", "now"):
+        if clock in options and not callable(options[clock]):
+            raise BadArgumentError("a clock is a function", **{clock: options[clock]})
+
+
+def _file_of(path: str | os.PathLike[str]) -> Path:
+    """*path* from the root; `BadArgumentError` if no file can have that name."""
+    text = os.fspath(path)
+    try:
+        possible = bool(text) and b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise BadArgumentError("no file can have this name", path=text)
+    if text.endswith("/"):
+        raise StorageError("a database is a file, not a directory", path=text)
+    return Path(os.path.abspath(text))  # noqa: PTH100  # resolve() would follow the links that are refused
+
+
 def _remove(directory: str, owner: int) -> None:
     if os.getpid() == owner:  # and not in a forked child, which has only inherited it
         shutil.rmtree(directory, ignore_errors=True)
@@ -77,6 +123,8 @@ def _remove(directory: str, owner: int) -> None:
 def _make_file(file: Path) -> None:
     # Not even opened where it is there: closing it would drop the locks of another store of this process.
     if file.exists():
+        if not file.is_file():
+            raise StorageError("a database is a file, not a directory or a device", path=str(file))
         return
     try:
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
