@@ -15,7 +15,7 @@ import kindstore
 from kindstore.backends.memory import MemoryStore
 from kindstore.backends.sqlite import guard
 from kindstore.store.ids import IdPolicy
-from kindstore.store.messages import Concurrency, Count, Query
+from kindstore.store.messages import Concurrency, Count, Query, Upsert
 from kindstore.values.errors import (
     BadArgumentError,
     CorruptionError,
@@ -28,7 +28,7 @@ from kindstore.values.key import Key
 WRITER = """
 import os, sys, time
 import kindstore
-from kindstore.store.messages import Insert, Upsert
+from kindstore.store.messages import Insert
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
 
@@ -253,3 +253,22 @@ def test_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.db").hardlink_to(tmp_path / "a.db")
     with pytest.raises(UnsafeStorageError, match="one name only"):
         kindstore.connect(tmp_path / "a.db")
+
+
+@pytest.mark.parametrize("mishap", ["removed", "replaced", "linked"])
+def test_a_commit_into_a_file_that_is_not_there_any_more_is_refused(tmp_path: Path, mishap: str) -> None:
+    path = tmp_path / "a.db"
+    store = kindstore.connect(path)
+    key = kindstore.Key.of(store.partition(), ("A", 1))
+    store.run(store.commit([Upsert(kindstore.Entity.of(key, {"n": 1}))]))
+    match mishap:
+        case "removed":
+            path.unlink()
+        case "replaced":
+            (tmp_path / "other.db").touch()
+            (tmp_path / "other.db").replace(path)
+        case _:
+            (tmp_path / "b.db").hardlink_to(path)
+    with pytest.raises(UnsafeStorageError, match="while it was open"):
+        store.run(store.commit([Upsert(kindstore.Entity.of(key, {"n": 2}))]))
+    store.close()
