@@ -110,3 +110,23 @@ def test_a_write_that_can_not_wait_for_one_in_the_event_loop_is_refused(client: 
 
     asyncio.run(main())
     assert stored(client) == 2
+
+
+def test_more_transactions_at_once_than_a_process_has_connections_for(client: ndb.Client) -> None:
+    async def main() -> None:
+        with client.context():
+            ndb.put_multi([Ordered(id=n, n=0) for n in range(1, 301)])
+
+            async def add(n: int) -> None:
+                async def work() -> None:
+                    found = await ndb.Key(Ordered, n).get_async()
+                    found.n += 1
+                    await found.put_async()
+
+                await ndb.transaction_async(work)
+
+            await asyncio.gather(*(add(n) for n in range(1, 301)))
+
+    asyncio.run(main())
+    with client.context():
+        assert Ordered.query(Ordered.n == 1).count() == 300

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +19,7 @@ import apsw
 
 from kindstore.store.program import Batch, Program, Release, Snapshot, Statement, T, Write
 from kindstore.values.errors import (
+    BusyError,
     Error,
     OutcomeUnknownError,
     StorageError,
@@ -49,6 +50,12 @@ SNAPSHOT_AGE = 300.0
 
 FORK_PATIENCE = 10.0
 """Seconds that a fork waits for other threads to come to rest; the child's store is unusable if they do not."""
+
+SNAPSHOTS = 100
+"""Transactions that read at the same time; each holds a connection, which takes three file descriptors."""
+
+SNAPSHOT_PATIENCE = 60.0
+"""Seconds that a transaction waits for one of them to end."""
 
 WORKERS = 8
 """Threads that wait for the disk on behalf of asyncio programs."""
@@ -158,6 +165,7 @@ class SQLiteDriver:
         self._may_open.set()
         self._counting = threading.Lock()
         self._pinned: dict[bytes, _Pinned] = {}
+        self._granted: set[bytes] = set()
         self._queue: deque[_Job] = deque()
         self._writing = threading.Lock()
         self._writer: Connection | None = None
@@ -181,6 +189,8 @@ class SQLiteDriver:
                     elif cls is Write:
                         reply = self._write(request)
                     else:
+                        for pause in self._pauses(request):
+                            time.sleep(pause)
                         reply = self._other(request)
                 except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the program
                     request = program.throw(error)
@@ -204,6 +214,8 @@ class SQLiteDriver:
                     elif cls is list:
                         reply = await loop.run_in_executor(self._executor(), self._read, request)
                     else:
+                        for pause in self._pauses(request):
+                            await asyncio.sleep(pause)
                         reply = await loop.run_in_executor(self._executor(), self._other, request)
                 except Exception as error:  # noqa: BLE001
                     request = program.throw(error)
@@ -243,6 +255,17 @@ class SQLiteDriver:
         else:
             self._idle.append(connection)
 
+    def _pauses(self, request: Snapshot | Release) -> Iterator[float]:
+        """Seconds to wait, again and again, while too many snapshots are held for one more; `BusyError` at last."""
+        if not isinstance(request, Snapshot) or request.name in self._granted:
+            return
+        until = time.monotonic() + SNAPSHOT_PATIENCE
+        while len(self._granted) >= SNAPSHOTS:
+            if time.monotonic() > until:
+                raise BusyError("too many transactions at once", hint="End them sooner, or begin fewer.")
+            yield 0.002
+        self._granted.add(request.name)
+
     def _other(self, request: Snapshot | Release) -> list[list[Any]] | None:
         if isinstance(request, Release):
             self._release(request.name)
@@ -269,6 +292,7 @@ class SQLiteDriver:
             return pinned.connection.run(request.batch)
 
     def _release(self, name: bytes) -> None:
+        self._granted.discard(name)
         pinned = self._pinned.pop(name, None)
         if pinned is not None:
             with pinned.lock:
