@@ -106,6 +106,7 @@ class Attempts:
     """Which tries a transaction has, and how long to wait before each: *retries* after the first.
 
     *pause* and *apause* wait for a number of seconds; *spread* gives numbers from 0 to 1.
+    `BadArgumentError` for *retries* that are no int, or less than 0.
     """
 
     def __init__(
@@ -115,6 +116,9 @@ class Attempts:
         apause: Callable[[float], Awaitable[None]] | None = None,
         spread: Callable[[], float] = random.random,
     ) -> None:
+        given: object = retries
+        if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+            raise BadArgumentError("retries is an int of at least 0", retries=retries)
         self.retries, self.pause, self.apause, self.spread = retries, pause, apause or _sleep, spread
 
     def delays(self) -> Iterator[float]:

@@ -28,7 +28,9 @@ from kindstore.mapper.transaction import (
     outside,
     run,
 )
+from kindstore.store.checks import choice
 from kindstore.store.messages import Concurrency
+from kindstore.values.errors import BadArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +54,7 @@ def transaction(
     xg: bool = True,
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> TransactionScope: ...
 @overload
 def transaction(
@@ -63,7 +65,7 @@ def transaction(
     xg: bool = True,
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> T: ...
 @overload
 def transaction(
@@ -74,7 +76,7 @@ def transaction(
     xg: bool = True,
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> T: ...
 def transaction(
     callback: Callable[[], Any] | None = None,
@@ -84,22 +86,27 @@ def transaction(
     xg: bool = True,  # noqa: ARG001 - every transaction may span entity groups
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> Any:
     """The result of *callback*, called in a transaction; without one, a scope for ``with`` and ``async with``.
 
     *retries*: how often to try again after somebody else committed first (`ConflictError`) or the store was busy.
     *read_only* transactions refuse writes.  *join*: inside another transaction be a part of it; otherwise that is
     a `NestedTransactionError`.  *propagation* (`TransactionOptions`) says it in full.  *concurrency*: what makes two
-    transactions conflict; default: the store's.  TypeError for a coroutine function: `transaction_async` takes it.
+    transactions conflict, or its text; default: the store's.
+
+    Before the transaction begins: `BadArgumentError` for options that can't be and for a *callback* that can't be
+    called, TypeError for a generator function.  TypeError for a coroutine function: `transaction_async` takes it.
     """
+    attempts, mode = Attempts(retries), _mode_of(concurrency)
     if callback is None:
-        return TransactionScope(lambda: opening(current(), join, propagation), read_only, concurrency)
+        return TransactionScope(lambda: opening(current(), join, propagation), read_only, mode)
+    _check_function(callback)
     outer, joins = opening(current(), join, propagation)
     if joins:
         result = callback()
         return cast("Any", result).result() if isinstance(result, Future) else result
-    return run(outer, _refusing_coroutines(callback), Attempts(retries), read_only, concurrency)
+    return run(outer, _refusing_coroutines(callback), attempts, read_only, mode)
 
 
 @overload
@@ -111,7 +118,7 @@ def transaction_async(
     xg: bool = True,
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> Future[T]: ...
 @overload
 def transaction_async(
@@ -122,7 +129,7 @@ def transaction_async(
     xg: bool = True,
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> Future[T]: ...
 def transaction_async(
     callback: Callable[[], Any],
@@ -132,24 +139,25 @@ def transaction_async(
     xg: bool = True,  # noqa: ARG001 - every transaction may span entity groups
     propagation: int | None = None,
     *,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> Future[Any]:
     """`transaction` as a future; *callback* may be a coroutine function, or return a future."""
+    attempts, mode = Attempts(retries), _mode_of(concurrency)
+    _check_function(callback)
     context = current()
     outer, joins = opening(context, join, propagation)
-    attempts = Attempts(retries)
 
     def work() -> Any:
         called = _refusing_coroutines(callback)
         if not joins:
-            return run(outer, called, attempts, read_only, concurrency)
+            return run(outer, called, attempts, read_only, mode)
         with outer.use():
             result = called()
             return cast("Any", result).result() if isinstance(result, Future) else result
 
     async def awork() -> Any:
         if not joins:
-            return await arun(outer, callback, attempts, read_only, concurrency)
+            return await arun(outer, callback, attempts, read_only, mode)
         with outer.use():
             result = callback()
             return await cast("Any", result) if isinstance(result, Awaitable) else result
@@ -157,6 +165,19 @@ def transaction_async(
     future = Future.call(work, awork, "transaction")
     context.keep(future)
     return future
+
+
+def _mode_of(concurrency: Concurrency | str | None) -> Concurrency | None:
+    return None if concurrency is None else choice(Concurrency, "concurrency", concurrency)
+
+
+def _check_function(function: Any) -> None:
+    """`BadArgumentError` for what can't be called; TypeError for a generator function."""
+    if not callable(function):
+        raise BadArgumentError("a transaction needs a function to call", given=function)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(f"{name} is a generator function: its body would run after the transaction has ended")
 
 
 def _refusing_coroutines(callback: Callable[[], T]) -> Callable[[], T]:
@@ -180,16 +201,20 @@ def transactional(
     join: bool = True,
     xg: bool = True,
     propagation: int | None = None,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> Callable[[Callable[P, T]], Callable[P, T]]: ...
 def transactional(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Decorator: every call of the function is a transaction, or a part of the one in progress.
 
     Options are those of `transaction`, but *join* is True by default.  On a coroutine function the call is awaited.
+    Wrong options and functions are refused when the function is decorated, with the errors of `transaction`.
     """
     options.setdefault("join", True)
+    Attempts(options.get("retries", RETRIES))
+    options["concurrency"] = _mode_of(options.get("concurrency"))
 
     def decorate(called: Callable[..., Any]) -> Callable[..., Any]:
+        _check_function(called)
         if inspect.iscoroutinefunction(called):
 
             @functools.wraps(called)
@@ -214,11 +239,15 @@ def transactional_async(
     join: bool = True,
     xg: bool = True,
     propagation: int | None = None,
-    concurrency: Concurrency | None = None,
+    concurrency: Concurrency | str | None = None,
 ) -> Callable[[Callable[P, Any]], Callable[P, Future[Any]]]:
     """Decorator: `transactional`, but calls return a future."""
+    Attempts(retries)
+    mode = _mode_of(concurrency)
 
     def decorate(called: Callable[P, Any]) -> Callable[P, Future[Any]]:
+        _check_function(called)
+
         @functools.wraps(called)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> Future[Any]:
             return transaction_async(
@@ -228,7 +257,7 @@ def transactional_async(
                 join,
                 xg,
                 propagation,
-                concurrency=concurrency,
+                concurrency=mode,
             )
 
         return wrapper
