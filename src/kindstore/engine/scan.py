@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """Reading: lookups, pages of queries, counts.  Programs that yield one batch each where the catalog is warm."""
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from kindstore.store.checks import check_lookup
 from kindstore.store.messages import Aggregation, Count, Page, Query, R
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
-from kindstore.values.entity import EMPTY, Maker
+from kindstore.values.entity import EMPTY, Maker, Shape
 from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key
 from kindstore.values.ordered import pack
@@ -61,6 +62,8 @@ def lookup(
             transaction.entities[key] = found.get(place, _ABSENT)[0] if place is not None else 0
     load, shapes = record.load, catalog.shapes
     made: list[R | None] = []
+    known: Shape | None = None
+    make: Callable[[Key, list[Any], int], R] | None = None
     for key, place in zip(keys, places, strict=True):
         stored = found.get(place) if place is not None else None
         if stored is None:
@@ -72,7 +75,9 @@ def lookup(
         except KeyError:  # a shape that another process has defined
             yield from catalog.load()
             shape, values = load(body, shapes)
-        made.append(maker.of(shape)(key, values, version))
+        if shape is not known or make is None:
+            known, make = shape, maker.of(shape)
+        made.append(make(key, values, version))
     return made
 
 
@@ -105,9 +110,11 @@ def _places(catalog: Catalog, keys: Sequence[Key]) -> list[Place | None]:
     kinds = catalog.kinds
     places: list[Place | None] = []
     for key in keys:
-        path = key.path
-        kind = kinds.get((key.partition, path[-2]))
-        places.append(None if kind is None or path[-1] is None else (kind.number, key.path_bytes))
+        # Past the properties, which are calls: this is done for every key of every lookup.
+        path = key._flat or key.path
+        kind = kinds.get((key._partition, path[-2]))
+        known = kind is not None and path[-1] is not None
+        places.append((kind.number, key._packed or key.path_bytes) if known and kind is not None else None)
     return places
 
 

@@ -12,13 +12,14 @@ the plural ones because they are most of what applications do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, caches
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
+from kindstore.store.checks import check_int
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
 from kindstore.values.entity import Entity, Maker, Shape
@@ -47,6 +48,23 @@ def _hooked(
     if post is not None:
         post(Future.of(result))
     return result
+
+
+def listed(given: Iterable[T], kind: type[T], call: str) -> list[T]:
+    """*given* as a list; `BadArgumentError` that names *call* unless it is an iterable of instances of *kind*."""
+    things: Any = given
+    if isinstance(things, Iterable):
+        things = list(cast("Iterable[Any]", things))
+        for at, each in enumerate(things):
+            if not isinstance(each, kind):
+                raise BadArgumentError(
+                    f"{call} takes {_NAMES[kind]} only", at=at, given=each, type=type(each).__name__
+                )
+        return cast("list[T]", things)
+    raise BadArgumentError(f"{call} takes a list of {_NAMES[kind]}", given=things)
+
+
+_NAMES: dict[type[Any], str] = {Model: "entities", Key: "keys"}
 
 
 # Put.
@@ -229,7 +247,8 @@ def _known(key: Key, instance: Any, identities: IdentityMap) -> Any:
 def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[Any]]:
     """The entity of each of *keys*, None where there is none.  A key named twice is looked up once."""
     listed = list(keys)
-    models = [Model._kind_map.get(key.path[-2]) for key in listed]
+    kind_map = Model._kind_map
+    models = [kind_map.get((key._flat or key.path)[-2]) for key in listed]
     hooks = [
         (key, model)
         for key, model in zip(listed, models, strict=True)
@@ -258,7 +277,7 @@ def _get_all(
     # Of one kind, the schema is looked up once for all.
     model = models[0] if models and models.count(models[0]) == len(models) else None
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
-    if context.identities is None and len({key.path_bytes for key in keys}) == len(keys):
+    if context.identities is None and len({key._packed or key.path_bytes for key in keys}) == len(keys):
         plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
         return plain
     known: dict[Key, Any] = {}
@@ -348,6 +367,7 @@ def _forget(context: Context, key: Key, model: AnyModel | None, use_cache: bool 
 
 def allocate_ids(context: Context, model: AnyModel, like: Key, size: int) -> Program[tuple[Key, ...]]:
     """*size* complete keys that are never given to another entity, made from the incomplete key *like*."""
+    check_int("size", size)
     if size < 0:
         raise BadArgumentError("a number of ids is at least 0", size=size)
 
