@@ -122,7 +122,7 @@ def other_class(instance: Any, arguments: dict[str, Any], more: dict[str, Any]) 
 def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None:
     """What the constructor was given beside properties: the key or its parts, the projection.
 
-    `BadArgumentError` for a key and parts of one; AttributeError or TypeError for a name that means nothing.
+    `BadArgumentError` for a key and parts of one; `UnknownPropertyError` or TypeError for a name that means nothing.
     """
     given = {name: value for name, value in usual.items() if value is not _MISSING}
     cls: Any = instance.__class__

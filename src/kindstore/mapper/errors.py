@@ -16,6 +16,10 @@ class InvalidPropertyError(Error):
 BadProjectionError = InvalidPropertyError
 
 
+class UnknownPropertyError(Error, AttributeError):
+    """Setting, by the constructor or `populate`, what the class does not have.  Its text is Python's own."""
+
+
 class UnprojectedPropertyError(Error):
     """Reading a property that the query did not project."""
 

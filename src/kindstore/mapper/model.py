@@ -17,7 +17,7 @@ from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition
 
 from .construct import compile_constructor, set_projection
-from .errors import KindError, UnprojectedPropertyError
+from .errors import KindError, UnknownPropertyError, UnprojectedPropertyError
 from .property import Property
 from .references import ModelKey, PublicModelKey
 from .schema import schema_of
@@ -56,8 +56,9 @@ class Model(metaclass=MetaModel):
 
     The constructor takes *key*, or *id*, *parent*, *namespace*, *project* (or *app*) and *database*; *projection*;
     and values of properties by code name.  Where a property has one of these names the property is meant, and
-    ``_id`` and so on are the others.  `BadArgumentError` for *key* with the parts of one; AttributeError for a
-    name that the class does not have, TypeError for one that is no property, `BadValueError` for a bad value.
+    ``_id`` and so on are the others.  `BadArgumentError` for *key* with the parts of one; `UnknownPropertyError`
+    (an AttributeError) for a name that the class does not have, TypeError for one that is no property,
+    `BadValueError` for a bad value.
     """
 
     _properties: ClassVar[dict[str, Property[Any]]] = {}
@@ -213,7 +214,13 @@ class Model(metaclass=MetaModel):
 
     def _set_attribute(self, name: str, value: Any) -> None:
         """Set the property with code name *name*."""
-        prop = getattr(type(self), name)  # AttributeError: "type object 'A' has no attribute 'zz'"
+        cls = type(self)
+        try:
+            prop = getattr(cls, name)
+        except AttributeError as error:
+            unknown = UnknownPropertyError(str(error))  # "type object 'A' has no attribute 'zz'"
+            unknown.name, unknown.obj = name, cls  # for "Did you mean" in a traceback
+            raise unknown from None
         if not isinstance(prop, Property):
             raise TypeError(f"Cannot set non-property {name}")
         setattr(self, name, value)

@@ -12,7 +12,7 @@ the plural ones because they are most of what applications do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, caches
 from kindstore.mapper.future import Future
@@ -50,17 +50,17 @@ def _hooked(
     return result
 
 
-def listed(given: Iterable[T], kind: type[T], call: str) -> list[T]:
+def all_of(given: Iterable[T], kind: type[Any], call: str) -> list[T]:
     """*given* as a list; `BadArgumentError` that names *call* unless it is an iterable of instances of *kind*."""
     things: Any = given
     if isinstance(things, Iterable):
-        things = list(cast("Iterable[Any]", things))
-        for at, each in enumerate(things):
+        found = list(given)
+        for at, each in enumerate(found):
             if not isinstance(each, kind):
                 raise BadArgumentError(
                     f"{call} takes {_NAMES[kind]} only", at=at, given=each, type=type(each).__name__
                 )
-        return cast("list[T]", things)
+        return found
     raise BadArgumentError(f"{call} takes a list of {_NAMES[kind]}", given=things)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
 from kindstore.mapper.future import Future
+from kindstore.store.checks import check_int
 from kindstore.store.messages import Concurrency, Delete, Mutation
 from kindstore.store.program import Program
 from kindstore.values.errors import (
@@ -116,9 +117,9 @@ class Attempts:
         apause: Callable[[float], Awaitable[None]] | None = None,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        given: object = retries
-        if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-            raise BadArgumentError("retries is an int of at least 0", retries=retries)
+        check_int("retries", retries)
+        if retries < 0:
+            raise BadArgumentError("a number of retries is at least 0", retries=retries)
         self.retries, self.pause, self.apause, self.spread = retries, pause, apause or _sleep, spread
 
     def delays(self) -> Iterator[float]:

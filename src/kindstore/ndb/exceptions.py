@@ -4,7 +4,7 @@ All of them are in the one tree of `kindstore.values.errors`; NDB's `google.api_
 """
 
 from kindstore.mapper.context import ContextError
-from kindstore.mapper.errors import BadFilterError
+from kindstore.mapper.errors import BadFilterError, UnknownPropertyError
 from kindstore.mapper.future import Cancelled
 from kindstore.mapper.transaction import BadRequestError, NestedTransactionError, Rollback
 from kindstore.values.errors import (
@@ -54,6 +54,7 @@ __all__ = [
     "TooLargeError",
     "TransactionError",
     "TransactionNotFoundError",
+    "UnknownPropertyError",
 ]
 
 

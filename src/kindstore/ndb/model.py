@@ -292,9 +292,9 @@ Expando._nested_class = Expando
 
 def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> list[Key]:
     """Write *entities*, all or none; the result is their keys, in order."""
+    entities = operations.all_of(entities, models.Model, "put_multi")
     context = current()
     if context.writing:
-        entities = list(entities)
         context.catch_up(entity._key for entity in entities)
     program: Any = operations.put_multi(context, entities, use_cache(options))
     return cast("list[Key]", context.store.run(program))
@@ -302,7 +302,7 @@ def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> lis
 
 def put_multi_async(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> list[Future[Key]]:
     """`put_multi`, as a future for each entity; it is one commit all the same."""
-    listed, use = list(entities), use_cache(options)
+    listed, use = operations.all_of(entities, models.Model, "put_multi_async"), use_cache(options)
 
     def program(context: Context) -> Any:
         return operations.put_multi(context, listed, use)
@@ -313,6 +313,7 @@ def put_multi_async(entities: Iterable[Model], **options: Unpack[WriteOptions]) 
 
 def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Any]:
     """The entity of each of *keys*, None where there is none; one look into the store for all."""
+    keys = operations.all_of(keys, PlainKey, "get_multi")
     context = current()
     if context.writing:
         context.catch_up()
@@ -321,23 +322,23 @@ def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[
 
 def get_multi_async(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Future[Any]]:
     """`get_multi`, as a future for each key."""
-    listed, use = list(keys), use_cache(options)
+    listed, use = operations.all_of(keys, PlainKey, "get_multi_async"), use_cache(options)
     future = current().gather(lambda context: operations.get_multi(context, listed, use), "get_multi")
     return _each(future, len(listed))
 
 
 def delete_multi(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[None]:
     """Remove the entities of *keys*, those that are there; all of it or nothing."""
+    keys = operations.all_of(keys, PlainKey, "delete_multi")
     context = current()
     if context.writing:
-        keys = list(keys)
         context.catch_up(keys)
     return context.store.run(operations.delete_multi(context, keys, use_cache(options)))
 
 
 def delete_multi_async(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[Future[None]]:
     """`delete_multi`, as a future for each key; it is one commit all the same."""
-    listed, use = list(keys), use_cache(options)
+    listed, use = operations.all_of(keys, PlainKey, "delete_multi_async"), use_cache(options)
 
     def program(context: Context) -> Any:
         return operations.delete_multi(context, listed, use)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
@@ -36,6 +37,7 @@ from kindstore.mapper.property import Property
 from kindstore.ndb.key import Key
 from kindstore.ndb.options import use_cache
 from kindstore.store import messages
+from kindstore.store.checks import check_int
 from kindstore.values.errors import BadArgumentError, BadCursorError, BadQueryError
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.key import Partition
@@ -143,7 +145,8 @@ class Query(Generic[M]):
     *project*, *namespace*: where to look; default: where the ancestor is, else the current context's.  *keys_only*,
     *limit* and *offset* are the defaults of the calls that read.
 
-    Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadFilterError` for a filter
+    Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadArgumentError` for a *kind*
+    that is none and a number that is no int, `BadFilterError` for a filter
     or an order by an unindexed property, `BadQueryError` for what is not supported yet (projection, distinct).
     """
 
@@ -184,8 +187,10 @@ class Query(Generic[M]):
         if kind is None or isinstance(kind, str):
             self._kind = kind
             self._model = None if kind is None else Model._kind_map.get(kind)  # pyright: ignore[reportPrivateUsage]
-        else:
+        elif inspect.isclass(self._model) and issubclass(self._model, Model):
             self._kind = str(cast("Any", kind)._get_kind())
+        else:
+            raise BadArgumentError("a kind is a name or a model class", kind=kind)
         self._ancestor = ancestor
         self._partition = _partition_of(ancestor, app if project is None else project, namespace)
         self._filters = filters
@@ -318,6 +323,9 @@ class Query(Generic[M]):
         limit = self._limit if limit is None else limit
         keys_only = self._keys_only if keys_only is None else keys_only
         if not (limit is None and not offset and start is end is None and not keys_only):
+            if limit is not None:
+                check_int("limit", limit)
+            check_int("offset", offset or 0)
             query = replace(
                 query,
                 limit=limit,
@@ -415,6 +423,7 @@ class Query(Generic[M]):
         self, page_size: int, *, keys_only: bool | None = None, **options: Unpack[FetchOptions]
     ) -> tuple[list[M], Cursor | None, bool]:
         """At most *page_size* results, the cursor after them (None if there are none), and whether there may be more."""
+        check_int("page_size", page_size)
         reading, query = self._prepared(None, keys_only, options)
         return _page(reading.context.store.run(running.fetch_page(reading, query, page_size)))
 
@@ -422,6 +431,7 @@ class Query(Generic[M]):
         self, page_size: int, *, keys_only: bool | None = None, **options: Unpack[FetchOptions]
     ) -> Future[tuple[list[M], Cursor | None, bool]]:
         """`fetch_page`, as a future."""
+        check_int("page_size", page_size)
         reading, query = self._prepared(None, keys_only, options)
         return reading.context.begin(running.fetch_page(reading, query, page_size), "fetch_page").then(_page)
 

@@ -47,6 +47,13 @@ def choice(kind: type[E], option: str, given: object) -> E:
         ) from None
 
 
+def check_int(option: str, given: Any) -> None:
+    """`BadArgumentError` that names *option* unless *given* is an int."""
+    if not isinstance(given, int) or isinstance(given, bool):
+        facts: dict[str, Any] = {option: given}
+        raise BadArgumentError("an int is needed", **facts)
+
+
 def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> None:
     """Raise unless *mutations* can be applied, as far as can be told without looking at what is stored.
 
