@@ -146,8 +146,9 @@ class Query(Generic[M]):
     *limit* and *offset* are the defaults of the calls that read.
 
     Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadArgumentError` for a *kind*
-    that is none and a number that is no int, `BadFilterError` for a filter
+    that is none, `BadFilterError` for a filter
     or an order by an unindexed property, `BadQueryError` for what is not supported yet (projection, distinct).
+    The calls that read raise `BadArgumentError` for a number that is no int, before they read.
     """
 
     def __init__(
