@@ -140,7 +140,8 @@ _NOT_AFTER: dict[type, frozenset[type]] = {
 
 def _check_sequence(mutations: Sequence[Mutation], in_transaction: bool) -> None:
     keys = [key_of(mutation) for mutation in mutations]
-    if len({key.path_bytes for key in keys}) == len(keys):
+    complete = [key.path_bytes for key in keys if key.path[-1] is not None]
+    if len(set(complete)) == len(complete):
         return
     last: dict[Key, type] = {}
     for key, mutation in zip(keys, mutations, strict=True):
