@@ -99,7 +99,6 @@ class Dialect:
 
     # What the checker reads
     all_entities = "SELECT id, kind, path, body FROM entity WHERE id > ? ORDER BY id LIMIT ?"
-    all_tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'index\\_%' ESCAPE '\\'"
 
     @staticmethod
     @lru_cache(maxsize=64)

@@ -66,7 +66,11 @@ Mutation: TypeAlias = Upsert | Insert | Update | Delete
 
 
 class Committed(msgspec.Struct, frozen=True):
-    """A commit that is durable: the complete key of each mutation, in order, and the version they were given."""
+    """A commit that is durable: the complete key of each mutation, in order, and the version of what it changed.
+
+    An entity that was put as it stands already is not rewritten, and keeps the version that it has: look it up
+    before you name its version as a `base_version`.
+    """
 
     keys: list[Key]
     version: int

@@ -27,7 +27,4 @@ MAX_INDEX_ENTRIES = 20_000
 MAX_DEPTH = 20
 """Entities nested in an entity."""
 
-MAX_LOOKUP = 1000
-"""Keys in one lookup of the wire protocol; longer lists are allowed in process."""
-
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
