@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar, cast
 
@@ -354,8 +354,10 @@ def leave(token: Token[Context | None]) -> None:
     """Go back to the context before `enter`."""
     # A ValueError says that this code runs in another context of `contextvars` than `enter` did, as the two halves of
     # an async generator may: what it sees was never changed.
-    with suppress(ValueError):
+    try:
         _current.reset(token)
+    except ValueError:
+        return
 
 
 def announce(base: Context) -> None:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import enum
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import Token
+from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
@@ -135,15 +136,25 @@ def begin(
     outer: Context, read_only: bool = False, concurrency: Concurrency | None = None
 ) -> Program[Context]:
     """The context inside a new transaction of the store of *outer*."""
-    name = yield from outer.store.begin(read_only, concurrency)
-    identities = None if outer.policy is never else IdentityMap()
-    return outer.new(transaction=Transaction(name, read_only, outer), identities=identities)
+    store = outer.store
+    name = yield from store.begin(read_only, concurrency)
+    return Context(
+        store,
+        outer.partition,
+        identities=None if outer.policy is never else IdentityMap(),
+        policy=outer.policy,
+        legacy_data=outer.legacy_data,
+        transaction=Transaction(name, read_only, outer),
+        client=outer.client,
+        ends=True,
+    )
 
 
 def commit(inner: Context, outer: Context) -> Program[None]:
     """End the transaction of *inner*: write what was kept back, if what was read is unchanged."""
     transaction: Transaction = inner.transaction
-    transaction.check_begun()
+    if transaction.begun:
+        transaction.check_begun()
     transaction.ended = True
     mutations = list(transaction.mutations.values())
     try:
@@ -161,6 +172,19 @@ def rollback(inner: Context) -> Program[None]:
     yield from inner.store.rollback(inner.transaction.name)
 
 
+def outcome(result: T) -> T:
+    """What a function that was called in a transaction has come to: its result, or that of the future it returned.
+
+    TypeError for a coroutine, for which nobody waits here.
+    """
+    if isinstance(result, Future):
+        return cast("Future[T]", result).result()
+    if isinstance(result, CoroutineType):
+        cast("CoroutineType[Any, Any, Any]", result).close()
+        raise TypeError("a coroutine function needs transaction_async, awaited")
+    return result
+
+
 def run(
     outer: Context,
     function: Callable[[], T],
@@ -171,30 +195,36 @@ def run(
     """The result of *function*, called in a transaction, until it is committed or out of tries.
 
     What *function* raises ends the transaction with nothing written, and is raised.  If it returns a `Future`, the
-    transaction ends when that is done, and its result is returned.
+    transaction ends when that is done, and its result is returned.  TypeError if it returns a coroutine.
     """
     delays = attempts.delays()
-    outer.catch_up()
+    if outer.writing:
+        outer.catch_up()
+    store = outer.store
     while True:
-        inner = outer.store.run(begin(outer, read_only, concurrency))
+        inner = store.run(begin(outer, read_only, concurrency))
         try:
-            with inner.use():
-                result = function()
-                if isinstance(result, Future):
-                    result = cast("Future[T]", result).result()
-                inner.settle()
-            outer.store.run(commit(inner, outer))
+            token = enter(inner)
+            try:
+                result = outcome(function())
+                if inner.pending:
+                    inner.settle()
+            finally:
+                leave(token)
+            store.run(commit(inner, outer))
         except BaseException as error:
-            outer.store.run(rollback(inner))
+            store.run(rollback(inner))
             delay = next(delays, None) if isinstance(error, Retryable) else None
             if delay is None:
                 raise
             attempts.pause(delay)
         else:
-            _call(inner.transaction.on_commit)
+            for callback in inner.transaction.on_commit:
+                callback()
             return result
         finally:
-            _call(inner.transaction.on_complete)
+            for callback in inner.transaction.on_complete:
+                callback()
 
 
 async def arun(
@@ -222,15 +252,12 @@ async def arun(
                 raise
             await attempts.apause(delay)
         else:
-            _call(inner.transaction.on_commit)
+            for callback in inner.transaction.on_commit:
+                callback()
             return cast("T", result)
         finally:
-            _call(inner.transaction.on_complete)
-
-
-def _call(callbacks: Iterable[Callable[[], Any]]) -> None:
-    for callback in callbacks:
-        callback()
+            for callback in inner.transaction.on_complete:
+                callback()
 
 
 class TransactionScope:
@@ -253,7 +280,8 @@ class TransactionScope:
         outer, joins = self._outer()
         if joins:
             return self._enter(outer, outer)
-        outer.catch_up()
+        if outer.writing:
+            outer.catch_up()
         return self._enter(outer, outer.store.run(begin(outer, self._read_only, self._concurrency)))
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -272,9 +300,11 @@ class TransactionScope:
             raise
         else:
             if kind is None:
-                _call(inner.transaction.on_commit)
+                for callback in inner.transaction.on_commit:
+                    callback()
         finally:
-            _call(inner.transaction.on_complete)
+            for callback in inner.transaction.on_complete:
+                callback()
 
     async def __aenter__(self) -> Context:
         outer, joins = self._outer()
@@ -298,9 +328,11 @@ class TransactionScope:
             raise
         else:
             if kind is None:
-                _call(inner.transaction.on_commit)
+                for callback in inner.transaction.on_commit:
+                    callback()
         finally:
-            _call(inner.transaction.on_complete)
+            for callback in inner.transaction.on_complete:
+                callback()
 
     def _enter(self, outer: Context, inner: Context) -> Context:
         self._entered.append((outer, inner, enter(inner) if inner is not outer else None))

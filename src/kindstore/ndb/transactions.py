@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
+from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
 from kindstore.mapper.context import current
@@ -25,6 +26,7 @@ from kindstore.mapper.transaction import (
     TransactionScope,
     arun,
     opening,
+    outcome,
     outside,
     run,
 )
@@ -98,15 +100,13 @@ def transaction(
     Before the transaction begins: `BadArgumentError` for options that can't be and for a *callback* that can't be
     called, TypeError for a generator function.  TypeError for a coroutine function: `transaction_async` takes it.
     """
-    attempts, mode = Attempts(retries), _mode_of(concurrency)
+    attempts = Attempts(retries)
+    mode = None if concurrency is None else _mode_of(concurrency)
     if callback is None:
         return TransactionScope(lambda: opening(current(), join, propagation), read_only, mode)
     _check_function(callback)
     outer, joins = opening(current(), join, propagation)
-    if joins:
-        result = callback()
-        return cast("Any", result).result() if isinstance(result, Future) else result
-    return run(outer, _refusing_coroutines(callback), attempts, read_only, mode)
+    return outcome(callback()) if joins else run(outer, callback, attempts, read_only, mode)
 
 
 @overload
@@ -148,12 +148,10 @@ def transaction_async(
     outer, joins = opening(context, join, propagation)
 
     def work() -> Any:
-        called = _refusing_coroutines(callback)
         if not joins:
-            return run(outer, called, attempts, read_only, mode)
+            return run(outer, callback, attempts, read_only, mode)
         with outer.use():
-            result = called()
-            return cast("Any", result).result() if isinstance(result, Future) else result
+            return outcome(callback())
 
     async def awork() -> Any:
         if not joins:
@@ -167,28 +165,23 @@ def transaction_async(
     return future
 
 
+_GENERATORS: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+"""The flags of functions whose call runs nothing of their body."""
+
+
 def _mode_of(concurrency: Concurrency | str | None) -> Concurrency | None:
     return None if concurrency is None else choice(Concurrency, "concurrency", concurrency)
 
 
 def _check_function(function: Any) -> None:
     """`BadArgumentError` for what can't be called; TypeError for a generator function."""
+    if type(function) is FunctionType and not function.__code__.co_flags & _GENERATORS:
+        return  # as most of them do, and `inspect` takes longer to say so
     if not callable(function):
         raise BadArgumentError("a transaction needs a function to call", given=function)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         name = getattr(function, "__name__", repr(function))
         raise TypeError(f"{name} is a generator function: its body would run after the transaction has ended")
-
-
-def _refusing_coroutines(callback: Callable[[], T]) -> Callable[[], T]:
-    def called() -> T:
-        result = callback()
-        if inspect.iscoroutine(result):
-            result.close()
-            raise TypeError("a coroutine function needs transaction_async, awaited")
-        return result
-
-    return called
 
 
 @overload
