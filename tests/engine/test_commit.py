@@ -20,7 +20,8 @@ from kindstore.values.key import Key, Partition
 SPACE = Partition.of("kindstore")
 ADA = Key.of(SPACE, ("Author", "ada"))
 SQL = Dialect()
-ABSENT = (0, None, None, None, None, None)
+ABSENT = (0, 54, None, None, None, None, None)
+"""The flags, the greatest number of an entity, and nothing under the key that was asked for."""
 
 
 def catalog() -> Catalog:
@@ -56,27 +57,26 @@ def applied(known: Catalog, *mutations: Mutation, transaction: Transaction | Non
 
 def row(known: Catalog, entity: Entity, version: int = 7) -> tuple[Any, ...]:
     [made] = prepared(known, Upsert(entity))
-    return (0, 1, ADA.path_bytes, 55, version, made.body)
+    return (0, 55, 1, ADA.path_bytes, 55, version, made.body)
 
 
 def test_a_new_entity_is_inserted_with_a_row_for_each_value() -> None:
     known = catalog()
     program = applied(known, Upsert(ada(36, ["x", "y"])))
     assert next(program) == [(SQL.select_stored, (1, ADA.path_bytes))]
-    [(text, values)] = program.send([[ABSENT]])
-    assert (text, values[:3]) == (SQL.insert_entity, (1, ADA.path_bytes, 1))
-    writes = program.send([[(55, 0)]])
+    [(text, values), *writes] = program.send([[ABSENT]])
+    assert (text, values[:4]) == (SQL.insert_entity, (55, 1, ADA.path_bytes, 1))
     path = ADA.path_bytes
     x, y = b"0x\0", b"0y\0"
     assert writes == [
+        (SQL.insert_multiple(2), [(x, path, 55, None, y), (y, path, 55, x, None)]),
         (SQL.insert_row(1), (b"\x19\x24", path, 55)),
         (SQL.mark_multiple, (2,)),
-        (SQL.insert_multiple(2), [(x, path, 55, None, y), (y, path, 55, x, None)]),
     ]
     with pytest.raises(StopIteration) as done:
-        program.send([[], [], []])
-    committed, proof = done.value.value
-    assert (committed.keys, committed.version) == ([ADA], 1)
+        program.send([[], [], [], []])
+    version, proof, marked = done.value.value
+    assert (version, [index.number for index in marked]) == (1, [2])
     assert proof == (SQL.prove_written, (1, path, 1))
 
 
@@ -160,6 +160,19 @@ def test_an_id_that_turns_out_to_be_taken_is_given_back() -> None:
     with pytest.raises(StopIteration) as done:
         next(program)
     applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0)
-    assert [text for text, _ in next(applying)] == [SQL.insert_entity]
+    assert next(applying) == [(SQL.select_state, ())]
+    assert [text for text, _ in applying.send([[(0, None)]])][0] == SQL.insert_entity
     with pytest.raises(commit.IdTakenError):
         applying.throw(TakenError("there already"))
+
+
+def test_nothing_is_written_under_given_ids_once_ids_have_been_reserved() -> None:
+    known = catalog()
+    entity = Entity.of(Key.of(SPACE, ("Author",)), {"age": 1, "tags": ["x"]})
+    program = commit.prepare(known, [Insert(entity)], [ADA])
+    with pytest.raises(StopIteration) as done:
+        next(program)
+    applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0)
+    next(applying)
+    with pytest.raises(commit.IdTakenError):
+        applying.send([[(1 << 1, None)]])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, choice, key_of
+from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, choice
 from kindstore.store.ids import IdPolicy, nth_id
 from kindstore.store.messages import (
     Aggregation,
@@ -360,12 +360,12 @@ class MemoryStore:
             del self._transactions[transaction]
             if reader.read_only and mutations:
                 raise ReadOnlyTransactionError("a write in a read-only transaction")
-        check_mutations(mutations, self.project, in_transaction=reader is not None)
+        asked = check_mutations(mutations, self.project, in_transaction=reader is not None)
         before = self._state
         if not mutations:
             return Committed([], before.version)
         version = before.version + 1
-        keys = [self._complete(key_of(mutation)) for mutation in mutations]
+        keys = [self._complete(key) for key in asked]
         writes = [
             None if isinstance(each, Delete) else _stored(each.entity, key, version)
             for each, key in zip(mutations, keys, strict=True)

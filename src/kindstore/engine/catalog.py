@@ -18,21 +18,27 @@ from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
 
 from .dialect import Dialect
-from .index import Index, WritePlan, write_plan
+from .index import Index, Rows, WritePlan, write_plan
 
 Place: TypeAlias = tuple[int, bytes]
 """Kind number and path: what identifies an entity in the tables."""
 
 
+MAX_PLANS = 5000
+"""Ways to write entities of one kind that are remembered; from then on they are worked out anew."""
+
+
 class Kind:
     """A kind in a partition: its number, its indexes by property name, and how each shape of it is written."""
 
-    __slots__ = ("indexes", "name", "number", "partition", "plans", "space")
+    __slots__ = ("indexes", "name", "number", "partition", "plans", "space", "usual")
 
     def __init__(self, number: int, space: int, partition: Partition, name: str) -> None:
         self.number, self.space, self.partition, self.name = number, space, partition, name
         self.indexes: dict[str, Index] = {}
         self.plans: dict[tuple[Any, ...], WritePlan] = {}
+        self.usual: dict[tuple[Any, ...], WritePlan] = {}
+        """The plan that was last right for these columns and types, whatever the lists hold."""
 
 
 class Missing:
@@ -155,10 +161,29 @@ class Catalog:
         properties, shapes = yield [(sql.properties, ()), (sql.shapes, ())]
         return spaces, kinds, properties, shapes
 
-    def plan(self, kind: Kind | None, shape: Shape, values: list[Any]) -> WritePlan | None:
-        """How an entity of *kind* with these columns and types of values is written; None if anything is missing."""
+    def rows(self, kind: Kind | None, shape: Shape, values: list[Any]) -> Rows | None:
+        """The index rows of an entity of *kind* with these columns and values; None if anything is missing.
+
+        Raises as `WritePlan.rows` does.
+        """
         if kind is None:
             return None
+        signature = (shape, *map(type, values))
+        plan = kind.usual.get(signature)
+        if plan is not None:
+            rows = plan.rows(values)
+            if rows is not None:
+                return rows
+        plan = self._plan(kind, shape, values)
+        if plan is None:
+            return None
+        if len(kind.usual) > MAX_PLANS:
+            kind.usual.clear()
+        kind.usual[signature] = plan
+        return plan.rows(values)
+
+    def _plan(self, kind: Kind, shape: Shape, values: list[Any]) -> WritePlan | None:
+        """How an entity of *kind* with these columns and types of values is written; None if anything is missing."""
         signature = tuple(map(type, values))
         lists: tuple[frozenset[type], ...] = ()
         if list in signature:
@@ -168,7 +193,7 @@ class Catalog:
             stored = self.stored_shape(shape, values)
             plan = None if stored is None else write_plan(stored, signature, lists, kind.indexes)
             if plan is not None:
-                if len(kind.plans) > 5000:  # entities with arbitrary columns, from a server's clients
+                if len(kind.plans) > MAX_PLANS:  # entities with arbitrary columns, from a server's clients
                     kind.plans.clear()
                 kind.plans[shape, signature, lists] = plan
         return plan

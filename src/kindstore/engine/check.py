@@ -14,7 +14,7 @@ from kindstore.values.errors import Error
 from kindstore.values.key import Key
 
 from .catalog import Catalog
-from .index import Index, rows_of, with_neighbours
+from .index import Index, with_neighbours
 
 BATCH = 2000
 MOST = 1000
@@ -78,8 +78,7 @@ def _expect(
     key = Key.packed_in(kind.partition, path)
     assert key.path[-2] == kind.name, f"the path {key.path} is not of kind {kind.name}"
     shape, values = record.load(body, catalog.shapes)
-    plan = catalog.plan(kind, shape, values)
-    rows = None if plan is None else rows_of(plan, values)
+    rows = catalog.rows(kind, shape, values)
     assert rows is not None, "an index is not defined"
     for index, packed in rows.all():
         if len(packed) > 1:

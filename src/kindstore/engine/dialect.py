@@ -74,16 +74,15 @@ class Dialect:
 
     # Entities
     select_entity = "SELECT version, body FROM entity WHERE kind = ? AND path = ?"
+    select_state = "SELECT value, (SELECT max(id) FROM entity) FROM setting WHERE name = 'flags'"
+    """The flags, and the greatest number that an entity has."""
     select_stored = (
-        "SELECT s.value, e.kind, e.path, e.id, e.version, e.body FROM setting AS s"
+        "SELECT s.value, (SELECT max(id) FROM entity), e.kind, e.path, e.id, e.version, e.body FROM setting AS s"
         " LEFT JOIN entity AS e ON e.kind = ? AND e.path = ? WHERE s.name = 'flags'"
     )
-    """One row for each entity asked for, led by the flags: nulls where there is no such entity."""
+    """One row for each entity asked for, led by the state: nulls where there is no such entity."""
     select_version = "SELECT version FROM entity WHERE kind = ? AND path = ?"
-    insert_entity = (
-        "INSERT INTO entity (kind, path, version, body) VALUES (?, ?, ?, ?)"
-        " RETURNING id, (SELECT value FROM setting WHERE name = 'flags')"
-    )
+    insert_entity = "INSERT INTO entity (id, kind, path, version, body) VALUES (?, ?, ?, ?, ?)"
     update_entity = "UPDATE entity SET version = ?, body = ? WHERE id = ?"
     delete_entity = "DELETE FROM entity WHERE id = ?"
     prove_written = "SELECT 1 FROM entity WHERE kind = ? AND path = ? AND version = ?"

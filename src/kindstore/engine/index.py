@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,8 +18,9 @@ import msgspec
 from kindstore.values.entity import Entity
 from kindstore.values.errors import TooLargeError
 from kindstore.values.limits import MAX_INDEX_ENTRIES
-from kindstore.values.ordered import PACKERS, pack
+from kindstore.values.ordered import PACKERS, pack, write_packing
 from kindstore.values.record import StoredShape
+from kindstore.values.source import Source
 from kindstore.values.types import GeoPt
 
 from .dialect import Dialect
@@ -44,69 +46,6 @@ class Index:
 
     def __repr__(self) -> str:
         return f"Index({self.number}, {self.property!r})"
-
-
-class WritePlan:
-    """How entities with certain columns and types of values are written: worked out once, used by each.
-
-    *singles* (index, position, packer) of indexed columns with one value; *lists* (name, position, packer) of
-    columns with a list of values of one type.  Where there are embedded entities or mixed lists, these are empty
-    and *general* has the positions of all indexed columns.  *unchecked*: positions of values that neither packing
-    nor `record.dump` checks.  *comparable*: whether values that Python calls equal are indexed alike.
-    """
-
-    __slots__ = ("comparable", "general", "indexes", "lists", "singles", "stored", "unchecked")
-
-    def __init__(self, stored: StoredShape, indexes: Mapping[str, Index]) -> None:
-        self.stored = stored
-        self.indexes = indexes
-        self.singles: list[tuple[Index, int, Callable[[Any], bytes]]] = []
-        self.lists: list[tuple[str, int, Callable[[Any], bytes]]] = []
-        self.general: list[int] = []
-        self.unchecked: list[int] = []
-        self.comparable = True
-
-
-_CHECKED_BY_DUMP = frozenset({type(None), bool, float, str, bytes, GeoPt, datetime})
-_COMPARABLE = _CHECKED_BY_DUMP | {int}
-
-
-def write_plan(
-    stored: StoredShape,
-    signature: tuple[type, ...],
-    list_types: Iterable[frozenset[type]],
-    indexes: Mapping[str, Index],
-) -> WritePlan | None:
-    """The plan for values of the types of *signature*; None if an index is missing in *indexes*.
-
-    *list_types*: the types inside each list, in order.
-    """
-    plan = WritePlan(stored, indexes)
-    shape = stored.shape
-    lists = iter(list_types)
-    indexed: list[int] = []
-    for at, (name, cls) in enumerate(zip(shape.names, signature, strict=True)):
-        types = next(lists) if cls is list else frozenset({cls})
-        if name in shape.unindexed:
-            if not types <= _CHECKED_BY_DUMP or cls is list:
-                plan.unchecked.append(at)
-            continue
-        indexed.append(at)
-        plan.comparable = plan.comparable and types <= _COMPARABLE
-        packer = PACKERS.get(next(iter(types))) if len(types) == 1 else None
-        if Entity in types or (cls is list and packer is None and types):
-            plan.general.append(at)
-            plan.unchecked.append(at)
-        elif cls is not list:
-            index = indexes.get(name)
-            if index is None:
-                return None
-            plan.singles.append((index, at, packer or pack))
-        elif packer is not None:  # an empty list has no rows
-            plan.lists.append((name, at, packer))
-    if plan.general:
-        plan.general, plan.singles, plan.lists, plan.comparable = indexed, [], [], False
-    return plan
 
 
 def nested_values(prefix: str, entity: Entity) -> Iterator[tuple[str, Any]]:
@@ -153,38 +92,131 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
         ] + self.multiples
 
 
-def rows_of(plan: WritePlan, values: list[Any]) -> Rows | None:
-    """The index rows of an entity with these values; None if an index is missing for a list or an embedded entity.
+class WritePlan:
+    """How entities with certain columns and types of values are written: worked out once, used by each.
 
-    Raises an `Error`, or TypeError or UnicodeEncodeError, for a value that can't be indexed:
-    `store.checks.check_entity` says which.
+    *singles* (index, position, packer) of indexed columns with one value; *lists* (index, position, type) of
+    columns with a list of values of one type.  Where there are embedded entities or mixed lists, these are empty
+    and *general* has the positions of all indexed columns.  *list_types* (position, types) of every list, indexed
+    or not.  *unchecked*: positions of values that neither packing nor `record.dump` checks.  *comparable*: whether
+    values that Python calls equal are indexed alike.
     """
-    singles = [packer(values[at]) for _, at, packer in plan.singles]
-    if not plan.lists and not plan.general:
-        return Rows(plan, singles, [])
-    by_name: list[tuple[str, Iterable[bytes]]] = [
-        (name, set(map(packer, values[at]))) for name, at, packer in plan.lists
-    ]
+
+    __slots__ = (
+        "comparable",
+        "general",
+        "indexes",
+        "list_types",
+        "lists",
+        "rows",
+        "singles",
+        "stored",
+        "unchecked",
+    )
+
+    def __init__(self, stored: StoredShape, indexes: Mapping[str, Index]) -> None:
+        self.stored = stored
+        self.indexes = indexes
+        self.singles: list[tuple[Index, int, Callable[[Any], bytes]]] = []
+        self.lists: list[tuple[Index, int, type]] = []
+        self.list_types: list[tuple[int, frozenset[type]]] = []
+        self.general: list[int] = []
+        self.unchecked: list[int] = []
+        self.comparable = True
+        self.rows: Callable[[list[Any]], Rows | None]
+        """The index rows of an entity with these values, whose classes outside of lists are those of the plan.
+
+        None where a list has values of other types, for which there is another plan, or an embedded entity has a
+        property without an index.  Raises an `Error`, or TypeError or UnicodeEncodeError, for a value that can't be indexed:
+        `store.checks.check_entity` says which.
+        """
+
+
+_CHECKED_BY_DUMP = frozenset({type(None), bool, float, str, bytes, GeoPt, datetime})
+_COMPARABLE = _CHECKED_BY_DUMP | {int}
+
+
+def write_plan(
+    stored: StoredShape,
+    signature: tuple[type, ...],
+    list_types: Iterable[frozenset[type]],
+    indexes: Mapping[str, Index],
+) -> WritePlan | None:
+    """The plan for values of the types of *signature*; None if an index is missing in *indexes*.
+
+    *list_types*: the types inside each list, in order.
+    """
+    plan = WritePlan(stored, indexes)
+    shape = stored.shape
+    lists = iter(list_types)
+    indexed: list[int] = []
+    for at, (name, cls) in enumerate(zip(shape.names, signature, strict=True)):
+        types = next(lists) if cls is list else frozenset({cls})
+        if cls is list:
+            plan.list_types.append((at, types))
+        if name in shape.unindexed:
+            if not types <= _CHECKED_BY_DUMP or cls is list:
+                plan.unchecked.append(at)
+            continue
+        indexed.append(at)
+        plan.comparable = plan.comparable and types <= _COMPARABLE
+        single = next(iter(types)) if len(types) == 1 else None
+        if Entity in types or (cls is list and types and single not in PACKERS):
+            plan.general.append(at)
+            plan.unchecked.append(at)
+        elif types:  # an empty list has no rows
+            index = indexes.get(name)
+            if index is None:
+                return None
+            if cls is list:
+                plan.lists.append((index, at, single or cls))
+            else:
+                plan.singles.append((index, at, PACKERS.get(cls, pack)))
     if plan.general:
-        by_name = _by_name(plan, values)
-    multiples: list[Values] = []
-    total = len(singles)
-    for name, distinct in by_name:
-        index = plan.indexes.get(name)
-        if index is None:
-            return None
-        packed = sorted(distinct)
-        multiples.append((index, packed))
-        total += len(packed)
-    if total > MAX_INDEX_ENTRIES:
+        plan.general, plan.singles, plan.lists, plan.comparable = indexed, [], [], False
+        plan.rows = partial(_general_rows, plan)
+    else:
+        plan.rows = _compile_rows(plan, signature)
+    return plan
+
+
+def _compile_rows(plan: WritePlan, signature: tuple[type, ...]) -> Callable[[list[Any]], Rows | None]:
+    source = Source("def rows(values):", plan=plan, Rows=Rows, check_number=_check_number)
+    used = {at for _, at, _ in plan.singles} | {at for at, _ in plan.list_types}
+    if used:
+        targets = (f"v{at}" if at in used else "_" for at in range(len(signature)))
+        source.add(f"{', '.join(targets)}, = values")
+    for at, types in plan.list_types:
+        others = f"not {source.name(types.issuperset, 'fits')}(map(type, v{at}))" if types else f"v{at}"
+        source.add(f"if {others}: return None")
+    for _, at, _ in plan.singles:
+        write_packing(source, signature[at], f"v{at}", f"p{at}")
+    singles = ", ".join(f"p{at}" for _, at, _ in plan.singles)
+    multiples: list[str] = []
+    for index, at, cls in plan.lists:
+        packer = source.name(PACKERS[cls], "pack")
+        source.add(f"p{at} = sorted({{*map({packer}, v{at})}})")
+        multiples.append(f"({source.name(index, 'index')}, p{at})")
+    if multiples:
+        sizes = " + ".join(f"len(p{at})" for _, at, _ in plan.lists)
+        source.add(f"if {sizes} > {MAX_INDEX_ENTRIES - len(plan.singles)}: check_number({len(plan.singles)} + {sizes})")
+    source.add(f"return Rows(plan, [{singles}], [{', '.join(multiples)}])")
+    return source.compiled("rows")
+
+
+def _check_number(entries: int) -> None:
+    if entries > MAX_INDEX_ENTRIES:
         raise TooLargeError(
-            "an entity has at most 20,000 indexed values", hint="Exclude long lists from the indexes."
+            "an entity has at most 20,000 indexed values",
+            entries=entries,
+            hint="Exclude long lists from the indexes.",
         )
-    return Rows(plan, singles, multiples)
 
 
-def _by_name(plan: WritePlan, values: list[Any]) -> list[tuple[str, Iterable[bytes]]]:
-    """The distinct packed values under each name, where embedded entities add names of their own."""
+def _general_rows(plan: WritePlan, values: list[Any]) -> Rows | None:
+    """`WritePlan.rows` where embedded entities add names of their own."""
+    if not all(types.issuperset(map(type, values[at])) for at, types in plan.list_types):
+        return None
     distinct: dict[str, set[bytes]] = {}
     for at in plan.general:
         name, value = plan.stored.shape.names[at], values[at]
@@ -192,7 +224,14 @@ def _by_name(plan: WritePlan, values: list[Any]) -> list[tuple[str, Iterable[byt
             pairs = nested_values(name, item) if isinstance(item, Entity) else ((name, item),)
             for inner, single in pairs:
                 distinct.setdefault(inner, set()).add(pack(single))
-    return list(distinct.items())
+    multiples: list[Values] = []
+    for name, packed in distinct.items():
+        index = plan.indexes.get(name)
+        if index is None:
+            return None
+        multiples.append((index, sorted(packed)))
+    _check_number(sum(len(packed) for _, packed in multiples))
+    return Rows(plan, [], multiples)
 
 
 def with_neighbours(values: list[bytes]) -> list[IndexRow]:
@@ -220,13 +259,16 @@ def diff(old: Rows, new: Rows) -> tuple[Changes, Changes]:
 
 
 def same_plan_diff(old: list[Any], new: list[Any], rows: Rows) -> tuple[Changes, Changes] | None:
-    """`diff` for two states of an entity written by one plan, packing only what has changed.
+    """`diff` for two states of an entity whose values are of the same classes, packing only what has changed.
 
     *rows* are the new state's.  None where that can't be told from the values, or lists differ: then `diff` decides.
     """
     plan = rows.plan
-    if not plan.comparable or any(old[at] != new[at] for _, at, _ in plan.lists):
+    if not plan.comparable:
         return None
+    for at, types in plan.list_types:
+        if old[at] != new[at] or not types.issuperset(map(type, old[at])):  # [1] == [True]
+            return None
     stale: Changes = []
     fresh: Changes = []
     for (index, at, packer), come in zip(plan.singles, rows.singles, strict=True):

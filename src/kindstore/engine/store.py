@@ -1,5 +1,7 @@
 """The store that the engine makes of any database with a driver: the eight verbs, as programs."""
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import random
@@ -7,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kindstore.store.checks import check_keys, check_lookup, check_query, choice, key_of
+from kindstore.store.checks import check_keys, check_lookup, check_query, choice
 from kindstore.store.ids import IdPolicy
 from kindstore.store.messages import (
     Aggregation,
@@ -22,7 +24,7 @@ from kindstore.store.messages import (
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
 from kindstore.values.entity import ENTITIES, Maker
 from kindstore.values.errors import BadKeyError, BadQueryError, ReadOnlyTransactionError
-from kindstore.values.key import Key, Partition
+from kindstore.values.key import Key, Partition, completed
 
 from . import commit, scan
 from .catalog import Catalog
@@ -188,8 +190,7 @@ class EngineStore:
         """See `Store.commit`."""
         if transaction is not None:
             return self._commit_in(mutations, transaction)
-        check_keys(mutations, self.project)
-        return self._commit(mutations, None)
+        return self._commit(mutations, check_keys(mutations, self.project), None)
 
     def _commit_in(self, mutations: Sequence[Mutation], name: bytes) -> Program[Committed]:
         transaction = self._transactions.get(name)
@@ -197,22 +198,25 @@ class EngineStore:
         yield Release(name)
         if mutations and transaction.read_only:
             raise ReadOnlyTransactionError("a write in a read-only transaction")
-        check_keys(mutations, self.project, in_transaction=True)
-        if not mutations:
-            # What was read is one consistent state, whatever has happened since: nothing to validate.
-            return Committed([], 0)
-        return (yield from self._commit(mutations, transaction))
+        keys = check_keys(mutations, self.project, in_transaction=True)
+        # Without mutations, what was read is one consistent state, whatever has happened since.
+        return (yield from self._commit(mutations, keys, transaction))
 
-    def _commit(self, mutations: Sequence[Mutation], transaction: Transaction | None) -> Program[Committed]:
+    def _commit(
+        self, mutations: Sequence[Mutation], asked: list[Key], transaction: Transaction | None
+    ) -> Program[Committed]:
+        """Commit *mutations*, whose keys are *asked*."""
         if not mutations:
             return Committed([], 0)
+        incomplete = [at for at, key in enumerate(asked) if (key._flat or key.path)[-1] is None]
         while True:
-            keys = [key_of(mutation) for mutation in mutations]
-            incomplete = [at for at, key in enumerate(keys) if key.path[-1] is None]
+            keys = asked
             if incomplete:
                 ids = yield from self._ids.take(len(incomplete))
-                for at, number in zip(incomplete, ids, strict=True):
-                    keys[at] = keys[at].completed(number)
+                keys = [*asked]
+                new = completed([asked[at] for at in incomplete], ids)
+                for at, key in zip(incomplete, new, strict=True):
+                    keys[at] = key
             if transaction is not None and transaction.by_group:
                 check_groups({*transaction.groups, *map(group_of, keys)})
             prepared = yield from commit.prepare(self.catalog, mutations, keys)
@@ -222,8 +226,10 @@ class EngineStore:
             except commit.IdTakenError:
                 yield from self._ids.refresh()
                 continue
-            commit.remember(prepared)
-            return outcome[0]
+            version, _, marked = outcome
+            for index in marked:
+                index.multiple = True
+            return Committed(keys, version)
 
     def _stamp(self, after: int) -> int:
         """A version: microseconds since 1970 and 11 random bits, and greater than *after*.

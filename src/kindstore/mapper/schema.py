@@ -16,6 +16,7 @@ from typing import Any, cast
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key
+from kindstore.values.source import Source
 
 from .property import Nothing, Property, overrides
 from .row import Row
@@ -129,30 +130,8 @@ def _varies(prop: Property[Any]) -> bool:
     return overrides(prop, Property, "_store") or (prop._repeated and not prop._write_empty_list)
 
 
-class _Source:
-    """The text of a function and the objects its names stand for."""
-
-    def __init__(self, header: str, **names: Any) -> None:
-        self.lines = [header]
-        self.names: dict[str, Any] = names
-
-    def add(self, line: str) -> None:
-        self.lines.append(f"    {line}")
-
-    def name(self, value: Any, prefix: str) -> str:
-        """A name for *value*."""
-        name = f"_{prefix}{len(self.names)}"
-        self.names[name] = value
-        return name
-
-    def compiled(self, function: str) -> Callable[..., Any]:
-        code = compile("\n".join(self.lines), f"<kindstore: {function}>", "exec")
-        exec(code, self.names)  # noqa: S102 - our own text, see the module
-        return cast("Callable[..., Any]", self.names[function])
-
-
 def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
-    source = _Source("def dump(e):", uninitialized=uninitialized)
+    source = Source("def dump(e):", uninitialized=uninitialized)
     source.add("d = e.__dict__")
     values: list[str] = []
     required: list[str] = []
@@ -189,7 +168,7 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
 
 def _compile_load(schema: Schema, shape: Shape) -> Loader:
     cls = schema.cls
-    source = _Source("def load(k, values, version):", new=object.__new__, K=cls._key_class)
+    source = Source("def load(k, values, version):", new=object.__new__, K=cls._key_class)
     blank = cls._blank()
     source.add("e = new(C)" if blank is None else "e = C()")
     source.names["C"] = cls if blank is None else blank

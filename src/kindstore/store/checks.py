@@ -4,6 +4,8 @@ Called by each store with every commit, lookup and query.  `check_mutations` is 
 plain values pass through one loop without a call; whatever is out of the ordinary goes to a checker by type.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import enum
@@ -54,8 +56,8 @@ def check_int(option: str, given: Any) -> None:
         raise BadArgumentError("an int is needed", **facts)
 
 
-def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> None:
-    """Raise unless *mutations* can be applied, as far as can be told without looking at what is stored.
+def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> list[Key]:
+    """The key of each of *mutations*; raises unless *mutations* can be applied, as far as can be told without looking at what is stored.
 
     *project*: the only one that keys may belong to.  Raises, with the path of what is bad:
     `BadKeyError` (reserved, malformed, of another project; incomplete in an update or delete),
@@ -63,60 +65,62 @@ def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transacti
     `BadArgumentError` (an entity named twice outside a transaction, a sequence that no transaction may have).
     The size of the stored record is checked where it is made (`record.dump`).
     """
-    check_keys(mutations, project, in_transaction=in_transaction)
+    keys = check_keys(mutations, project, in_transaction=in_transaction)
     for mutation in mutations:
         if not isinstance(mutation, Delete):
             check_entity(mutation.entity)
+    return keys
 
 
-def check_keys(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> None:
-    """`check_mutations` without a look into the entities."""
+def check_keys(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> list[Key]:
+    """`check_mutations` without a look into the entities; the key of each mutation."""
+    keys: list[Key] = []
+    sound: Key | None = None
     for mutation in mutations:
         if isinstance(mutation, Upsert | Insert):
-            check_key(mutation.entity.key, project)
+            key = mutation.entity.key
+            if key is not sound or key is None:  # new entities may share one incomplete key
+                sound = check_key(key, project)
+            keys.append(sound)
         elif isinstance(mutation, Delete):
-            check_complete(mutation.key, project)
+            keys.append(check_complete(mutation.key, project))
         elif isinstance(mutation, Update):  # pyright: ignore[reportUnnecessaryIsInstance]
-            check_complete(mutation.entity.key, project)
+            keys.append(check_complete(mutation.entity.key, project))
         else:
             raise BadArgumentError("not a mutation", type=type(mutation).__name__)
     if len(mutations) > 1:
-        _check_sequence(mutations, in_transaction)
-
-
-def key_of(mutation: Mutation) -> Key:
-    """The key that *mutation* is about."""
-    key = mutation.key if isinstance(mutation, Delete) else mutation.entity.key
-    assert key is not None
-    return key
+        _check_sequence(mutations, keys, in_transaction)
+    return keys
 
 
 _sound_prefixes: set[tuple[Any, ...]] = set()
 """Paths without their last id, as have been checked before: nearly every key has one of few."""
 
 
-def check_key(key: Key | None, project: str) -> None:
-    """Raise `BadKeyError` unless an entity of *project* may be stored under *key*; it may be incomplete."""
+def check_key(key: Key | None, project: str) -> Key:
+    """*key*; `BadKeyError` unless an entity of *project* may be stored under it.  It may be incomplete."""
     if not isinstance(key, Key):
         raise BadKeyError("an entity needs a key to be stored", key=key)
-    if key.partition.project != project:
+    if key._partition.project != project:
         raise BadKeyError("a key of another project", key=key, project=key.partition.project)
-    path = key.path
+    path = key._flat or key.path
     last = path[-1]
     if (last is None or type(last) is int) and path[:-1] in _sound_prefixes:
-        if last is not None:
+        if last is not None and key._packed is None:
             _ = key.path_bytes  # refuses an id out of range
-        return
+        return key
     key.check()
     if len(_sound_prefixes) < 10_000 and len(key.path_bytes) < limits.MAX_NAME:
         _sound_prefixes.add(path[:-1])
+    return key
 
 
-def check_complete(key: Key | None, project: str) -> None:
+def check_complete(key: Key | None, project: str) -> Key:
     """`check_key`, and `BadKeyError` for an incomplete key."""
-    check_key(key, project)
-    if cast("Key", key).path[-1] is None:
+    sound = check_key(key, project)
+    if (sound._flat or sound.path)[-1] is None:
         raise BadKeyError("an incomplete key", key=key, hint="Give it an id or a name.")
+    return sound
 
 
 def check_lookup(keys: Sequence[Key], project: str) -> None:
@@ -138,9 +142,8 @@ _NOT_AFTER: dict[type, frozenset[type]] = {
 """Which mutation of an entity may not follow which others in one transaction (spec/service.md 3.10)."""
 
 
-def _check_sequence(mutations: Sequence[Mutation], in_transaction: bool) -> None:
-    keys = [key_of(mutation) for mutation in mutations]
-    complete = [key.path_bytes for key in keys if key.path[-1] is not None]
+def _check_sequence(mutations: Sequence[Mutation], keys: list[Key], in_transaction: bool) -> None:
+    complete = [key._packed or key.path_bytes for key in keys if (key._flat or key.path)[-1] is not None]
     if len(set(complete)) == len(complete):
         return
     last: dict[Key, type] = {}

@@ -193,6 +193,22 @@ class Key:
         return Key.of, (self._partition, self.path)
 
 
+def completed(keys: Sequence[Key], numbers: Sequence[int]) -> list[Key]:
+    """The incomplete *keys* with these ids: `Key.completed` of many, which often are one key again and again."""
+    made: list[Key] = []
+    like: Key | None = None
+    partition, head, packed, cls = None, (), b"", Key
+    for key, number in zip(keys, numbers, strict=True):
+        if key is not like:
+            # The bytes of an incomplete key end after its kind, where those of an id begin.
+            like, partition, head, packed, cls = key, key._partition, key.path[:-1], key.path_bytes, type(key)
+        new = cls.__new__(cls)
+        new._partition, new._flat = partition, (*head, number)
+        new._packed = packed + components.pack_int(number)
+        made.append(new)
+    return made
+
+
 def kind_of(key: Key) -> str:
     """The kind of *key*: the last kind of its path."""
     kind = key.path[-2]

@@ -29,6 +29,7 @@ from .components import (
 from .errors import BadKeyError, BadValueError, CorruptionError, TooLargeError
 from .key import Key, Partition
 from .limits import MAX_INDEXED
+from .source import Source
 from .types import GeoPt, User
 
 NULL = b"\x05"
@@ -36,6 +37,8 @@ FALSE, TRUE = b"\x28", b"\x29"
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
+_DOUBLE = struct.Struct(">d")
+_SMALL = [pack_int(number) for number in range(1024)]
 _COMPLEMENT = bytes(255 - n for n in range(256))
 
 
@@ -123,6 +126,36 @@ PACKERS: dict[type, Callable[[Any], bytes]] = {
     Key: pack_key,
 }
 """The packer of each exact type; `pack` looks further for subclasses."""
+
+
+def write_packing(source: Source, cls: type, value: str, packed: str) -> None:
+    """Add to *source* what sets *packed* to the bytes of *value*, which is of exactly the class *cls*.
+
+    `PACKERS` with the usual cases written out: an entity has many values, and a call costs more than its packing.
+    """
+    packer = source.name(PACKERS.get(cls, pack), "pack")
+    if cls is str:
+        source.add(f"{packed} = {value}.encode()")
+        plain = f"len({packed}) <= {MAX_INDEXED} and b'\\0' not in {packed} and b'\\1' not in {packed}"
+        source.add(f"{packed} = b'\\x30' + {packed} + b'\\0' if {plain} else {packer}({value})")
+    elif cls is bool:
+        source.add(f"{packed} = {TRUE!r} if {value} else {FALSE!r}")
+    elif cls is float:
+        # Negated, a positive double has the sign that marks it as such, and 0.0 and -0.0 are one.
+        double = source.name(_DOUBLE.pack, "double")
+        source.add(f"{packed} = b'\\x40' + {double}(-abs({value})) if {value} >= 0.0 else {packer}({value})")
+    elif cls is int:
+        small = source.name(_SMALL, "small")
+        source.add(f"{packed} = {small}[{value}] if 0 <= {value} < {len(_SMALL)} else {packer}({value})")
+    elif cls is datetime:
+        epoch = source.name(_EPOCH, "epoch")
+        source.add(f"since = {value} - {epoch}")  # a TypeError for one with a time zone
+        source.add("since = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds")
+        seven = bytes((INT_ZERO + 7,))
+        usual = f"{seven!r} + since.to_bytes(7, 'big') if {1 << 48} <= since < {1 << 56}"
+        source.add(f"{packed} = {usual} else {packer}({value})")
+    else:
+        source.add(f"{packed} = {packer}({value})")
 
 
 def pack(value: Any) -> bytes:

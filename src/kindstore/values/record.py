@@ -20,6 +20,7 @@ from .errors import BadKeyError, BadValueError, CorruptionError, FormatError, To
 from .key import Key, Partition
 from .limits import INT_MAX, INT_MIN, MAX_DEPTH, MAX_ENTITY, MAX_UNINDEXED
 from .pause import Pause
+from .source import Source
 from .types import GeoPt, User
 
 FORMAT = 1
@@ -53,22 +54,33 @@ _datetime = cast("Callable[[bytes], datetime]", datetime)
 class StoredShape:
     """A shape with the way each column is stored, under the number that records of it carry."""
 
-    __slots__ = ("codecs", "number", "readers", "shape", "width", "writers")
+    __slots__ = ("codecs", "encode", "number", "readers", "shape", "width")
 
     def __init__(self, number: int, shape: Shape, codecs: tuple[str, ...]) -> None:
         self.number, self.shape, self.codecs = number, shape, codecs
         self.width = len(codecs)
         readers = {TIME: _datetime, TIMES: _read_times, TAGGED: _read_tagged}
-        writers: dict[str, Callable[[Any], Any]] = {
-            TIME: write_time,
-            TIMES: write_times,
-            TAGGED: write_tagged,
-        }
-        self.writers = tuple((at, writers[codec]) for at, codec in enumerate(codecs) if codec != PLAIN)
+        self.encode = _compile_encode(number, codecs)
+        """The record of a list of values; what `dump` catches may come out of it."""
         self.readers = tuple((at, readers[codec]) for at, codec in enumerate(codecs) if codec != PLAIN)
 
     def __repr__(self) -> str:
         return f"StoredShape({self.number}, {self.shape!r}, {self.codecs!r})"
+
+
+def _compile_encode(number: int, codecs: tuple[str, ...]) -> Callable[[list[Any]], bytes]:
+    source = Source("def encode(values):", write=_encode, time=write_time, times=write_times, tagged=write_tagged)
+    forms = {
+        PLAIN: "{v}",
+        TIME: "(None if {v} is None else {v}.__reduce__()[1][0] if {v}.tzinfo is None else time({v}))",
+        TIMES: "(None if {v} is None else times({v}))",
+        TAGGED: "tagged({v})",
+    }
+    names = [f"v{at}" for at in range(len(codecs))]
+    written = [forms[codec].format(v=name) for name, codec in zip(names, codecs, strict=True)]
+    source.add(f"{''.join(f'{name}, ' for name in names)}{'' if names else '[]'} = values")
+    source.add(f"return write([{''.join(f'{item}, ' for item in written)}{number:d}])")
+    return source.compiled("encode")
 
 
 def dump_shape(shape: Shape, codecs: tuple[str, ...]) -> bytes:
@@ -197,12 +209,8 @@ def dump(stored: StoredShape, values: list[Any]) -> bytes:
 
     The values must be of the types that *stored* says (`codec_of`), and checked (`check_value`).
     """
-    row = [*values, stored.number]
-    for at, write in stored.writers:
-        if row[at] is not None:
-            row[at] = write(row[at])
     try:
-        body = _encode(row)
+        body = stored.encode(values)
     except (UnicodeEncodeError, OverflowError) as exc:
         raise BadValueError("a value that can't be stored", cause=str(exc)) from exc
     if len(body) > MAX_ENTITY:
