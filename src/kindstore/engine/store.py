@@ -93,9 +93,12 @@ class EngineStore:
         """See `Store.lookup`."""
         if transaction is None:
             return scan.lookup(self.catalog, keys, None, maker, self.project)
-        return self._lookup_in(self._transactions.get(transaction), keys, maker)
+        opened = self._transactions.get(transaction)
+        if opened.by_group:
+            return self._lookup_in_groups(opened, keys, maker)
+        return scan.lookup(self.catalog, keys, opened, maker, self.project)
 
-    def _lookup_in(
+    def _lookup_in_groups(
         self, transaction: Transaction, keys: Sequence[Key], maker: Maker[R]
     ) -> Program[list[R | None]]:
         check_lookup(keys, self.project)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from collections.abc import Callable
 
@@ -22,24 +22,21 @@ class Transaction:
     """An open transaction: its mode and the versions of what it has read.
 
     *entities* key -> version (0: not there); *queries* (statement, its rows) pairs, the statement made anew at
-    commit; *groups* (partition, root path) -> version, in the mode with entity groups only.
+    commit; *groups* (partition, root path) -> version, in the mode with entity groups only, which *by_group* tells.
+    *until* is when it expires if it is not used before.
     """
 
-    __slots__ = ("begun", "entities", "groups", "mode", "name", "queries", "read_only", "used")
+    __slots__ = ("begun", "by_group", "entities", "groups", "mode", "name", "queries", "read_only", "until")
 
     def __init__(self, mode: Concurrency, read_only: bool, now: float) -> None:
-        self.name = secrets.token_bytes(16)
+        self.name = os.urandom(16)  # nobody is to guess the name of another's
         self.mode = mode
+        self.by_group = mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS
         self.read_only = read_only
-        self.begun = self.used = now
+        self.begun, self.until = now, now + IDLE
         self.entities: dict[Key, int] = {}
         self.queries: list[tuple[Callable[[], Statement | None], list[Row]]] = []
         self.groups: dict[tuple[Partition, bytes], int] = {}
-
-    @property
-    def by_group(self) -> bool:
-        """Whether the law of entity groups holds."""
-        return self.mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS
 
     def __repr__(self) -> str:
         return (
@@ -76,22 +73,23 @@ class Transactions:
         now = self.clock()
         transaction = Transaction(mode, read_only, now)
         with self._lock:
-            late = [name for name, other in self._open.items() if _expired(other, now)]
+            opened = self._open
+            late = [name for name, other in opened.items() if now > other.until] if opened else []
             for name in late:
-                del self._open[name]
-            self._open[transaction.name] = transaction
+                del opened[name]
+            opened[transaction.name] = transaction
         return transaction, late
 
     def get(self, name: bytes) -> Transaction:
         """The open transaction *name*; `TransactionNotFoundError` if it is over, expired or unknown."""
         transaction = self._open.get(name)
         now = self.clock()
-        if transaction is None or _expired(transaction, now):
+        if transaction is None or now > transaction.until:
             raise TransactionNotFoundError(
                 "the transaction is over or has expired",
                 hint="A transaction lives 270 seconds at most, and 60 without use. Begin a new one.",
             )
-        transaction.used = now
+        transaction.until = min(now + IDLE, transaction.begun + LIFETIME)
         return transaction
 
     def end(self, name: bytes) -> Transaction | None:
@@ -103,7 +101,3 @@ class Transactions:
         """Forget every transaction: after a fork they belong to the parent."""
         self._lock = threading.Lock()
         self._open.clear()
-
-
-def _expired(transaction: Transaction, now: float) -> bool:
-    return now - transaction.begun > LIFETIME or now - transaction.used > IDLE

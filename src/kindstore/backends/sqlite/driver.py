@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 
+from kindstore.engine.errors import MissingTableError
 from kindstore.store.program import Batch, Program, Release, Snapshot, Statement, T, Write
 from kindstore.values.errors import (
     BusyError,
@@ -95,13 +96,14 @@ class _Job:
 
 
 class _Pinned:
-    """The connection that holds a transaction's snapshot."""
+    """The connection that holds a transaction's snapshot: None before the first read, and when it is *released*."""
 
-    __slots__ = ("connection", "lock", "since")
+    __slots__ = ("connection", "lock", "released", "since")
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
         self.lock = threading.Lock()
+        self.released = False
         self.since = time.monotonic()
 
 
@@ -188,16 +190,21 @@ class SQLiteDriver:
                         reply: Any = self._read(request)
                     elif cls is Write:
                         reply = self._write(request)
+                    elif cls is Release:
+                        self._release(request.name)
+                        reply = None
                     else:
-                        for pause in self._pauses(request):
-                            time.sleep(pause)
-                        reply = self._other(request)
+                        if request.name not in self._granted:
+                            for pause in self._pauses(request.name):
+                                time.sleep(pause)
+                        reply = self._read_pinned(request)
                 except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the program
                     request = program.throw(error)
                 else:
                     request = program.send(reply)
         except StopIteration as done:
-            return cast("T", done.value)
+            value: T = done.value
+            return value
 
     async def arun(self, program: Program[T]) -> T:
         """Run *program* to its end; the event loop goes on while worker threads wait."""
@@ -213,10 +220,12 @@ class SQLiteDriver:
                         reply: Any = await self._write_async(request, loop)
                     elif cls is list:
                         reply = await loop.run_in_executor(self._executor(), self._read, request)
+                    elif cls is Release:
+                        reply = await loop.run_in_executor(self._executor(), self._release, request.name)
                     else:
-                        for pause in self._pauses(request):
+                        for pause in self._pauses(request.name):
                             await asyncio.sleep(pause)
-                        reply = await loop.run_in_executor(self._executor(), self._other, request)
+                        reply = await loop.run_in_executor(self._executor(), self._read_pinned, request)
                 except Exception as error:  # noqa: BLE001
                     request = program.throw(error)
                 else:
@@ -255,49 +264,65 @@ class SQLiteDriver:
         else:
             self._idle.append(connection)
 
-    def _pauses(self, request: Snapshot | Release) -> Iterator[float]:
-        """Seconds to wait, again and again, while too many snapshots are held for one more; `BusyError` at last."""
-        if not isinstance(request, Snapshot) or request.name in self._granted:
+    def _pauses(self, name: bytes) -> Iterator[float]:
+        """Seconds to wait, again and again, while too many snapshots are held for *name*; `BusyError` at last."""
+        if name in self._granted:
             return
         until = time.monotonic() + SNAPSHOT_PATIENCE
         while len(self._granted) >= SNAPSHOTS:
             if time.monotonic() > until:
                 raise BusyError("too many transactions at once", hint="End them sooner, or begin fewer.")
             yield 0.002
-        self._granted.add(request.name)
+        self._granted.add(name)
 
-    def _other(self, request: Snapshot | Release) -> list[list[Any]] | None:
-        if isinstance(request, Release):
-            self._release(request.name)
-            return None
+    def _read_pinned(self, request: Snapshot) -> list[list[Any]]:
         pinned = self._pinned.get(request.name)
         if pinned is None:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = self._open_reader()
-            try:
-                connection.execute("BEGIN")
-                connection.run([_TOUCH])  # SQLite takes the snapshot at the first read, not at BEGIN
-            except BaseException:
-                connection.end()
-                self._give_back(connection)
-                raise
-            pinned = self._pinned[request.name] = _Pinned(connection)
+            pinned = self._pinned.setdefault(request.name, _Pinned())
         with pinned.lock:
-            if not pinned.connection.apsw.in_transaction:
+            connection = pinned.connection
+            if connection is None and not pinned.released:
+                return self._pin(pinned, request.batch)
+            if connection is None or not connection.apsw.in_transaction:
                 raise TransactionNotFoundError(
                     "the transaction's snapshot was given up", hint="Begin a new one."
                 )
-            return pinned.connection.run(request.batch)
+            return connection.run(request.batch)
+
+    def _pin(self, pinned: _Pinned, batch: Batch) -> list[list[Any]]:
+        """The first *batch* in a snapshot, which takes it: SQLite does not at BEGIN, but at the first read."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open_reader()
+        replies: list[list[Any]] | None
+        try:
+            connection.execute("BEGIN")
+            try:
+                replies = connection.run(batch)
+            except MissingTableError:
+                replies = None
+            if connection.apsw.txn_state("main") == apsw.SQLITE_TXN_NONE:  # nothing was read
+                connection.run([_TOUCH])
+                replies = None
+        except BaseException:
+            connection.end()
+            self._give_back(connection)
+            raise
+        pinned.connection = connection
+        return connection.run(batch) if replies is None else replies
 
     def _release(self, name: bytes) -> None:
         self._granted.discard(name)
         pinned = self._pinned.pop(name, None)
-        if pinned is not None:
-            with pinned.lock:
-                pinned.connection.end()
-            self._give_back(pinned.connection)
+        if pinned is None:
+            return
+        with pinned.lock:
+            # From here on it is somebody else's, whatever a late reader believes.
+            connection, pinned.connection, pinned.released = pinned.connection, None, True
+        if connection is not None:
+            connection.end()
+            self._give_back(connection)
 
     # Writing
 
@@ -487,7 +512,8 @@ class SQLiteDriver:
         for pinned in list(self._pinned.values()):
             if now - pinned.since > SNAPSHOT_AGE and pinned.lock.acquire(blocking=False):
                 try:
-                    pinned.connection.end()
+                    if pinned.connection is not None:
+                        pinned.connection.end()
                 finally:
                     pinned.lock.release()
 
@@ -558,7 +584,8 @@ class SQLiteDriver:
 
     def _close_connections(self) -> None:
         for pinned in self._pinned.values():
-            pinned.connection.close()
+            if pinned.connection is not None:
+                pinned.connection.close()
         while self._idle:
             self._idle.pop().close()
         if self._writer is not None:
@@ -596,7 +623,10 @@ class SQLiteDriver:
             self._stopped.append(self._idle.pop())
         for pinned in list(self._pinned.values()):
             if pinned not in self._stopped_pinned and pinned.lock.acquire(blocking=False):
-                self._stopped_pinned.append(pinned)
+                if pinned.connection is None:
+                    pinned.lock.release()
+                else:
+                    self._stopped_pinned.append(pinned)
         stopped = len(self._stopped) + len(self._stopped_pinned)
         return self._stopped_writing and stopped == self._readers
 
@@ -614,7 +644,8 @@ class SQLiteDriver:
         self._unsafe = not self._all_stopped()
         if not self._unsafe:
             writer = [self._writer] if self._writer is not None else []
-            for connection in (*self._stopped, *(each.connection for each in self._stopped_pinned), *writer):
+            pinned = [each.connection for each in self._stopped_pinned if each.connection is not None]
+            for connection in (*self._stopped, *pinned, *writer):
                 connection.close(inherited=True)
         self._stopped, self._stopped_pinned = [], []
         self._turnstile.close()
