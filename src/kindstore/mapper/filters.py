@@ -15,6 +15,7 @@ OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
 """The operators of a filter.  The engine runs a conjunction of = < <= > >=."""
 
 
+_RUN: Final = frozenset(OPERATORS) - {"!=", "in", "not_in"}
 _assign: Final = object.__setattr__
 
 
@@ -84,7 +85,7 @@ class FilterNode(Node):
     def __new__(cls, name: str, op: str, value: Any, server_op: bool = False) -> Node:  # type: ignore[misc]
         """See the class."""
         if op == "=":
-            return _filter(name, op, value, server_op)
+            return comparison(name, op, value, server_op)
         if op not in OPERATORS:
             raise BadArgumentError(
                 "a filter has no such operator", path=name, op=op, hint="Use " + " ".join(OPERATORS)
@@ -98,18 +99,19 @@ class FilterNode(Node):
             if op == "in" and not server_op:
                 if len(value) != 1:
                     return (
-                        DisjunctionNode(*(_filter(name, "=", item) for item in value))
+                        DisjunctionNode(*(comparison(name, "=", item) for item in value))
                         if value
                         else FalseNode()
                     )
                 op, value = "=", value[0]
-        return _filter(name, op, value, server_op)
+        return comparison(name, op, value, server_op)
 
     def __repr__(self) -> str:
         return f"FilterNode({self.name!r}, {self.op!r}, {self.value!r})"
 
 
-def _filter(name: str, op: str, value: Any, server_op: bool = False) -> FilterNode:
+def comparison(name: str, op: str, value: Any, server_op: bool = False) -> FilterNode:
+    """The `FilterNode` of an operator that needs no check and takes one value: what properties make."""
     # Attribute by attribute: every comparison of a property comes here.
     node: FilterNode = object.__new__(FilterNode)
     _assign(node, "name", name)
@@ -163,7 +165,7 @@ class _Combination(Node):
         if len(flat) == 1:
             return flat[0]
         made: _Combination = object.__new__(cls)
-        made._set(tuple(flat))
+        _assign(made, "nodes", tuple(flat))
         return made
 
     def __iter__(self) -> Any:
@@ -199,14 +201,21 @@ class ConjunctionNode(_Combination):
 
     @classmethod
     def _combine(cls, flat: list[Node]) -> Node:
-        if any(isinstance(node, FalseNode) for node in flat):
-            return FalseNode()
+        for node in flat:
+            if isinstance(node, FalseNode):
+                return node
+        for node in flat:
+            if isinstance(node, DisjunctionNode):
+                return cls._distributed(flat)
+        return super()._combine(flat)
+
+    @classmethod
+    def _distributed(cls, flat: list[Node]) -> Node:
+        """An OR of ANDs, one for each way to choose a node of every OR in *flat*."""
         branches: list[list[Node]] = [[]]
         for node in flat:
             choices = node.nodes if isinstance(node, DisjunctionNode) else (node,)
             branches = [[*branch, choice] for branch in branches for choice in choices]
-        if len(branches) == 1:
-            return super()._combine(branches[0])
         return DisjunctionNode(*(cls(*branch) for branch in branches))
 
     def __repr__(self) -> str:
@@ -310,9 +319,10 @@ def conjunction_of(node: Node | None) -> tuple[tuple[FilterNode, ...], tuple[Pos
     filters: list[FilterNode] = []
     after: list[PostFilterNode] = []
     for part in node.nodes if isinstance(node, ConjunctionNode) else (node,):
+        if type(part) is FilterNode and part.op in _RUN:
+            filters.append(part)
+            continue
         match part:
-            case FilterNode(op="=" | "<" | "<=" | ">" | ">="):
-                filters.append(part)
             case FilterNode():
                 raise BadQueryError(
                     "filters with this operator are not supported yet", path=part.name, op=part.op

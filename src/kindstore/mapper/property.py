@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeGuard, TypeV
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
 
 from .errors import BadFilterError, UnprojectedPropertyError
-from .filters import FilterNode, Node, Parameter, ParameterNode, PropertyOrder
+from .filters import FilterNode, Node, Parameter, ParameterNode, PropertyOrder, comparison
 from .row import Row
 
 T = TypeVar("T")
@@ -402,16 +402,16 @@ class Property(Generic[T]):
                 path=self._path(),
                 hint="Declare it with indexed=True, or as a StringProperty.",
             )
-        node: Any
         if isinstance(value, Parameter):
-            node = ParameterNode(self, op, value)
-        else:
-            node = FilterNode(self._name, op, self._operand(value))
-        return cast("FilterNode", node)
+            node: Any = ParameterNode(self, op, value)
+            return node
+        return comparison(self._name, op, self._operand(value))
 
     def _operand(self, value: Any) -> Any:
         """The stored form of what a property is compared with."""
-        return None if value is None else self._to_stored(self._do_validate(value))
+        if value is None or (type(value) is self._exact and not self._limit):
+            return value
+        return self._to_stored(self._do_validate(value))
 
     def __eq__(self, value: object) -> FilterNode:  # type: ignore[override]
         return self._comparison("=", value)

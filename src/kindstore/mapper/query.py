@@ -7,7 +7,7 @@ Iteration is a loop of pages by cursor (architecture, section 5): between pages 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -37,7 +37,7 @@ def compiled(
     kind: str | None,
     ancestor: Key | None,
     filters: Node | None,
-    orders: Iterable[PropertyOrder],
+    orders: Sequence[PropertyOrder],
 ) -> tuple[Query, tuple[PostFilterNode, ...]]:
     """The query in the store's words, and the predicates to ask of its results.
 
@@ -48,8 +48,8 @@ def compiled(
         partition,
         kind,
         ancestor,
-        tuple(PropertyFilter(node.name, node.op, node.value) for node in nodes),
-        tuple(Order(order.name, order.reverse) for order in orders),
+        tuple([PropertyFilter(node.name, node.op, node.value) for node in nodes]) if nodes else (),
+        tuple([Order(order.name, order.reverse) for order in orders]) if orders else (),
     )
     return query, after
 
@@ -60,20 +60,22 @@ class Reading:
     *key_class* is the face's class of keys; *predicates* decide which results stay; *use_cache* is the call's
     option, None for the context's policy.
 
-    It is the maker that the store is given.  A result whose entity the context knows becomes that object, edits and
-    all; one that the context knows to be deleted becomes None, which `present` takes out (spec/ndb.md 2.4).
+    It is the maker that the store is given, unless a *loader* will do.  A result whose entity the context knows
+    becomes that object, edits and all; one that the context knows to be deleted becomes None, which `present` takes
+    out (spec/ndb.md 2.4).
     """
 
     __slots__ = (
         "_always",
-        "_dropped",
         "_keys_only",
         "_known",
-        "_maker",
+        "_load",
         "_partition",
         "_plain",
         "context",
+        "dropped",
         "key_class",
+        "loader",
         "predicates",
     )
 
@@ -88,12 +90,18 @@ class Reading:
     ) -> None:
         self.context, self.key_class, self.predicates = context, key_class, predicates
         # Of one kind, the schema is looked up once for all results.
-        self._maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
-        self._partition: Partition | None = None
-        self._known: dict[bytes, Any] = {}
-        self._dropped = False
+        self._load: Maker[Any] = BY_KIND if model is None else schema_of(model)
+        self.dropped = False
+        """Whether there are results that `present` has to take out."""
         self._keys_only = keys_only
         self._plain = context.identities is None or use_cache is False
+        self.loader: Maker[Any] | None = None
+        """What makes the results where there is nothing else to do about them."""
+        if self._plain and model is not None and not keys_only and not predicates:
+            self.loader = self._load
+            return
+        self._partition: Partition | None = None
+        self._known: dict[bytes, Any] = {}
         self._always = bool(use_cache) or (
             model is not None
             and context.policy is None
@@ -104,7 +112,7 @@ class Reading:
         """See `values.entity.Maker`."""
         if self._keys_only and not self.predicates:
             return _key_alone
-        load = self._maker.of(shape)
+        load = self._load.of(shape)
         if self._keys_only:
             return self._if_wanted(load, _key_alone)
         if self._plain:
@@ -117,7 +125,7 @@ class Reading:
 
     def present(self, results: list[Any]) -> list[Any]:
         """*results* without those that are left out."""
-        return [each for each in results if each is not None] if self._dropped else results
+        return [each for each in results if each is not None] if self.dropped else results
 
     def _one(
         self, load: Callable[[Key, list[Any], int], Any], key: Key, values: list[Any], version: int
@@ -132,7 +140,7 @@ class Reading:
             if self._always or caches(self.context, key, type(instance)):
                 known[packed] = instance
         elif instance is None:
-            self._dropped = True
+            self.dropped = True
         return instance
 
     def _if_wanted(
@@ -143,7 +151,7 @@ class Reading:
             instance = load(key, values, version)
             if all(node.predicate(instance) for node in self.predicates):
                 return instance if make is load else make(key, values, version)
-            self._dropped = True
+            self.dropped = True
             return None
 
         return made
@@ -163,13 +171,15 @@ def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
     size = None if query.limit is not None else FIRST_PAGE
     found: list[Any] = []
     while True:
-        page: Page[Any] = yield from context.store.run_query(query, name, page_size=size, maker=reading)
+        page: Page[Any] = yield from context.store.run_query(
+            query, name, page_size=size, maker=reading.loader or reading
+        )
         found = found + page.results if found else page.results
         if size is None or not page.more:
             break
         query = replace(query, start=page.cursor, offset=0)
         size = min(4 * size, LARGEST_PAGE)
-    return reading.present(found)
+    return reading.present(found) if reading.dropped else found
 
 
 def _sieve(reading: Reading, query: Query) -> Program[list[Any]]:
@@ -252,7 +262,7 @@ class Walk:
         name = None if transaction is None else transaction.name
         size = self._step if query.limit is None else min(self._step, query.limit)
         page: Page[Any] = yield from reading.context.store.run_query(
-            query, name, page_size=size, maker=reading
+            query, name, page_size=size, maker=reading.loader or reading
         )
         self._more = page.more and (query.limit is None or query.limit > len(page.results))
         limit = None if query.limit is None else query.limit - len(page.results)
@@ -283,7 +293,9 @@ def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[
         return found, walk.cursor_after(), bool(found) and walk.probably_has_next()
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
-    page: Page[Any] = yield from reading.context.store.run_query(query, name, page_size=size, maker=reading)
+    page: Page[Any] = yield from reading.context.store.run_query(
+        query, name, page_size=size, maker=reading.loader or reading
+    )
     more = page.more and (query.limit is None or query.limit > len(page.results))
     if not page.results:
         return [], None, False

@@ -127,6 +127,11 @@ class IntegerProperty(Property[T]):
         else:
             self._set_value(entity, value)
 
+    def _operand(self, value: Any) -> Any:
+        if type(value) is self._exact and -1_000_000_000 < value < 1_000_000_000:
+            return value
+        return super()._operand(value)
+
     def _validate(self, value: Any) -> Any:
         if not isinstance(value, int):
             raise self._wrong("integer", value)

@@ -179,6 +179,11 @@ class StringProperty(TextProperty[T]):
         else:
             self._set_value(entity, value)
 
+    def _operand(self, value: Any) -> Any:
+        if type(value) is self._exact and len(value) <= 375:
+            return value
+        return super()._operand(value)
+
     def _validate(self, value: Any) -> Any:
         # TextProperty's own check comes after this one, so other types pass here.
         if isinstance(value, str | bytes) and len(value) > MAX_INDEXED // 4:

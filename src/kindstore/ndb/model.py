@@ -210,7 +210,7 @@ class Model(models.Model):
                 raise TypeError(f"Cannot filter a non-Node argument; received {node!r}")
         return Query(
             kind=cls,
-            filters=AND(*nodes) if nodes else None,
+            filters=None if not nodes else nodes[0] if len(nodes) == 1 else AND(*nodes),
             ancestor=ancestor,
             order_by=order_by,
             orders=orders,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
 
@@ -188,14 +187,20 @@ class Query(Generic[M]):
         if kind is None or isinstance(kind, str):
             self._kind = kind
             self._model = None if kind is None else Model._kind_map.get(kind)  # pyright: ignore[reportPrivateUsage]
-        elif inspect.isclass(self._model) and issubclass(self._model, Model):
-            self._kind = str(cast("Any", kind)._get_kind())
+        elif isinstance(self._model, type) and issubclass(self._model, Model):
+            self._kind = self._model._get_kind()  # pyright: ignore[reportPrivateUsage]
         else:
             raise BadArgumentError("a kind is a name or a model class", kind=kind)
         self._ancestor = ancestor
-        self._partition = _partition_of(ancestor, app if project is None else project, namespace)
+        if ancestor is None and project is None and app is None and namespace is None:
+            self._partition = current().partition
+        else:
+            self._partition = _partition_of(ancestor, app if project is None else project, namespace)
         self._filters = filters
-        self._orders = tuple(map(_order_of, orders or order_by or ()))
+        if order_by is None and orders is None:
+            self._orders: tuple[PropertyOrder, ...] = ()
+        else:
+            self._orders = tuple(map(_order_of, orders or order_by or ()))
         self._limit, self._offset, self._keys_only = limit, offset, bool(keys_only)
         self._compiled: tuple[messages.Query, tuple[PostFilterNode, ...]] | None = None
         if self._model is not None:
@@ -609,13 +614,16 @@ def _partition_of(ancestor: PlainKey | None, project: str | None, namespace: str
     return there
 
 
+_NAMING: Final = (FilterNode, PropertyOrder)
+
+
 def _check_names(model: Any, filters: Node | None, orders: Sequence[PropertyOrder]) -> None:
     """Raise `BadFilterError` for an unindexed property of *model*, and for a code name where it is stored under another."""
-    names = [order.name for order in orders]
-    nodes = filters.nodes if isinstance(filters, ConjunctionNode) else (filters,)
-    names += [node.name for node in nodes if isinstance(node, FilterNode)]
     properties = model._properties
-    for name in names:
+    for each in (*orders, *(filters.nodes if isinstance(filters, ConjunctionNode) else (filters,))):
+        if not isinstance(each, _NAMING):
+            continue
+        name = each.name
         found = properties.get(name)
         if found is not None:
             if not found._indexed:
