@@ -132,7 +132,7 @@ def test_what_a_mutation_demands_is_checked_before_anything_is_written(
 def test_commit_refuses_when_an_entity_that_was_read_and_is_written_has_moved_on() -> None:
     known = catalog()
     transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
-    transaction.entities[ADA] = 7
+    transaction.entities[1, ADA.path_bytes] = (ADA, 7)
     program = applied(known, Upsert(ada(37, [])), transaction=transaction)
     next(program)
     with pytest.raises(ConflictError) as caught:
@@ -144,13 +144,28 @@ def test_commit_refuses_when_an_entity_that_was_only_read_has_moved_on() -> None
     known = catalog()
     grace = Key.of(SPACE, ("Author", "grace"))
     transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
-    transaction.entities[grace] = 0
+    transaction.entities[1, grace.path_bytes] = (grace, 6)
     program = applied(known, Upsert(ada(37, [])), transaction=transaction)
     next(program)
     asked = program.send([[row(known, ada(36, []), 8)]])
     assert asked == [(SQL.select_version, (1, grace.path_bytes))]
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError) as caught:
         program.send([[(9,)]])
+    assert (caught.value.key, caught.value.read_version, caught.value.found_version) == (grace, 6, 9)
+
+
+def test_commit_refuses_when_an_entity_was_missing_because_its_kind_was_unknown_and_is_there_now() -> None:
+    known = catalog()
+    grace = Key.of(SPACE, ("Author", "grace"))
+    transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
+    transaction.unplaced.add(grace)
+    program = applied(known, Upsert(ada(37, [])), transaction=transaction)
+    next(program)
+    asked = program.send([[row(known, ada(36, []), 8)]])
+    assert asked == [(SQL.select_version, (1, grace.path_bytes))]
+    with pytest.raises(ConflictError) as caught:
+        program.send([[(9,)]])
+    assert (caught.value.key, caught.value.read_version, caught.value.found_version) == (grace, 0, 9)
 
 
 def test_an_id_that_turns_out_to_be_taken_is_given_back() -> None:

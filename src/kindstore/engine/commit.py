@@ -213,21 +213,12 @@ def _demand(item: Prepared, old: Stored, exists: bool) -> None:
     """Raise unless the state before is what the mutation demands: *old* before the commit, *exists* just before it."""
     mutation = item.mutation
     if mutation.base_version is not None and mutation.base_version != old.version:
-        raise _base_conflict(item, old.version)
+        raise _changed(item.key, mutation.base_version, old.version)
     if exists:
         if isinstance(mutation, Insert):
             raise AlreadyExistsError("entity already exists", key=item.key)
     elif isinstance(mutation, Update):
         raise NotFoundError("no entity to update", key=item.key)
-
-
-def _base_conflict(item: Prepared, found: int) -> ConflictError:
-    return ConflictError(
-        "entity changed since it was read",
-        key=item.key,
-        read_version=item.mutation.base_version,
-        found_version=found,
-    )
 
 
 def _validate(catalog: Catalog, transaction: Transaction, stored: dict[Place, Stored]) -> Program[None]:
@@ -247,40 +238,43 @@ def _validate(catalog: Catalog, transaction: Transaction, stored: dict[Place, St
             if (rows[0][0] if rows else 0) != read:
                 raise ConflictError("entity group changed since it was read", key=Key.packed_in(*group))
         return
-    if any(catalog.kind(key) is None for key in transaction.entities):
-        yield from catalog.load()
-    asked: list[tuple[Key, Place]] = []
-    for key, read in transaction.entities.items():
-        kind = catalog.kind(key)
-        place = (0, b"") if kind is None else (kind.number, key.path_bytes)
-        if place in stored:
-            _compare(key, read, stored[place].version)
-        elif kind is None:
-            _compare(key, read, 0)
-        else:
-            asked.append((key, place))
+    entities = transaction.entities
+    if transaction.unplaced:
+        # Nothing was there; by now there may be, if the kind is known.
+        if any(catalog.kind(key) is None for key in transaction.unplaced):
+            yield from catalog.load()
+        kinds = [(key, catalog.kind(key)) for key in transaction.unplaced]
+        placed = {(kind.number, key.path_bytes): (key, 0) for key, kind in kinds if kind is not None}
+        entities = {**placed, **entities}
+    asked: list[Place] = []
+    for place, (key, read) in entities.items():
+        found = stored.get(place)
+        if found is None:
+            asked.append(place)
+        elif found.version != read:
+            raise _changed(key, read, found.version)
     if asked:
-        replies = yield [(sql.select_version, place) for _, place in asked]
-        for (key, _), rows in zip(asked, replies, strict=True):
-            _compare(key, transaction.entities[key], rows[0][0] if rows else 0)
+        replies = yield [(sql.select_version, place) for place in asked]
+        for place, rows in zip(asked, replies, strict=True):
+            key, read = entities[place]
+            version = rows[0][0] if rows else 0
+            if version != read:
+                raise _changed(key, read, version)
     if transaction.queries:
         yield from catalog.load()
     for again, before in transaction.queries:
         text = again()
-        found: list[Row] = []
+        after: list[Row] = []
         if text is not None:
-            [found] = yield [text]
-        if before != found and [row for row in before if row != NONE] != [
-            row for row in found if row != NONE
+            [after] = yield [text]
+        if before != after and [row for row in before if row != NONE] != [
+            row for row in after if row != NONE
         ]:
             raise ConflictError("the result of a query changed since it was read")
 
 
-def _compare(key: Key, read: int, found: int) -> None:
-    if found != read:
-        raise ConflictError(
-            "entity changed since it was read", key=key, read_version=read, found_version=found
-        )
+def _changed(key: Key, read: int | None, found: int) -> ConflictError:
+    return ConflictError("entity changed since it was read", key=key, read_version=read, found_version=found)
 
 
 class Writes:

@@ -45,8 +45,8 @@ def lookup(
         places = _places(catalog, keys)
     wanted = [place for place in places if place is not None]
     found: dict[Place, tuple[int, bytes]] = {}
-    if len(wanted) == 1 and transaction is None:
-        [rows] = yield [(catalog.dialect.select_entity, wanted[0])]
+    if len(wanted) == 1:
+        [rows] = yield read([(catalog.dialect.select_entity, wanted[0])], transaction)
         if rows:
             found[wanted[0]] = rows[0]
     elif wanted:
@@ -59,7 +59,10 @@ def lookup(
         yield Snapshot(transaction.name, [])  # nothing to find, and from now on it stays so
     if transaction is not None:
         for key, place in zip(keys, places, strict=True):
-            transaction.entities[key] = found.get(place, _ABSENT)[0] if place is not None else 0
+            if place is None:
+                transaction.unplaced.add(key)
+            else:
+                transaction.entities[place] = (key, found.get(place, _ABSENT)[0])
     load, shapes = record.load, catalog.shapes
     made: list[R | None] = []
     known: Shape | None = None

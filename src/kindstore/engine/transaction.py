@@ -11,6 +11,8 @@ from kindstore.store.program import Row, Statement
 from kindstore.values.errors import BadArgumentError, TransactionNotFoundError
 from kindstore.values.key import Key, Partition, root_of
 
+from .catalog import Place
+
 LIFETIME, IDLE = 270.0, 60.0
 """Seconds after which a transaction is over: since it began, and since it was last used (spec/service.md 3.5)."""
 
@@ -21,12 +23,24 @@ MAX_GROUPS = 25
 class Transaction:
     """An open transaction: its mode and the versions of what it has read.
 
-    *entities* key -> version (0: not there); *queries* (statement, its rows) pairs, the statement made anew at
-    commit; *groups* (partition, root path) -> version, in the mode with entity groups only, which *by_group* tells.
+    *entities* place -> (key, version; 0: not there), and *unplaced* the keys of kinds of which nothing was known to be
+    stored; *queries* (statement, its rows) pairs, the statement made anew at commit; *groups* (partition, root path) ->
+    version, in the mode with entity groups only, which *by_group* tells.
     *until* is when it expires if it is not used before.
     """
 
-    __slots__ = ("begun", "by_group", "entities", "groups", "mode", "name", "queries", "read_only", "until")
+    __slots__ = (
+        "begun",
+        "by_group",
+        "entities",
+        "groups",
+        "mode",
+        "name",
+        "queries",
+        "read_only",
+        "unplaced",
+        "until",
+    )
 
     def __init__(self, mode: Concurrency, read_only: bool, now: float) -> None:
         self.name = os.urandom(16)  # nobody is to guess the name of another's
@@ -34,14 +48,15 @@ class Transaction:
         self.by_group = mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS
         self.read_only = read_only
         self.begun, self.until = now, now + IDLE
-        self.entities: dict[Key, int] = {}
+        self.entities: dict[Place, tuple[Key, int]] = {}
+        self.unplaced: set[Key] = set()
         self.queries: list[tuple[Callable[[], Statement | None], list[Row]]] = []
         self.groups: dict[tuple[Partition, bytes], int] = {}
 
     def __repr__(self) -> str:
         return (
-            f"<Transaction {self.name.hex()[:8]} ({self.mode.value}, {len(self.entities)} entities and "
-            f"{len(self.queries)} queries read)>"
+            f"<Transaction {self.name.hex()[:8]} ({self.mode.value}, {len(self.entities) + len(self.unplaced)} "
+            f"entities and {len(self.queries)} queries read)>"
         )
 
 
