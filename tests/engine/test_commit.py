@@ -75,9 +75,9 @@ def test_a_new_entity_is_inserted_with_a_row_for_each_value() -> None:
     ]
     with pytest.raises(StopIteration) as done:
         program.send([[], [], [], []])
-    version, proof, marked = done.value.value
-    assert (version, [index.number for index in marked]) == (1, [2])
-    assert proof == (SQL.prove_written, (1, path, 1))
+    written = done.value.value
+    assert (written.version, [index.number for index in written.marked]) == (1, [2])
+    assert written.proof() == (SQL.prove_written, (1, path, 1))
 
 
 def test_only_the_index_rows_that_differ_are_written() -> None:
@@ -94,7 +94,7 @@ def test_a_put_that_changes_nothing_writes_nothing() -> None:
     next(program)
     with pytest.raises(StopIteration) as done:
         program.send([[row(known, ada(36, ["x"]))]])
-    assert done.value.value[1] is None
+    assert done.value.value.proof() is None
 
 
 def test_a_delete_removes_every_row() -> None:
@@ -176,7 +176,7 @@ def test_an_id_that_turns_out_to_be_taken_is_given_back() -> None:
         next(program)
     applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0)
     assert next(applying) == [(SQL.select_state, ())]
-    assert [text for text, _ in applying.send([[(0, None)]])][0] == SQL.insert_entity
+    assert next(iter(applying.send([[(0, None)]])))[0] == SQL.insert_entity
     with pytest.raises(commit.IdTakenError):
         applying.throw(TakenError("there already"))
 

@@ -256,7 +256,7 @@ def test_automatic_times_inside_structures_are_set_at_put() -> None:
     assert letter.one is not None
     assert letter.local is not None
     assert all(stamp.at is not None for stamp in (letter.one, *letter.many, letter.local))
-    assert Person._prepares() is False
+    assert Person._prepares is False
 
 
 def test_instances_with_structures_can_be_pickled() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kindstore.values.errors import BadKeyError, CorruptionError
-from kindstore.values.key import Key, Partition, kind_of, parent_of, root_of
+from kindstore.values.key import Key, Partition, completed, kind_of, parent_of, root_of
 from kindstore.values.order import path_order
 from tests.values.strategies import PARTITION, ids, keys, kinds, paths
 
@@ -160,3 +160,22 @@ def test_malformed_path_bytes_raise_corruption_error_only(packed: bytes) -> None
         return
     assert Key.of(PARTITION, path).path == path
     assert len(path) >= 2
+
+
+@given(st.lists(st.sampled_from(("root", "name", "below")), max_size=6), st.data())
+def test_keys_are_completed_in_their_places(kinds: list[str], data: st.DataObject) -> None:
+    shared = {
+        "root": KeyOfAFace.of(PARTITION, ("Author",)),
+        "name": KeyOfAFace.of(PARTITION, ("Author", "ada")),
+        "below": Key.of(PARTITION, ("Author", 7, "Book", None)),
+    }
+    keys = [shared[kind] for kind in kinds]
+    places = [at for at, key in enumerate(keys) if not key.is_complete]
+    ids = data.draw(st.lists(st.integers(1, 2**62), min_size=len(places), max_size=len(places)))
+    made = completed(keys, ids)
+    expected = list(keys)
+    for at, number in zip(places, ids, strict=True):
+        expected[at] = keys[at].completed(number)
+    assert made == expected
+    assert [key.path for key in made] == [key.path for key in expected]
+    assert list(map(type, made)) == list(map(type, expected))

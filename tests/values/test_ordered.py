@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from kindstore.values.errors import BadValueError, CorruptionError, TooLargeError
 from kindstore.values.key import Key, Partition
 from kindstore.values.order import order_of
-from kindstore.values.ordered import descending, microseconds, pack, unpack, unpack_at
+from kindstore.values.ordered import PACKERS, descending, microseconds, pack, unpack, unpack_at, write_packing
+from kindstore.values.source import Source
 from kindstore.values.types import GeoPt, User
 from tests.values.strategies import PARTITION, byte_strings, indexable, paths, texts
 
@@ -196,3 +197,49 @@ def test_the_classes_of_values_come_in_the_order_of_the_service() -> None:
     shuffled = in_order[::2] + in_order[1::2]
     assert sorted(shuffled, key=pack) == in_order
     assert sorted(shuffled, key=order_of) == in_order
+
+
+def written_out(cls: type) -> Any:
+    source = Source("def packed(value):")
+    write_packing(source, cls, "value", "found")
+    source.add("return found")
+    return source.compiled("packed")
+
+
+@given(indexable)
+@example("a\0")
+@example("a\1")
+@example("é" * 750)
+@example(-1)
+@example(1023)
+@example(1024)
+@example(2**63 - 1)
+@example(-0.0)
+@example(0.0)
+@example(float("nan"))
+@example(float("inf"))
+@example(float("-inf"))
+@example(-1.5)
+@example(datetime(1970, 1, 1))
+@example(datetime(1969, 12, 31, 23, 59, 59, 999_999))
+@example(datetime(1978, 12, 4))
+@example(datetime(9999, 12, 31, 23, 59, 59, 999_999))
+def test_packing_written_out_gives_the_packer_s_bytes(value: Any) -> None:
+    if type(value) in PACKERS:
+        assert written_out(type(value))(value) == pack(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("x" * 1501, TooLargeError),
+        ("\0" * 1501, TooLargeError),
+        ("\ud800", UnicodeEncodeError),
+        (2**63, BadValueError),
+        (-(2**63) - 1, BadValueError),
+        (datetime(2024, 1, 1, tzinfo=UTC), TypeError),
+    ],
+)
+def test_packing_written_out_refuses_what_the_packer_refuses(value: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        written_out(type(value))(value)

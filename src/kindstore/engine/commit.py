@@ -11,7 +11,7 @@ a caller only from here, with nothing written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, cast
 
 import msgspec
 
@@ -26,12 +26,20 @@ from kindstore.values.limits import MAX_UNINDEXED
 from kindstore.values.pause import Pause
 
 from .catalog import Catalog, Kind, Missing, Place
+from .dialect import Dialect
 from .errors import TakenError
-from .index import Changes, Index, IndexRow, Rows, WritePlan, diff, indexed_names, same_plan_diff, with_neighbours
+from .index import (
+    Changes,
+    Index,
+    IndexRow,
+    Rows,
+    WritePlan,
+    diff,
+    indexed_names,
+    same_plan_diff,
+    with_neighbours,
+)
 from .transaction import Transaction, group_of
-
-Outcome: TypeAlias = tuple[int, Statement | None, set[Index]]
-"""The version of what changed, a statement that proves the change, and the indexes now known to be multiple."""
 
 
 class IdTakenError(Exception):
@@ -77,9 +85,10 @@ def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]
     *keys*: the complete key of each mutation.
     """
     prepared = _prepare_all(catalog, mutations, keys)
-    if not all(prepared):
-        yield from catalog.load()
-        prepared = _prepare_all(catalog, mutations, keys)
+    if all(prepared):
+        return cast("list[Prepared]", prepared)
+    yield from catalog.load()
+    prepared = _prepare_all(catalog, mutations, keys)
     if not all(prepared):
         missing = Missing()
         for mutation, key, item in zip(mutations, keys, prepared, strict=True):
@@ -133,8 +142,8 @@ def apply(
     transaction: Transaction | None,
     stamp: Callable[[int], int],
     epoch: int,
-) -> Program[Outcome]:
-    """Validate, then write.
+) -> Program[Writes]:
+    """Validate, then write; the value is what was written.
 
     *stamp* gives a version greater than the one it is told; *epoch* is that of the reserved ids which the given
     ids are known not to be of: `IdTakenError` if ids have been reserved since, or an entity has one of them.
@@ -161,37 +170,25 @@ def apply(
 
     # Work out what changes, checking what each mutation demands of the state before it.
     wanted = _last_states(prepared, stored)
-    writes = Writes(stamp(max([item.version for item in stored.values()], default=0)), last or 0)
+    after = max([item.version for item in stored.values()]) if stored else 0
+    writes = Writes(sql, stamp(after), last or 0)
     for place, item in wanted.items():
         old = stored.get(place)
         if old is not None:
-            yield from writes.change(catalog, place, old, item)
+            yield from writes.change(catalog, old, item)
         elif item.rows is not None:
             writes.inserts.append(item)
 
     # Write bodies and only the index rows that differ.
-    batch = writes.batch(catalog, flags & GROUPS_ON)
-    if not batch:
-        return writes.version, None, set()
-    try:
-        yield batch
-    except TakenError:
-        if given:
-            raise IdTakenError from None
-        raise
-    return writes.version, _proof(catalog, writes), writes.marked
-
-
-def _proof(catalog: Catalog, writes: Writes) -> Statement:
-    """A statement that finds a row exactly if these changes are in the database."""
-    sql = catalog.dialect
-    item = (writes.inserts or writes.changed)[0]
-    assert item.place is not None
-    return (
-        (sql.prove_deleted, item.place)
-        if item.rows is None
-        else (sql.prove_written, (*item.place, writes.version))
-    )
+    batch = writes.batch(catalog if flags & GROUPS_ON else None)
+    if batch:
+        try:
+            yield batch
+        except TakenError:
+            if given:
+                raise IdTakenError from None
+            raise
+    return writes
 
 
 def _last_states(prepared: Sequence[Prepared], stored: dict[Place, Stored]) -> dict[Place, Prepared]:
@@ -278,13 +275,14 @@ def _changed(key: Key, read: int | None, found: int) -> ConflictError:
 
 
 class Writes:
-    """The statements that a commit comes to, rows of the same index together.
+    """What a commit comes to: its statements, rows of the same index together.
 
     *last*: the greatest number of an entity in the table.  *inserts* are the entities that are new, *changed* those
     that are not; *marked* the indexes in which an entity has several values for the first time.
     """
 
-    def __init__(self, version: int, last: int) -> None:
+    def __init__(self, sql: Dialect, version: int, last: int) -> None:
+        self._sql = sql
         self.version = version
         self.inserts: list[Prepared] = []
         self.changed: list[Prepared] = []
@@ -294,12 +292,13 @@ class Writes:
         self._stale: dict[str, list[Row]] = {}
         self._fresh: dict[str, list[Row]] = {}
 
-    def change(self, catalog: Catalog, place: Place, old: Stored, new: Prepared) -> Program[None]:
+    def change(self, catalog: Catalog, old: Stored, new: Prepared) -> Program[None]:
         """Turn *old* into *new*; nothing at all where they are the same."""
-        path = place[1]
+        assert new.place is not None
+        path = new.place[1]
         if new.rows is None:
             self.changed.append(new)
-            self._entities.setdefault(catalog.dialect.delete_entity, []).append((old.id,))
+            self._entities.setdefault(self._sql.delete_entity, []).append((old.id,))
             rows = yield from _stored_rows(catalog, new.kind, old.body)
             for single, value in zip(rows.plan.singles, rows.singles, strict=True):
                 self._stale.setdefault(single[0].delete, []).append((value, path))
@@ -307,19 +306,21 @@ class Writes:
                 self._stale.setdefault(index.delete, []).extend([(value, path) for value in values])
         elif old.body != new.body:
             self.changed.append(new)
-            self._entities.setdefault(catalog.dialect.update_entity, []).append(
-                (self.version, new.body, old.id)
-            )
+            self._entities.setdefault(self._sql.update_entity, []).append((self.version, new.body, old.id))
             stale, fresh = yield from _difference(catalog, old.body, new, new.rows)
             for index, gone in stale:
                 self._stale.setdefault(index.delete, []).extend([(value, path) for value, _, _ in gone])
             for index, come in fresh:
                 self._add(index, come, path, old.id)
 
-    def batch(self, catalog: Catalog, groups_on: int) -> list[Statement]:
-        """Every statement; what is stale goes before what is fresh comes."""
-        with Pause(len(self.inserts)):
-            self._insert(catalog.dialect.insert_entity)
+    def batch(self, catalog: Catalog | None) -> list[Statement]:
+        """Every statement; what is stale goes before what is fresh comes.
+
+        *catalog* is None where no versions of entity groups are kept.
+        """
+        if self.inserts:
+            with Pause(len(self.inserts)):
+                self._insert()
         batch: list[Statement] = []
         for grouped in (self._entities, self._stale, self._fresh):
             for text, rows in grouped.items():
@@ -328,50 +329,60 @@ class Writes:
                 else:
                     rows.sort()  # neighbours in the tree share pages
                     batch.append((text, rows))
-        batch += [(catalog.dialect.mark_multiple, (index.number,)) for index in self.marked]
-        if groups_on and batch:
+        if self.marked:
+            batch += [(self._sql.mark_multiple, (index.number,)) for index in self.marked]
+        if catalog is not None and batch:
             batch.append(self._group_versions(catalog))
         return batch
 
-    def _insert(self, insert_entity: str) -> None:
+    def _insert(self) -> None:
         """The new entities, with numbers of their own, and their index rows, column by column."""
         by_plan: dict[WritePlan, tuple[list[list[bytes]], list[bytes], list[int]]] = {}
-        entities: list[Row] = []
-        id_ = self._last
+        entities = self._entities[self._sql.insert_entity] = []
+        id_, version = self._last, self.version
         for item in self.inserts:
-            assert item.rows is not None
-            assert item.place is not None
+            place, rows = item.place, item.rows
+            assert place is not None
+            assert rows is not None
             id_ += 1
-            kind, path = item.place
-            entities.append((id_, kind, path, self.version, item.body))
-            plan, singles, multiples = item.rows.plan, item.rows.singles, item.rows.multiples
-            members = by_plan.get(plan)
+            kind, path = place
+            entities.append((id_, kind, path, version, item.body))
+            members = by_plan.get(rows.plan)
             if members is None:
-                members = by_plan[plan] = ([], [], [])
-            members[0].append(singles)
+                members = by_plan[rows.plan] = ([], [], [])
+            members[0].append(rows.singles)
             members[1].append(path)
             members[2].append(id_)
-            for index, values in multiples:
+            for index, values in rows.multiples:
                 self._add(index, with_neighbours(values), path, id_)
-        if entities:
-            self._entities[insert_entity] = entities
         for plan, (singles, paths, ids) in by_plan.items():
             for (index, _, _), column in zip(plan.singles, zip(*singles, strict=True), strict=True):
                 self._fresh.setdefault(index.insert, []).extend(zip(column, paths, ids, strict=True))
 
     def _add(self, index: Index, rows: list[IndexRow], path: bytes, id_: int | None) -> None:
+        """Rows of a property with several values, or with one that may have neighbours."""
         if len(rows) > 1 or (rows and rows[0][1:] != (None, None)):
             if not index.multiple:
                 self.marked.add(index)
-            wide = [(value, path, id_, prev, next_) for value, prev, next_ in rows]
-            self._fresh.setdefault(index.insert_multiple, []).extend(wide)
+            wide = self._fresh.setdefault(index.insert_multiple, [])
+            for value, prev, next_ in rows:
+                wide.append((value, path, id_, prev, next_))
         elif rows:
             self._fresh.setdefault(index.insert, []).append((rows[0][0], path, id_))
+
+    def proof(self) -> Statement | None:
+        """A statement that finds a row exactly if these changes are in the database; None if there are none."""
+        for item in self.inserts or self.changed:
+            assert item.place is not None
+            if item.rows is None:
+                return self._sql.prove_deleted, item.place
+            return self._sql.prove_written, (*item.place, self.version)
+        return None
 
     def _group_versions(self, catalog: Catalog) -> Statement:
         """Note the version of each entity group that changes."""
         groups = {group_of(item.key) for item in (*self.inserts, *self.changed)}
-        return catalog.dialect.set_group, [
+        return self._sql.set_group, [
             (catalog.space_numbers[space], root, self.version) for space, root in groups
         ]
 
@@ -406,8 +417,3 @@ def _difference(catalog: Catalog, old: bytes, new: Prepared, fresh: Rows) -> Pro
             return found
     stale = yield from _stored_rows(catalog, new.kind, old)
     return diff(stale, fresh)
-
-
-def proof_of(outcome: Outcome) -> Statement | None:
-    """The proof in the value of `apply`, for the driver."""
-    return outcome[1]

@@ -37,24 +37,21 @@ class Ids:
         """*number* ids that were never given before and are not reserved, as far as this process knows."""
         ids: list[int] = []
         while len(ids) < number:
-            counters = self._from_block(number - len(ids))
-            if not counters:
+            with self._lock:
+                first, end = self._next, min(self._next + number - len(ids), self._end)
+                self._next = end
+            if first == end:
                 size = max(BLOCK, number)
                 first = yield Write(self._advance(size))
                 with self._lock:
                     # What is left of the block that another thread took meanwhile is lost with this.
                     self._next, self._end = first, first + size
                 continue
-            fresh = [nth_id(self.policy, counter) for counter in counters]
-            ids += [number for number in fresh if number not in self._reserved] if self._reserved else fresh
+            for counter in range(first, end):
+                fresh = nth_id(self.policy, counter)
+                if fresh not in self._reserved:
+                    ids.append(fresh)
         return ids
-
-    def _from_block(self, number: int) -> list[int]:
-        with self._lock:
-            end = min(self._next + number, self._end)
-            counters = list(range(self._next, end))
-            self._next = end
-        return counters
 
     def _advance(self, number: int) -> Program[int]:
         """Take counters off the database's; the first of them."""

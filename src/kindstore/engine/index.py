@@ -199,7 +199,9 @@ def _compile_rows(plan: WritePlan, signature: tuple[type, ...]) -> Callable[[lis
         multiples.append(f"({source.name(index, 'index')}, p{at})")
     if multiples:
         sizes = " + ".join(f"len(p{at})" for _, at, _ in plan.lists)
-        source.add(f"if {sizes} > {MAX_INDEX_ENTRIES - len(plan.singles)}: check_number({len(plan.singles)} + {sizes})")
+        source.add(
+            f"if {sizes} > {MAX_INDEX_ENTRIES - len(plan.singles)}: check_number({len(plan.singles)} + {sizes})"
+        )
     source.add(f"return Rows(plan, [{singles}], [{', '.join(multiples)}])")
     return source.compiled("rows")
 

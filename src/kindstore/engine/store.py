@@ -211,28 +211,23 @@ class EngineStore:
         """Commit *mutations*, whose keys are *asked*."""
         if not mutations:
             return Committed([], 0)
-        incomplete = [at for at, key in enumerate(asked) if (key._flat or key.path)[-1] is None]
+        incomplete = len([None for key in asked if (key._flat or key.path)[-1] is None])
         while True:
             keys = asked
             if incomplete:
-                ids = yield from self._ids.take(len(incomplete))
-                keys = [*asked]
-                new = completed([asked[at] for at in incomplete], ids)
-                for at, key in zip(incomplete, new, strict=True):
-                    keys[at] = key
+                keys = completed(asked, (yield from self._ids.take(incomplete)))
             if transaction is not None and transaction.by_group:
                 check_groups({*transaction.groups, *map(group_of, keys)})
             prepared = yield from commit.prepare(self.catalog, mutations, keys)
             try:
                 program = commit.apply(self.catalog, prepared, transaction, self._stamp, self._ids.epoch)
-                outcome: commit.Outcome = yield Write(program, commit.proof_of)
+                writes: commit.Writes = yield Write(program, commit.Writes.proof)
             except commit.IdTakenError:
                 yield from self._ids.refresh()
                 continue
-            version, _, marked = outcome
-            for index in marked:
+            for index in writes.marked:
                 index.multiple = True
-            return Committed(keys, version)
+            return Committed(keys, writes.version)
 
     def _stamp(self, after: int) -> int:
         """A version: microseconds since 1970 and 11 random bits, and greater than *after*.

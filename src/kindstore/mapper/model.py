@@ -72,6 +72,8 @@ class Model(metaclass=MetaModel):
     """The hooks that the class defines, by name: empty for most, so that callers may skip them."""
     _prepared: ClassVar[tuple[Property[Any], ...]] = ()
     """Properties with something to do before a put."""
+    _prepares: ClassVar[bool] = False
+    """Whether `_prepare_for_put` has something to do."""
     _dynamic: ClassVar[bool] = False
     """Whether attributes that are no property become properties (Expando)."""
     _projection: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ class Model(metaclass=MetaModel):
             prop._repeated or getattr(prop, "_contains_repeated", False) for prop in properties
         )
         cls._prepared = tuple(prop for prop in properties if prop._needs_preparation())
+        cls._prepares = bool(cls._prepared) or not hasattr(cls._prepare_for_put, "does_nothing_itself")
         cls._overridden = frozenset(
             name
             for verb in _HOOKS
@@ -277,11 +280,6 @@ class Model(metaclass=MetaModel):
         """Let properties that set themselves (auto_now) do so."""
         for prop in self._prepared:
             prop._prepare_for_put(self)
-
-    @classmethod
-    def _prepares(cls) -> bool:
-        """Whether `_prepare_for_put` has something to do."""
-        return bool(cls._prepared) or not hasattr(cls._prepare_for_put, "does_nothing_itself")
 
     # --- hooks, which do nothing unless a class overrides them
 

@@ -81,24 +81,27 @@ def put_one(
 
 
 def _put(context: Context, instance: Model, use_cache: bool | None, write: Write) -> Program[Key]:
-    instance._prepare_for_put()
-    key: Key = instance._key or type(instance)._make_key()
-    entity = schema_of(type(instance)).to_entity(instance, key, context.legacy_data)
+    cls = type(instance)
+    if cls._prepares:
+        instance._prepare_for_put()
+    schema = schema_of(cls)
+    asked: Key = instance._key or schema.new_key(context.partition)
+    entity = schema.to_entity(instance, asked, context.legacy_data)
     transaction = context.transaction
     if transaction is None:
         committed: Committed = yield from context.store.commit((write(entity),))
-        stored = committed.keys[0]
+        key = committed.keys[0]
     else:
-        stored = key
+        key = asked
         if not key.is_complete:
             # So that the caller gets a key that can be put into other entities of this transaction.
-            (stored,) = yield from context.store.allocate_ids((key,))
-            entity = Entity(stored, entity.shape, entity.values)
+            (key,) = yield from context.store.allocate_ids((asked,))
+            entity = Entity(key, entity.shape, entity.values)
         transaction.keep_back(write(entity))
-    if stored is not key:
-        key = _same_class(stored, key)
+    if type(key) is not type(asked):
+        key = key_of_class(key, type(asked))  # stores may answer with plain keys, faces have their own
     # Past the descriptor, which checks what users set.
-    vars(instance)["_key"] = key
+    instance.__dict__["_key"] = key
     if context.identities is not None:
         _remember(context, context.identities, key, instance, use_cache)
     return key
@@ -135,13 +138,22 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     # What tells writes apart: the key, or the instance that has none yet.  The last write of each counts.
     last: dict[Key | int, int] = {}
     names: list[Key | int] = []
+    cls: type[Model] | None = None
+    schema = new_key = None
     for at, instance in enumerate(instances):
-        instance._prepare_for_put()
-        key: Key = instance._key or type(instance)._make_key()
+        if type(instance) is not cls:
+            cls = type(instance)
+            schema = schema_of(cls)
+            new_key = schema.new_key(context.partition)
+        assert schema is not None
+        if cls._prepares:
+            instance._prepare_for_put()
+        key: Key = instance._key or new_key
         asked.append(key)
-        entities.append(schema_of(type(instance)).to_entity(instance, key, legacy))
-        names.append(key if key.is_complete else id(instance))
-        last[names[-1]] = at
+        entities.append(schema.to_entity(instance, key, legacy))
+        name = id(instance) if key is new_key or not key.is_complete else key
+        names.append(name)
+        last[name] = at
     transaction = context.transaction
     if transaction is None:
         committed: Committed = yield from context.store.commit([Upsert(entities[at]) for at in last.values()])
@@ -156,17 +168,14 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
             transaction.keep_back(Upsert(Entity(stored[name], entities[at].shape, entities[at].values)))
     keys: list[Key] = []
     for instance, like, name in zip(instances, asked, names, strict=True):
-        key = name if isinstance(name, Key) else _same_class(stored[name], like)
-        vars(instance)["_key"] = key
+        key = stored[name]
+        if type(key) is not type(like):
+            key = key_of_class(key, type(like))
+        instance.__dict__["_key"] = key
         keys.append(key)
         if context.identities is not None:
             _remember(context, context.identities, key, instance, use_cache)
     return keys
-
-
-def _same_class(key: Key, asked: Key) -> Key:
-    """*key* in the class of *asked*: stores answer with plain keys, faces have their own."""
-    return key_of_class(key, type(asked))
 
 
 def _remember(
@@ -373,7 +382,7 @@ def allocate_ids(context: Context, model: AnyModel, like: Key, size: int) -> Pro
 
     def program() -> Program[tuple[Key, ...]]:
         keys: list[Key] = yield from context.store.allocate_ids([like] * size)
-        return tuple(_same_class(key, like) for key in keys)
+        return tuple(key_of_class(key, type(like)) for key in keys)
 
     if not model._overridden:
         return program()

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadValueError
-from kindstore.values.key import Key
+from kindstore.values.key import Key, Partition
 from kindstore.values.source import Source
 
 from .property import Nothing, Property, overrides
@@ -30,22 +30,23 @@ _MAX_LOADERS = 1_000
 
 def schema_of(cls: type[Any]) -> Schema:
     """The schema of a model class; compiled at the first call."""
-    schema = cls.__dict__.get("_schema")
+    schema: Schema | None = cls.__dict__.get("_schema")
     if schema is None:
         schema = cls._schema = Schema(cls)
-    return cast("Schema", schema)
+    return schema
 
 
 class Schema:
     """How instances of one model class are stored and loaded."""
 
-    __slots__ = ("_dump", "_loaders", "_shape", "cls", "key_class", "properties")
+    __slots__ = ("_dump", "_loaders", "_new_key", "_shape", "cls", "key_class", "properties")
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
         self.key_class: type[Key] = cls._key_class
         self.properties: Mapping[str, Property[Any]] = cls._properties
         self._loaders: dict[Shape, Loader] = {}
+        self._new_key: Key | None = None
         self._dump: Callable[[Any], list[Any]] | None = None
         self._shape: Shape | None = None
         properties = self.properties.values()
@@ -56,6 +57,13 @@ class Schema:
                 (prop._name for prop in properties if not prop._indexed),
                 {prop._name: prop._meaning for prop in properties if prop._meaning is not None},
             )
+
+    def new_key(self, partition: Partition) -> Key:
+        """The incomplete key of a new instance in *partition*: one object, as long as they are in the same one."""
+        key = self._new_key
+        if key is None or key._partition is not partition:
+            key = self._new_key = self.key_class.of(partition, (self.cls._get_kind(), None))
+        return key
 
     def to_entity(self, instance: Any, key: Key | None, legacy_data: bool = True) -> Entity:
         """The entity to write for *instance* under *key*, every value checked and converted.

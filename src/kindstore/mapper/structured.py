@@ -122,7 +122,7 @@ class StructuredProperty(Property[T]):
         return bool(self._model_class._has_repeated)
 
     def _needs_preparation(self) -> bool:
-        return bool(self._model_class._dynamic or self._model_class._prepares())
+        return bool(self._model_class._dynamic or self._model_class._prepares)
 
     def _prepare_for_put(self, entity: Any) -> None:
         for value in as_list(self._held(entity)):
@@ -371,7 +371,7 @@ class LocalStructuredProperty(BlobProperty[T]):
             self._keep_keys = keep_keys
 
     def _needs_preparation(self) -> bool:
-        return bool(self._model_class._dynamic or self._model_class._prepares())
+        return bool(self._model_class._dynamic or self._model_class._prepares)
 
     def _prepare_for_put(self, entity: Any) -> None:
         for value in as_list(self._get_value(entity)):

@@ -56,7 +56,9 @@ def check_int(option: str, given: Any) -> None:
         raise BadArgumentError("an int is needed", **facts)
 
 
-def check_mutations(mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False) -> list[Key]:
+def check_mutations(
+    mutations: Sequence[Mutation], project: str, *, in_transaction: bool = False
+) -> list[Key]:
     """The key of each of *mutations*; raises unless *mutations* can be applied, as far as can be told without looking at what is stored.
 
     *project*: the only one that keys may belong to.  Raises, with the path of what is bad:

@@ -193,17 +193,24 @@ class Key:
         return Key.of, (self._partition, self.path)
 
 
-def completed(keys: Sequence[Key], numbers: Sequence[int]) -> list[Key]:
-    """The incomplete *keys* with these ids: `Key.completed` of many, which often are one key again and again."""
+def completed(keys: Sequence[Key], ids: Sequence[int]) -> list[Key]:
+    """*keys* with these ids in the places of those that are incomplete, which often are one key again and again."""
     made: list[Key] = []
     like: Key | None = None
-    partition, head, packed, cls = None, (), b"", Key
-    for key, number in zip(keys, numbers, strict=True):
+    head: Flat = ()
+    packed = b""
+    rest = iter(ids)
+    for key in keys:
         if key is not like:
+            flat = key._flat or key.path
+            if flat[-1] is not None:
+                made.append(key)
+                continue
             # The bytes of an incomplete key end after its kind, where those of an id begin.
-            like, partition, head, packed, cls = key, key._partition, key.path[:-1], key.path_bytes, type(key)
-        new = cls.__new__(cls)
-        new._partition, new._flat = partition, (*head, number)
+            like, head, packed = key, flat[:-1], key._packed or key.path_bytes
+        number = next(rest)
+        new = key.__class__.__new__(key.__class__)
+        new._partition, new._flat = key._partition, (*head, number)
         new._packed = packed + components.pack_int(number)
         made.append(new)
     return made

@@ -69,7 +69,9 @@ class StoredShape:
 
 
 def _compile_encode(number: int, codecs: tuple[str, ...]) -> Callable[[list[Any]], bytes]:
-    source = Source("def encode(values):", write=_encode, time=write_time, times=write_times, tagged=write_tagged)
+    source = Source(
+        "def encode(values):", write=_encode, time=write_time, times=write_times, tagged=write_tagged
+    )
     forms = {
         PLAIN: "{v}",
         TIME: "(None if {v} is None else {v}.__reduce__()[1][0] if {v}.tzinfo is None else time({v}))",

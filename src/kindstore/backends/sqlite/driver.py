@@ -125,7 +125,7 @@ class SQLiteDriver:
         vfs: str | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        self.path = path
+        self.path, self._name = path, str(path)
         self._durable, self._vfs, self._on_close = durable, vfs, on_close
         self._turnstile = turnstile
         self._log_pages = 0
@@ -402,7 +402,7 @@ class SQLiteDriver:
     def _check_file(self) -> None:
         """`UnsafeStorageError` if the file at our path is not the one that we have open any more."""
         try:
-            found = self.path.stat()
+            found = os.stat(self._name)  # noqa: PTH116 - a fifth of a path's own
             same = (found.st_dev, found.st_ino) == self._identity and found.st_nlink == 1
         except FileNotFoundError:
             same = False
@@ -416,16 +416,18 @@ class SQLiteDriver:
     def _commit(self, writer: Connection, jobs: list[_Job]) -> None:
         self._check_file()
         writer.execute("BEGIN IMMEDIATE")
+        done: list[_Job] = []
         try:
-            if len(jobs) == 1:
-                self._attempt(writer, jobs[0])
-            else:
-                for job in jobs:
+            for job in jobs:
+                if len(jobs) == 1:
+                    self._attempt(writer, job)
+                else:
                     self._attempt_in_savepoint(writer, job)
+                if job.error is None:
+                    done.append(job)
         except BaseException:
             writer.end()
             raise
-        done = [job for job in jobs if job.error is None]
         if not done:
             writer.end()
             return
@@ -441,8 +443,19 @@ class SQLiteDriver:
             self._judge(writer, done, error)
 
     def _attempt(self, writer: Connection, job: _Job) -> None:
+        """Run the program of *job*, a program of batches, in the transaction that *writer* is in."""
+        program = job.request.program
         try:
-            job.value = _run_in(writer, job.request.program)
+            batch = program.send(None)
+            while True:
+                try:
+                    replies = writer.run(batch)
+                except Error as error:
+                    batch = program.throw(error)
+                else:
+                    batch = program.send(replies)
+        except StopIteration as done:
+            job.value = done.value
         except Exception as error:  # noqa: BLE001  # handed to whoever waits for the job
             job.error = error
 
@@ -541,7 +554,7 @@ class SQLiteDriver:
             raise UnsafeStorageError(
                 "the process was forked while this store was in use", hint="Connect again in the child."
             )
-        return Connection(str(self.path), vfs=self._vfs, durable=self._durable, read_only=read_only)
+        return Connection(self._name, vfs=self._vfs, durable=self._durable, read_only=read_only)
 
     @property
     def writer(self) -> Connection:
@@ -652,21 +665,6 @@ class SQLiteDriver:
         self._reset()
         if self.after_fork is not None:
             self.after_fork()
-
-
-def _run_in(writer: Connection, program: Program[T]) -> T:
-    """Run a program of batches in the transaction that *writer* is in."""
-    try:
-        batch = program.send(None)
-        while True:
-            try:
-                replies = writer.run(batch)
-            except Error as error:
-                batch = program.throw(error)
-            else:
-                batch = program.send(replies)
-    except StopIteration as done:
-        return cast("T", done.value)
 
 
 def _closed() -> StorageError:
