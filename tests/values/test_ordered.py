@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from kindstore.values.errors import BadValueError, CorruptionError, TooLargeError
 from kindstore.values.key import Key, Partition
 from kindstore.values.order import order_of
-from kindstore.values.ordered import PACKERS, descending, microseconds, pack, unpack, unpack_at, write_packing
+from kindstore.values.ordered import (
+    PACKERS,
+    descending,
+    microseconds,
+    pack,
+    unpack,
+    unpack_at,
+    write_packing,
+    write_packing_of_list,
+)
 from kindstore.values.source import Source
 from kindstore.values.types import GeoPt, User
 from tests.values.strategies import PARTITION, byte_strings, indexable, paths, texts
@@ -243,3 +252,16 @@ def test_packing_written_out_gives_the_packer_s_bytes(value: Any) -> None:
 def test_packing_written_out_refuses_what_the_packer_refuses(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         written_out(type(value))(value)
+
+
+@given(st.lists(indexable, max_size=5))
+@example(["a", "a", "b"])
+@example(["a\0", "b"])
+@example(["é" * 500, "b" * 1500])
+def test_packing_of_a_list_written_out_gives_the_packers_bytes(values: list[Any]) -> None:
+    for cls in set(map(type, values)) & PACKERS.keys():
+        alike = [value for value in values if type(value) is cls]
+        source = Source("def packed(values):")
+        write_packing_of_list(source, cls, "values", "found")
+        source.add("return found")
+        assert source.compiled("packed")(alike) == sorted({pack(value) for value in alike})

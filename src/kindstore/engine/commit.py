@@ -11,7 +11,7 @@ a caller only from here, with nothing written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -84,9 +84,9 @@ def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]
 
     *keys*: the complete key of each mutation.
     """
-    prepared = _prepare_all(catalog, mutations, keys)
+    prepared: list[Any] = _prepare_all(catalog, mutations, keys)
     if all(prepared):
-        return cast("list[Prepared]", prepared)
+        return prepared
     yield from catalog.load()
     prepared = _prepare_all(catalog, mutations, keys)
     if not all(prepared):
@@ -109,6 +109,8 @@ def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]
 def _prepare_all(
     catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]
 ) -> list[Prepared | None]:
+    if len(mutations) == 1:
+        return [_prepare(catalog, mutations[0], keys[0])]
     with Pause(len(mutations)):
         return [_prepare(catalog, *pair) for pair in zip(mutations, keys, strict=True)]
 
@@ -318,7 +320,9 @@ class Writes:
 
         *catalog* is None where no versions of entity groups are kept.
         """
-        if self.inserts:
+        if len(self.inserts) == 1:
+            self._insert()
+        elif self.inserts:
             with Pause(len(self.inserts)):
                 self._insert()
         batch: list[Statement] = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from kindstore.store.ids import IdPolicy, counter_of, nth_id
+from kindstore.store.ids import IdPolicy, counter_of, ids_of
 from kindstore.store.program import Program, Write
 from kindstore.values.key import Key
 
@@ -47,10 +47,8 @@ class Ids:
                     # What is left of the block that another thread took meanwhile is lost with this.
                     self._next, self._end = first, first + size
                 continue
-            for counter in range(first, end):
-                fresh = nth_id(self.policy, counter)
-                if fresh not in self._reserved:
-                    ids.append(fresh)
+            fresh = ids_of(self.policy, range(first, end))
+            ids += [number for number in fresh if number not in self._reserved] if self._reserved else fresh
         return ids
 
     def _advance(self, number: int) -> Program[int]:

@@ -18,7 +18,7 @@ import msgspec
 from kindstore.values.entity import Entity
 from kindstore.values.errors import TooLargeError
 from kindstore.values.limits import MAX_INDEX_ENTRIES
-from kindstore.values.ordered import PACKERS, pack, write_packing
+from kindstore.values.ordered import PACKERS, pack, write_packing, write_packing_of_list
 from kindstore.values.record import StoredShape
 from kindstore.values.source import Source
 from kindstore.values.types import GeoPt
@@ -194,8 +194,7 @@ def _compile_rows(plan: WritePlan, signature: tuple[type, ...]) -> Callable[[lis
     singles = ", ".join(f"p{at}" for _, at, _ in plan.singles)
     multiples: list[str] = []
     for index, at, cls in plan.lists:
-        packer = source.name(PACKERS[cls], "pack")
-        source.add(f"p{at} = sorted({{*map({packer}, v{at})}})")
+        write_packing_of_list(source, cls, f"v{at}", f"p{at}")
         multiples.append(f"({source.name(index, 'index')}, p{at})")
     if multiples:
         sizes = " + ".join(f"len(p{at})" for _, at, _ in plan.lists)

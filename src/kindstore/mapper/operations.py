@@ -139,13 +139,13 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     last: dict[Key | int, int] = {}
     names: list[Key | int] = []
     cls: type[Model] | None = None
-    schema = new_key = None
+    schema: Any = None
+    new_key: Any = None
     for at, instance in enumerate(instances):
         if type(instance) is not cls:
             cls = type(instance)
             schema = schema_of(cls)
             new_key = schema.new_key(context.partition)
-        assert schema is not None
         if cls._prepares:
             instance._prepare_for_put()
         key: Key = instance._key or new_key

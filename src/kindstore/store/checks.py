@@ -81,7 +81,7 @@ def check_keys(mutations: Sequence[Mutation], project: str, *, in_transaction: b
     for mutation in mutations:
         if isinstance(mutation, Upsert | Insert):
             key = mutation.entity.key
-            if key is not sound or key is None:  # new entities may share one incomplete key
+            if sound is None or key is not sound:  # new entities may share one incomplete key
                 sound = check_key(key, project)
             keys.append(sound)
         elif isinstance(mutation, Delete):

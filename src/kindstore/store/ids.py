@@ -32,13 +32,17 @@ def nth_id(policy: IdPolicy, counter: int) -> int:
 
     Scattered: 5629499534213120, 5066549580791808, 6192449487634432, …
     """
+    return ids_of(policy, range(counter, counter + 1))[0]
+
+
+def ids_of(policy: IdPolicy, counters: range) -> list[int]:
+    """`nth_id` of each of *counters*, which go upwards."""
+    end = FIRST_SCATTERED if policy is IdPolicy.SEQUENTIAL else 1 << _BITS
+    if counters and not 0 < counters[0] <= counters[-1] < end:
+        raise BadArgumentError("no automatic ids are left", counter=counters[-1])
     if policy is IdPolicy.SEQUENTIAL:
-        if not 0 < counter < FIRST_SCATTERED:
-            raise BadArgumentError("no automatic ids are left", counter=counter)
-        return counter
-    if not 0 < counter < 1 << _BITS:
-        raise BadArgumentError("no automatic ids are left", counter=counter)
-    return FIRST_SCATTERED + _reversed(counter)
+        return list(counters)
+    return [FIRST_SCATTERED + int(f"{counter:051b}"[::-1], 2) for counter in counters]
 
 
 def counter_of(number: int) -> tuple[IdPolicy, int] | None:
@@ -46,10 +50,5 @@ def counter_of(number: int) -> tuple[IdPolicy, int] | None:
     if 0 < number < FIRST_SCATTERED:
         return IdPolicy.SEQUENTIAL, number
     if FIRST_SCATTERED < number <= LAST_SCATTERED:
-        return IdPolicy.SCATTERED, _reversed(number - FIRST_SCATTERED)
+        return IdPolicy.SCATTERED, int(f"{number - FIRST_SCATTERED:051b}"[::-1], 2)
     return None
-
-
-def _reversed(number: int) -> int:
-    """The 51 bits of *number* in reversed order."""
-    return int(f"{number:051b}"[::-1], 2)

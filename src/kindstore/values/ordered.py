@@ -158,6 +158,18 @@ def write_packing(source: Source, cls: type, value: str, packed: str) -> None:
         source.add(f"{packed} = {packer}({value})")
 
 
+def write_packing_of_list(source: Source, cls: type, values: str, packed: str) -> None:
+    """Add to *source* what sets *packed* to the distinct bytes, in order, of *values*, all of exactly *cls*."""
+    every = f"sorted({{*map({source.name(PACKERS[cls], 'pack')}, {values})}})"
+    if cls is not str:
+        source.add(f"{packed} = {every}")
+        return
+    source.add(f"{packed} = {{each.encode() for each in {values}}}")
+    source.add(f"all = b''.join({packed})")
+    plain = f"len(all) <= {MAX_INDEXED} and b'\\0' not in all and b'\\1' not in all"
+    source.add(f"{packed} = sorted([b'\\x30' + each + b'\\0' for each in {packed}]) if {plain} else {every}")
+
+
 def pack(value: Any) -> bytes:
     """The ordered bytes of any indexable value; `BadValueError` for one that has no place in the order.
 
