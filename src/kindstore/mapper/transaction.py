@@ -118,7 +118,8 @@ class Attempts:
         apause: Callable[[float], Awaitable[None]] | None = None,
         spread: Callable[[], float] = random.random,
     ) -> None:
-        check_int("retries", retries)
+        if type(retries) is not int:
+            check_int("retries", retries)
         if retries < 0:
             raise BadArgumentError("a number of retries is at least 0", retries=retries)
         self.retries, self.pause, self.apause, self.spread = retries, pause, apause or _sleep, spread
@@ -197,7 +198,7 @@ def run(
     What *function* raises ends the transaction with nothing written, and is raised.  If it returns a `Future`, the
     transaction ends when that is done, and its result is returned.  TypeError if it returns a coroutine.
     """
-    delays = attempts.delays()
+    delays: Iterator[float] | None = None
     if outer.writing:
         outer.catch_up()
     store = outer.store
@@ -214,6 +215,7 @@ def run(
             store.run(commit(inner, outer))
         except BaseException as error:
             store.run(rollback(inner))
+            delays = delays or attempts.delays()
             delay = next(delays, None) if isinstance(error, Retryable) else None
             if delay is None:
                 raise
@@ -235,7 +237,7 @@ async def arun(
     concurrency: Concurrency | None = None,
 ) -> T:
     """The same without blocking the event loop; *function* may return an awaitable."""
-    delays = attempts.delays()
+    delays: Iterator[float] | None = None
     while True:
         inner = await outer.store.arun(begin(outer, read_only, concurrency))
         try:
@@ -247,6 +249,7 @@ async def arun(
             await outer.store.arun(commit(inner, outer))
         except BaseException as error:
             await outer.store.arun(rollback(inner))
+            delays = delays or attempts.delays()
             delay = next(delays, None) if isinstance(error, Retryable) else None
             if delay is None:
                 raise

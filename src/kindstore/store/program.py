@@ -19,6 +19,8 @@ Laws for a driver:
 from collections.abc import Callable, Generator
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
+import msgspec
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -30,37 +32,28 @@ Batch: TypeAlias = list[Statement]
 Program: TypeAlias = Generator[Any, Any, T]
 
 
-class Write(Generic[T]):
+class Write(msgspec.Struct, Generic[T]):
     """Run *program* in one serializable write transaction; the reply is its value, once durable.
 
     *proof* makes, of that value, a statement that finds a row exactly if the transaction is in the database:
     with it the driver decides what an exception from COMMIT meant.  None where nothing was to be written.
     """
 
-    __slots__ = ("program", "proof")
-
-    def __init__(self, program: Program[T], proof: Callable[[T], Statement | None] | None = None) -> None:
-        self.program = program
-        self.proof = proof
+    program: Program[T]
+    proof: Callable[[T], Statement | None] | None = None
 
 
-class Snapshot:
+class Snapshot(msgspec.Struct, gc=False):
     """Run *batch* in the pinned snapshot called *name* (a transaction); the reply is as for a batch."""
 
-    __slots__ = ("batch", "name")
-
-    def __init__(self, name: bytes, batch: Batch) -> None:
-        self.name = name
-        self.batch = batch
+    name: bytes
+    batch: Batch
 
 
-class Release:
+class Release(msgspec.Struct, gc=False):
     """Let go of the snapshot called *name*; without effect where there is none."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: bytes) -> None:
-        self.name = name
+    name: bytes
 
 
 class Driver(Protocol):

@@ -159,8 +159,10 @@ class Connection:
     def end(self) -> None:
         """End a reading transaction, whatever state it is in."""
         if self.apsw.in_transaction:
-            with contextlib.suppress(apsw.Error):
+            try:
                 self._cursor.execute("ROLLBACK")
+            except apsw.Error:
+                return
 
     def execute(self, text: str) -> None:
         """Run one statement that is neither a query nor takes values, such as BEGIN; errors of our own tree."""

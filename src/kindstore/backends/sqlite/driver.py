@@ -195,8 +195,9 @@ class SQLiteDriver:
                         reply = None
                     else:
                         if request.name not in self._granted:
-                            for pause in self._pauses(request.name):
+                            for pause in self._pauses():
                                 time.sleep(pause)
+                            self._granted.add(request.name)
                         reply = self._read_pinned(request)
                 except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the program
                     request = program.throw(error)
@@ -223,8 +224,10 @@ class SQLiteDriver:
                     elif cls is Release:
                         reply = await loop.run_in_executor(self._executor(), self._release, request.name)
                     else:
-                        for pause in self._pauses(request.name):
-                            await asyncio.sleep(pause)
+                        if request.name not in self._granted:
+                            for pause in self._pauses():
+                                await asyncio.sleep(pause)
+                            self._granted.add(request.name)
                         reply = await loop.run_in_executor(self._executor(), self._read_pinned, request)
                 except Exception as error:  # noqa: BLE001
                     request = program.throw(error)
@@ -264,16 +267,13 @@ class SQLiteDriver:
         else:
             self._idle.append(connection)
 
-    def _pauses(self, name: bytes) -> Iterator[float]:
-        """Seconds to wait, again and again, while too many snapshots are held for *name*; `BusyError` at last."""
-        if name in self._granted:
-            return
+    def _pauses(self) -> Iterator[float]:
+        """Seconds to wait, again and again, while too many snapshots are held for one more; `BusyError` at last."""
         until = time.monotonic() + SNAPSHOT_PATIENCE
         while len(self._granted) >= SNAPSHOTS:
             if time.monotonic() > until:
                 raise BusyError("too many transactions at once", hint="End them sooner, or begin fewer.")
             yield 0.002
-        self._granted.add(name)
 
     def _read_pinned(self, request: Snapshot) -> list[list[Any]]:
         pinned = self._pinned.get(request.name)
