@@ -92,7 +92,7 @@ class Catalog:
         self.indexes: dict[int, Index] = {}
         self.shapes: dict[int, StoredShape] = {}
         self.stored: dict[Shape, list[StoredShape]] = {}
-        self.forms: dict[tuple[Any, ...], tuple[str, int]] = {}
+        self.forms: dict[tuple[Any, ...], tuple[str, int, int]] = {}
         """Statements of simple queries, by the form of the query (`scan.form_of`)."""
         self.estimates = Estimates()
 

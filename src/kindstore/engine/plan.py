@@ -2,7 +2,7 @@
 
 `plan` turns a `Query` into a `Plan` by the built-in indexes alone: a scan of one source in the order of the
 results, and an existence probe for every other equality filter (a merge join, inside the database).
-Raises `BadQueryError`/`NeedIndexError` for what that can't answer, before any statement runs.
+What no single index gives in order is a join's business (`join`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from kindstore.store.conjunctions import comparisons, is_conjunction
 from kindstore.store.messages import Query
-from kindstore.values.errors import BadQueryError, NeedIndexError
+from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key
 from kindstore.values.ordered import pack
 
@@ -66,6 +67,16 @@ class Plan(msgspec.Struct, frozen=True):
     descending: bool
     among: tuple[str, Bounds] | None = None
 
+    @property
+    def width(self) -> int:
+        """How many values a position in the results has, beside the path."""
+        return 0 if self.source is None or self.equal is not None else 1
+
+    @property
+    def properties(self) -> set[str]:
+        """The properties in whose indexes it looks."""
+        return {name for name, _ in self.probes} | ({self.source} if self.source is not None else set())
+
     def __str__(self) -> str:
         what = self.kind if self.kind is not None else "all kinds"
         if self.source is None:
@@ -84,40 +95,39 @@ class Plan(msgspec.Struct, frozen=True):
         return text + ")"
 
 
-def plan(query: Query) -> Plan:
-    """The plan of *query*; which of several equalities leads is decided later, by their numbers of rows."""
+def plan(query: Query) -> Plan | None:
+    """The plan of *query*, None if it takes a join.
+
+    Which of several equalities leads is decided later, by their numbers of rows.
+    """
+    if query.projection or query.distinct_on or not is_conjunction(query):
+        return None
     equal: dict[tuple[str, bytes], None] = {}
     ranges: dict[str, Bounds] = {}
-    paths = _ancestor_paths(query.ancestor)
-    for condition in query.filters:
+    paths = ancestor_paths(query.ancestor)
+    for condition in comparisons(query):
         name, op, value = condition.property, condition.op, condition.value
         if name == KEY:
-            paths = paths.narrowed(op, _key_path(query, value))
+            paths = paths.narrowed(op, key_path(query, value))
         elif op == "=":
             equal[name, pack(value)] = None
         else:
             ranges[name] = ranges.get(name, ALL).narrowed(op, pack(value))
-    order = _order(query, {name for name, _ in equal} - set(ranges))
-    if len(ranges) > 1:
-        raise NeedIndexError(
-            "inequalities on several properties need a composite index", properties=sorted(ranges)
-        )
+    orders = _orders(query, {name for name, _ in equal} - set(ranges), bool(ranges))
+    if len(ranges) > 1 or len(orders) > 1:
+        return None
     source = next(iter(ranges), None)
     descending = False
-    if order is not None:
-        name, descending = order
-        if name == KEY:
-            if source is not None:
-                raise _need_index(query, f"sorting by key a range of {source!r}")
-        elif source is not None and name != source:
-            raise _need_index(query, f"a range of {source!r} sorted by {name!r}")
-        else:
+    for name, descending in orders:
+        if source is None and name != KEY:
             source = name
+        elif name != source and (source is not None or name != KEY):
+            return None
     if query.kind is None and (source is not None or equal):
         raise BadQueryError("a query without a kind can only filter and sort by __key__")
     probes = tuple(equal)
     among: tuple[str, Bounds] | None = None
-    if source in ranges and _are_tied(
+    if source in ranges and are_tied(
         [value for name, value in equal if name == source], ranges[source], descending
     ):
         among, source, descending = (source, ranges[source]), None, False
@@ -129,7 +139,7 @@ def plan(query: Query) -> Plan:
     return Plan(query.kind, None, None, ALL, paths, (), descending)
 
 
-def _are_tied(equal: list[bytes], bounds: Bounds, descending: bool) -> bool:
+def are_tied(equal: list[bytes], bounds: Bounds, descending: bool) -> bool:
     """Whether results of a range of a property that also has equalities all sort by the same value, so by key.
 
     They sort by the first value that meets any filter on the property (spec/service.md 3.2).  Each result has the
@@ -157,47 +167,33 @@ def led_by(plan: Plan, at: int) -> Plan:
     return msgspec.structs.replace(plan, source=source, equal=equal, probes=tuple(pairs))
 
 
-def _order(query: Query, equal: set[str]) -> tuple[str, bool] | None:
-    """The one sort order that matters, None for ascending keys.
+def _orders(query: Query, equal: set[str], ranged: bool) -> list[tuple[str, bool]]:
+    """The sort orders that matter; none for ascending keys.
 
     Orders of properties with nothing but equality filters are ignored, orders after ``__key__``, and all of
     them for a single key; a last ``__key__`` upwards is how ties are broken anyway (spec/service.md 3.2).
     """
-    if {item.op for item in query.filters if item.property == KEY} == {"="}:
-        return None
-    orders: list[tuple[str, bool]] = []
+    if {item.op for item in comparisons(query) if item.property == KEY} == {"="}:
+        return []
+    orders: dict[str, bool] = {}
     for item in query.orders:
-        if item.property in equal or any(name == item.property for name, _ in orders):
-            continue
-        orders.append((item.property, item.descending))
-        if item.property == KEY:
-            break
-    if len(orders) > 1 and orders[-1] == (KEY, False):
-        orders.pop()
-    if len(orders) > 1:
-        raise _need_index(query, "several sort orders")
-    if not orders or (orders == [(KEY, False)] and not _ranged(query)):
-        return None
-    return orders[0]
+        if item.property not in equal:
+            orders.setdefault(item.property, item.descending)
+            if item.property == KEY:
+                break
+    if orders.get(KEY) is False and (len(orders) > 1 or not ranged):
+        del orders[KEY]
+    return list(orders.items())
 
 
-def _ranged(query: Query) -> bool:
-    return any(item.op != "=" and item.property != KEY for item in query.filters)
-
-
-def _need_index(query: Query, what: str) -> NeedIndexError:
-    names = [each.property for each in query.filters] + [each.property for each in query.orders]
-    return NeedIndexError(f"{what} needs a composite index", kind=query.kind, properties=names)
-
-
-def _ancestor_paths(ancestor: Key | None) -> Bounds:
+def ancestor_paths(ancestor: Key | None) -> Bounds:
     if ancestor is None:
         return ALL
     path = ancestor.path_bytes
     return Bounds(path, True, path + b"\xff", False)  # no path element begins with FF
 
 
-def _key_path(query: Query, value: Any) -> bytes:
+def key_path(query: Query, value: Any) -> bytes:
     if not isinstance(value, Key):
         raise BadQueryError("__key__ is compared with a key", value=value)
     if value.partition != query.partition:

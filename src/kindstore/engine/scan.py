@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from kindstore.store.checks import check_lookup
-from kindstore.store.messages import Aggregation, Count, Page, Query, R
+from kindstore.store.conjunctions import COMPARISONS
+from kindstore.store.messages import Aggregation, Average, Count, Page, PropertyFilter, Query, R, Sum
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY, Maker, Shape
 from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key
-from kindstore.values.ordered import pack
+from kindstore.values.limits import INT_MAX, INT_MIN
+from kindstore.values.ordered import pack, unpack
 
-from . import cursor, statement
+from . import cursor, join_statement, statement
 from .catalog import Catalog, Kind, Place
 from .errors import MissingTableError
 from .index import Index
+from .join import Join, join
 from .plan import KEY, Plan, led_by, plan
 from .statement import Position
 from .transaction import Transaction
@@ -126,7 +130,7 @@ class Scan:
 
     __slots__ = ("empty", "end", "kinds", "plan", "query", "start")
 
-    def __init__(self, query: Query, kinds: list[Kind], plan: Plan) -> None:
+    def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
         self.start: Position | None = None
         self.end: Position | None = None
@@ -137,22 +141,24 @@ class Scan:
         """The statement of a page, None where nothing can match."""
         if self.empty:
             return None
+        if isinstance(self.plan, Join):
+            return join_statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
 
 def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
-    planned = plan(query)
+    planned = plan(query) or join(query)
     start = end = None
     if query.start is not None or query.end is not None:
-        digest = cursor.digest(query)
-        start = None if query.start is None else cursor.decode(query.start, digest)
-        end = None if query.end is None else cursor.decode(query.end, digest)
+        digest, width = cursor.digest(query), planned.width
+        start = None if query.start is None else cursor.decode(query.start, digest, width)
+        end = None if query.end is None else cursor.decode(query.end, digest, width)
     kinds = _kinds(catalog, query)
-    if not kinds or not _known(kinds[0], planned) or query.kind is None:
+    if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()
         kinds = _kinds(catalog, query)
-    if planned.equal is not None and planned.probes and kinds and _known(kinds[0], planned):
+    if isinstance(planned, Plan) and planned.equal is not None and planned.probes and kinds:
         planned = yield from _lead(catalog, kinds[0], planned)
     scan = Scan(query, kinds, planned)
     scan.start, scan.end = start, end
@@ -167,17 +173,13 @@ def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
     return [kind for (partition, _), kind in catalog.kinds.items() if partition == query.partition]
 
 
-def _known(kind: Kind, planned: Plan) -> bool:
-    if planned.source is not None and planned.source not in kind.indexes:
-        return False
-    return all(name in kind.indexes for name, _ in planned.probes)
-
-
 def _lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
     """Let the equality with the fewest rows lead the join, as far as counting a few of them tells."""
     assert planned.source is not None
     assert planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
+    if not planned.properties <= kind.indexes.keys():
+        return planned
     wanted = [(kind.indexes[name], value) for name, value in pairs]
     counts = catalog.estimates.get(wanted)
     if counts is None:
@@ -202,19 +204,26 @@ def run_query(
     limit = query.limit
     if page_size is not None:
         limit = page_size if limit is None else min(limit, page_size)
-    text = _known_form(catalog, query, limit) if transaction is None else None
-    if text is not None:
+    known = _known_form(catalog, query, limit) if transaction is None else None
+    if known is not None:
+        text, width = known
         [rows] = yield [text]
+        results = yield from _made(catalog, query, rows, maker)
     else:
         scan = yield from prepare(catalog, query)
         rows = yield from _rows(catalog, scan, limit, transaction)
         _remember_form(catalog, scan)
-    results = yield from _made(catalog, query, rows, maker)
+        width = scan.plan.width
+        if query.projection and isinstance(scan.plan, Join):
+            results = _projected(query, scan.plan, rows, maker)
+        else:
+            results = yield from _made(catalog, query, rows, maker)
 
     def cursor_after(n: int) -> bytes:
         if n < 0:
             return query.start if query.start is not None else cursor.encode(cursor.digest(query), None)
-        return cursor.encode(cursor.digest(query), Position(rows[n][1], rows[n][0]))
+        row = rows[n]
+        return cursor.encode(cursor.digest(query), Position(row[1 : 1 + width], row[0]))
 
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
@@ -224,44 +233,53 @@ def form_of(query: Query) -> tuple[Any, ...] | None:
     filters = query.filters
     if query.ancestor is not None or query.start is not None or query.end is not None:
         return None
+    if query.projection or query.distinct_on:
+        return None
     if not filters:
         return query.partition, query.kind, query.keys_only, query.orders
-    if len(filters) == 1 and filters[0].property != KEY:
-        return query.partition, query.kind, query.keys_only, query.orders, filters[0].property, filters[0].op
+    [only, *more] = filters
+    if not more and isinstance(only, PropertyFilter) and only.property != KEY and only.op in COMPARISONS:
+        return query.partition, query.kind, query.keys_only, query.orders, only.property, only.op
     return None
 
 
-def _known_form(catalog: Catalog, query: Query, limit: int | None) -> Statement | None:
-    """The statement of a query whose form was planned before: only its value has to be bound."""
+def _known_form(catalog: Catalog, query: Query, limit: int | None) -> tuple[Statement, int] | None:
+    """The statement of a query whose form was planned before, and the width of its positions.
+
+    Only its value has to be bound.
+    """
     form = form_of(query)
     found = None if form is None else catalog.forms.get(form)
     if found is None:
         return None
-    text, times = found
+    text, times, width = found
     values = (-1 if limit is None else limit, query.offset)
     if not times:
-        return text, values
-    return text, ((pack(query.filters[0].value),) * times) + values
+        return (text, values), width
+    only: Any = query.filters[0]
+    return (text, ((pack(only.value),) * times) + values), width
 
 
 def _remember_form(catalog: Catalog, scan: Scan) -> None:
     query = scan.query
     form = form_of(query)
-    if form is None or query.kind is None:
+    if form is None or query.kind is None or not isinstance(scan.plan, Plan):
         return
     text = scan.statement(statement.KEYS if query.keys_only else statement.ROWS, 1, 0)
     if text is not None:
         if len(catalog.forms) > 2000:
             catalog.forms.clear()
         # The value is bound once, or twice where it also bounds the neighbours of a list's values.
-        catalog.forms[form] = (text[0], len(text[1]) - 2)
+        catalog.forms[form] = (text[0], len(text[1]) - 2, scan.plan.width)
 
 
 def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> Program[list[R]]:
-    """What *maker* makes of a page's rows."""
+    """What *maker* makes of a page's rows: (path, values…) of keys, (path, values…, version, body) of entities."""
     if query.keys_only:
         make, packed_in = maker.of(EMPTY), maker.key_class.packed_in
         return [make(packed_in(query.partition, row[0]), [], 0) for row in rows]
+    if rows and len(rows[0]) != 4:
+        rows = [(row[0], None, *row[-2:]) for row in rows]
     try:
         return record.load_all(rows, query.partition, catalog.shapes, maker)
     except KeyError:  # a shape that another process has defined
@@ -269,12 +287,20 @@ def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> P
         return record.load_all(rows, query.partition, catalog.shapes, maker)
 
 
+def _projected(query: Query, plan: Join, rows: list[Row], maker: Maker[R]) -> list[R]:
+    """The results of a projection, their values in the form that indexes hold (int for a datetime, bytes for a str)."""
+    make, packed_in = maker.of(Shape.of(query.projection)), maker.key_class.packed_in
+    places = [1 + plan.names.index(name) for name in query.projection]
+    return [make(packed_in(query.partition, row[0]), [unpack(row[at]) for at in places], 0) for row in rows]
+
+
 def _rows(
     catalog: Catalog, scan: Scan, limit: int | None, transaction: Transaction | None
 ) -> Program[list[Row]]:
     """The rows of a page; in a transaction also the note by which commit repeats the read."""
     query = scan.query
-    text = scan.statement(statement.KEYS if query.keys_only else statement.ROWS, limit, query.offset)
+    fetch = statement.KEYS if query.keys_only or query.projection else statement.ROWS
+    text = scan.statement(fetch, limit, query.offset)
     rows: list[Row] = []
     if transaction is None:
         if text is not None:
@@ -306,21 +332,34 @@ def run_aggregation(
 ) -> Program[list[Any]]:
     """The value of each aggregation, computed in the database."""
     for aggregation in aggregations:
-        if not isinstance(aggregation, Count):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(aggregation, Count | Sum | Average):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
-        if aggregation.up_to is not None and aggregation.up_to < 0:
+        if isinstance(aggregation, Count) and aggregation.up_to is not None and aggregation.up_to < 0:
             raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
     scan = yield from prepare(catalog, query)
-    counts: list[Any] = []
+    found: list[Any] = []
     for aggregation in aggregations:
-        limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
-        limit = min(limits, default=None)
-        again = partial(_again, catalog, scan, statement.COUNT, limit)
-        counts.append((yield from _count(again, transaction)))
-    return counts
+        if isinstance(aggregation, Count):
+            limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
+            again = partial(_again, catalog, scan, statement.COUNT, min(limits, default=None))
+            rows = yield from _aggregated(again, transaction)
+            found.append(rows[0][0] if rows else 0)
+        else:
+            counted = partial(_values_again, catalog, scan, aggregation.property)
+            rows = yield from _aggregated(counted, transaction)
+            found.append((total if isinstance(aggregation, Sum) else mean)(rows))
+    return found
 
 
-def _count(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[int]:
+def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
+    """The values of property *name* among the results, each with how often it is there."""
+    keys = _again(catalog, scan, statement.KEYS, scan.query.limit)
+    index = scan.kinds[0].indexes.get(name) if scan.kinds else None
+    return None if keys is None or index is None else statement.values_of(keys, index)
+
+
+def _aggregated(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[list[Row]]:
+    """The rows of an aggregation; in a transaction commit repeats it."""
     rows: list[Row] = []
     text = again()
     if text is not None:
@@ -330,5 +369,33 @@ def _count(again: Callable[[], Statement | None], transaction: Transaction | Non
         yield Snapshot(transaction.name, [])
     if transaction is not None:
         transaction.queries.append((again, rows))
-    number: int = rows[0][0] if rows else 0
-    return number
+    return rows
+
+
+def total(rows: list[Row]) -> int | float:
+    """The sum of the numbers among (packed value, how often) rows: an int as long as it fits in 64 bits.
+
+    Others than numbers are passed over; 0 of none (spec/service.md 2.2).
+    """
+    numbers = _numbers(rows)
+    if all(isinstance(number, int) for number, _ in numbers):
+        exact = sum(number * times for number, times in numbers)
+        if INT_MIN <= exact <= INT_MAX:
+            return int(exact)
+    return math.fsum(number * times for number, times in numbers)
+
+
+def mean(rows: list[Row]) -> float | None:
+    """The mean of the numbers among (packed value, how often) rows; None of none."""
+    numbers = _numbers(rows)
+    times = sum(times for _, times in numbers)
+    return math.fsum(float(number) * times for number, times in numbers) / times if times else None
+
+
+def _numbers(rows: list[Row]) -> list[tuple[int | float, int]]:
+    values = ((unpack(packed), times) for packed, times in rows)
+    return [
+        (value, times)
+        for value, times in values
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]

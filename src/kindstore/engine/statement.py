@@ -28,19 +28,24 @@ _ENTITY_COLUMNS = {
 
 
 class Position:
-    """Where a cursor points: after the row with this value and path (value None in a scan of paths)."""
+    """Where a cursor points: after the result with these packed *values* of what it is sorted by, and this path."""
 
-    __slots__ = ("path", "value")
+    __slots__ = ("path", "values")
 
-    def __init__(self, value: bytes | None, path: bytes) -> None:
-        self.value, self.path = value, path
+    def __init__(self, values: tuple[bytes, ...], path: bytes) -> None:
+        self.values, self.path = values, path
+
+    @property
+    def value(self) -> bytes | None:
+        """The only value that a scan of one index sorts by; None in a scan of paths."""
+        return self.values[0] if self.values else None
 
 
 Probe: TypeAlias = tuple[Index, bytes | Bounds]
 """An index and what an entity must have in it: a value, or any in a range."""
 
 
-class _Text:
+class Text:
     """A text in the making, with the values that its question marks stand for."""
 
     __slots__ = ("parts", "values")
@@ -88,22 +93,23 @@ def scan(
         return None
     if plan.among is not None:  # a property that has an equality as well, so its index is there
         probes.append((indexes[plan.among[0]], plan.among[1]))
-    cut = _cut(limit, offset)
+    rest = cut(limit, offset)
     if fetch == COUNT:
-        return _count(plan, source, probes, start, end, cut)
+        return _count(plan, source, probes, start, end, rest)
     if plan.descending and plan.equal is None and plan.paths is ALL:
-        return _downwards(plan, source, probes, fetch, start, end, cut)
+        return _downwards(plan, source, probes, fetch, start, end, rest)
     where = _conditions(plan, source, probes, start, end)
     if plan.equal is None:
         # Downwards within a few paths: what is left after those are picked out is sorted.
         order = "i.value DESC, i.path" if plan.descending else "i.value, i.path"
     else:
         order = "i.path DESC" if plan.descending else "i.path"
-    text = f"SELECT {_INDEX_COLUMNS[fetch]} FROM {source.table} AS i{_join(fetch)}{where.where()} ORDER BY {order}{cut[0]}"
-    return text, (*where.values, *cut[1])
+    text = f"SELECT {_INDEX_COLUMNS[fetch]} FROM {source.table} AS i{_join(fetch)}{where.where()} ORDER BY {order}{rest[0]}"
+    return text, (*where.values, *rest[1])
 
 
-def _cut(limit: int | None, offset: int) -> tuple[str, tuple[int, ...]]:
+def cut(limit: int | None, offset: int) -> tuple[str, tuple[int, ...]]:
+    """The end of a statement that is cut, and its values."""
     if limit is None and not offset:
         return "", ()
     return " LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset)
@@ -121,9 +127,9 @@ def _conditions(
     end: Position | None,
     *,
     distinct: bool = True,
-) -> _Text:
+) -> Text:
     """What a row of the source's index must meet.  *distinct*: to stand for its entity, which counts once."""
-    where = _Text()
+    where = Text()
     if source.term:
         where.add(source.term.removesuffix(" AND "))
     if plan.equal is not None:
@@ -136,17 +142,17 @@ def _conditions(
     else:
         where.bound("i.value", plan.values)
         if distinct:
-            _first_of_several(plan, where)
+            first_of_several(where, plan.values, plan.descending)
         _between(plan, where, start, end)
     where.bound("i.path", plan.paths)
     _probe(where, probes)
     return where
 
 
-def _probe(where: _Text, probes: list[Probe]) -> None:
+def _probe(where: Text, probes: list[Probe]) -> None:
     """The entity has each of these values, or one in the range, too: the merge join of equalities."""
     for index, value in probes:
-        wanted = _Text()
+        wanted = Text()
         if isinstance(value, Bounds):
             wanted.bound("p.value", value)
         else:
@@ -157,13 +163,12 @@ def _probe(where: _Text, probes: list[Probe]) -> None:
         )
 
 
-def _first_of_several(plan: Plan, where: _Text) -> None:
+def first_of_several(where: Text, bounds: Bounds, descending: bool) -> None:
     """Of an entity with several values in the range, its lowest counts, or downwards its highest.
 
     That one's neighbour towards the start is outside of the range, or there is none.
     """
-    bounds = plan.values
-    if plan.descending:
+    if descending:
         if bounds.high is None:
             where.add("i.next IS NULL")
         else:
@@ -174,7 +179,7 @@ def _first_of_several(plan: Plan, where: _Text) -> None:
         where.add(f"(i.prev IS NULL OR i.prev {'<' if bounds.low_included else '<='} ?)", bounds.low)
 
 
-def _between(plan: Plan, where: _Text, start: Position | None, end: Position | None) -> None:
+def _between(plan: Plan, where: Text, start: Position | None, end: Position | None) -> None:
     """Between two cursors of a range: values up, or down, and among equal values keys always up."""
     after, until = ("<", ">") if plan.descending else (">", "<")
     if start is not None:
@@ -192,7 +197,7 @@ def _downwards(
     fetch: str,
     start: Position | None,
     end: Position | None,
-    cut: tuple[str, tuple[int, ...]],
+    rest: tuple[str, tuple[int, ...]],
 ) -> Statement:
     """A range from its highest value down, but among equal values keys upwards.
 
@@ -200,7 +205,7 @@ def _downwards(
     the next lower value, and the join reads its rows in the order of their keys: CROSS JOIN fixes the nesting.
     """
     term = source.term.replace("i.", "n.")
-    first, after = _Text(), _Text()
+    first, after = Text(), Text()
     first.bound("n.value", plan.values)
     after.add("n.value < v.value")
     if plan.values.low is not None:
@@ -221,13 +226,13 @@ def _downwards(
     if start is not None:
         text += " AND i.path > CASE WHEN v.value = ? THEN ? ELSE x'' END"
         values += [start.value, start.path]
-    where = _Text()
-    _first_of_several(plan, where)
+    where = Text()
+    first_of_several(where, plan.values, plan.descending)
     if end is not None:
         where.add("(i.value > ? OR i.path <= ?)", end.value, end.path)
     where.bound("i.path", plan.paths)
     _probe(where, probes)
-    return f"{text}{_join(fetch)}{where.where()}{cut[0]}", (*values, *where.values, *cut[1])
+    return f"{text}{_join(fetch)}{where.where()}{rest[0]}", (*values, *where.values, *rest[1])
 
 
 def _count(
@@ -236,15 +241,15 @@ def _count(
     probes: list[Probe],
     start: Position | None,
     end: Position | None,
-    cut: tuple[str, tuple[int, ...]],
+    rest: tuple[str, tuple[int, ...]],
 ) -> Statement:
     """How many there are.  In a range, rows are counted without a look at their neighbours as long as no entity is
     marked to have several values; the mark is read in the statement itself, as it may have been set a moment ago.
     """
     where = _conditions(plan, source, probes, start, end)
-    if cut[0]:
-        text = f"SELECT count(*) FROM (SELECT 1 FROM {source.table} AS i{where.where()}{cut[0]})"
-        return text, (*where.values, *cut[1])
+    if rest[0]:
+        text = f"SELECT count(*) FROM (SELECT 1 FROM {source.table} AS i{where.where()}{rest[0]})"
+        return text, (*where.values, *rest[1])
     exact = f"SELECT count(*) FROM {source.table} AS i{where.where()}"
     if plan.equal is not None or source.multiple:
         return exact, tuple(where.values)
@@ -265,7 +270,7 @@ def _entity_scan(
     limit: int | None,
     offset: int,
 ) -> Statement:
-    where = _Text()
+    where = Text()
     where.bound("path", plan.paths)
     after, until = ("<", ">=") if plan.descending else (">", "<=")
     if start is not None:
@@ -274,14 +279,17 @@ def _entity_scan(
         where.add(f"path {until} ?", end.path)
     tail = "".join(f" AND {part}" for part in where.parts)
     order = " ORDER BY path DESC" if plan.descending else " ORDER BY path"
-    cut, cut_values = _cut(limit, offset)
+    rest, rest_values = cut(limit, offset)
     if len(kinds) == 1:
         source = f"entity WHERE kind = {kinds[0].number:d}{tail}"
         if fetch != COUNT:
-            return f"SELECT {_ENTITY_COLUMNS[fetch]} FROM {source}{order}{cut}", (*where.values, *cut_values)
-        if not cut:
+            return f"SELECT {_ENTITY_COLUMNS[fetch]} FROM {source}{order}{rest}", (
+                *where.values,
+                *rest_values,
+            )
+        if not rest:
             return f"SELECT count(*) FROM {source}", tuple(where.values)
-        return f"SELECT count(*) FROM (SELECT 1 FROM {source}{cut})", (*where.values, *cut_values)
+        return f"SELECT count(*) FROM (SELECT 1 FROM {source}{rest})", (*where.values, *rest_values)
     # Every kind's rows come in order and are cut off early; the union is sorted and cut again.
     each = "" if limit is None else " LIMIT ?"
     each_values = [*where.values, *([] if limit is None else [limit + offset])]
@@ -289,10 +297,26 @@ def _entity_scan(
         f"SELECT * FROM (SELECT {_ENTITY_COLUMNS[fetch]} FROM entity WHERE kind = {kind.number:d}{tail}{order}{each})"
         for kind in kinds
     )
-    text = f"SELECT * FROM ({union}){order}{cut}"
+    text = f"SELECT * FROM ({union}){order}{rest}"
     if fetch == COUNT:
         text = f"SELECT count(*) FROM ({text})"
-    return text, (*(each_values * len(kinds)), *cut_values)
+    return text, (*(each_values * len(kinds)), *rest_values)
+
+
+def values_of(keys: Statement, index: Index) -> Statement:
+    """(value, how often) rows: the values in *index* of the entities whose paths lead the rows of *keys*.
+
+    Of entities with one value only: a list is no number.
+    """
+    text, values = keys
+    assert isinstance(values, tuple)
+    term = index.term or ""
+    single = f"SELECT path, value FROM {index.table} AS i WHERE {term}prev IS NULL AND next IS NULL"
+    return (
+        f"WITH k AS MATERIALIZED (SELECT path FROM ({text})), s AS MATERIALIZED ({single})"
+        " SELECT s.value, count(*) FROM k CROSS JOIN s ON s.path = k.path GROUP BY s.value",
+        values,
+    )
 
 
 def estimate(probes: list[tuple[Index, bytes]], up_to: int) -> Statement:

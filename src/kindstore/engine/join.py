@@ -1,0 +1,177 @@
+"""Joins: plans of queries that no single index answers in order.
+
+Each conjunction of the query is a *branch*: one index, or one of several equalities, leads; other equalities are
+probed, and other properties joined by the path of the entity.  The branches are put together, sorted and cut in
+the database.  Exact for every query, and as fast as the indexes that a join reads are small: what a composite index
+is for.  Pure, as `plan` is, whose plain scans are joins of nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from kindstore.store.conjunctions import comparisons, conjunctions
+from kindstore.store.messages import Query
+from kindstore.values.ordered import pack
+
+from .plan import ALL, KEY, Bounds, ancestor_paths, are_tied, key_path
+
+
+class Column(msgspec.Struct, frozen=True, gc=False):
+    """A property of which a result has a value within *bounds*.
+
+    Of several values it is the entity's first within the bounds, upwards or *descending*; or, where a result is
+    *split*, each of them gives a result of its own.
+    """
+
+    property: str
+    bounds: Bounds
+    descending: bool = False
+    split: bool = False
+
+    def __str__(self) -> str:
+        direction = " each" if self.split else " desc" if self.descending else ""
+        return f"{self.property} {self.bounds}{direction}"
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """The results of one conjunction: *equal* (property, packed value) pairs, *columns*, and a range of *paths*.
+
+    *fixed* (property, packed value): what its results have in common in a property that is sorted by.
+    """
+
+    equal: tuple[tuple[str, bytes], ...]
+    columns: tuple[Column, ...]
+    fixed: tuple[tuple[str, bytes], ...]
+    paths: Bounds
+
+    def __str__(self) -> str:
+        parts = [f"{name} = {value.hex(' ')}" for name, value in self.equal]
+        parts += map(str, self.columns)
+        if self.paths is not ALL:
+            parts.append(f"paths {self.paths}")
+        return f"Branch({', '.join(parts) or 'all'})"
+
+
+class Join(msgspec.Struct, frozen=True):
+    """The results of *branches*, each once, sorted.
+
+    *orders*: (property or ``__key__``, descending); equal ones come in the order of their keys.  *projection*: what
+    is read of each.  *distinct*: of results that have these alike, only the first.
+    """
+
+    kind: str | None
+    branches: tuple[Branch, ...]
+    orders: tuple[tuple[str, bool], ...]
+    projection: tuple[str, ...] = ()
+    distinct: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The properties that every result has a value of: those sorted by, then what else is read."""
+        sorted_by = (name for name, _ in self.orders if name != KEY)
+        return tuple(dict.fromkeys((*sorted_by, *self.projection, *self.distinct)))
+
+    @property
+    def width(self) -> int:
+        """How many values a position in the results has, beside the path."""
+        return sum(name != KEY for name, _ in self.orders)
+
+    @property
+    def properties(self) -> set[str]:
+        """The properties in whose indexes it looks."""
+        columns = {column.property for branch in self.branches for column in branch.columns}
+        return columns | {name for branch in self.branches for name, _ in branch.equal}
+
+    def __str__(self) -> str:
+        orders = ", ".join(f"{name}{' desc' if descending else ''}" for name, descending in self.orders)
+        text = f"Join({self.kind}: {' | '.join(map(str, self.branches)) or 'nothing'}; sorted by {orders or 'key'}"
+        if self.projection:
+            text += f"; reads {', '.join(self.projection)}"
+        if self.distinct:
+            text += f"; distinct {', '.join(self.distinct)}"
+        return text + ")"
+
+
+def join(query: Query) -> Join:
+    """The join of any query that `store.checks.check_query` lets pass."""
+    parts = [_Conjunction(each) for each in conjunctions(query)]
+    orders = _orders(query, parts)
+    read = tuple(dict.fromkeys((*query.projection, *query.distinct_on)))
+    names = [name for name, _ in orders if name != KEY] + list(read)
+    directions = dict(orders)
+    split = bool(query.projection)
+    branches = tuple(part.branch(names, directions, split) for part in parts)
+    return Join(query.kind, branches, orders, query.projection, query.distinct_on)
+
+
+class _Conjunction:
+    """The filters of one conjunction, sorted out."""
+
+    def __init__(self, query: Query) -> None:
+        self.equal: dict[str, list[bytes]] = {}
+        self.ranges: dict[str, Bounds] = {}
+        self.paths = ancestor_paths(query.ancestor)
+        self.one_key = False
+        for each in comparisons(query):
+            name, value = each.property, each.value
+            if name == KEY:
+                self.paths = self.paths.narrowed(each.op, key_path(query, value))
+                self.one_key = self.one_key or each.op == "="
+            elif each.op == "=":
+                values = self.equal.setdefault(name, [])
+                packed = pack(value)
+                if packed not in values:
+                    values.append(packed)
+            else:
+                self.ranges[name] = self.ranges.get(name, ALL).narrowed(each.op, pack(value))
+
+    def branch(self, names: Iterable[str], directions: dict[str, bool], split: bool) -> Branch:
+        """The branch whose results have a value of each of *names*."""
+        columns: list[Column] = []
+        fixed: list[tuple[str, bytes]] = []
+        wanted = dict.fromkeys(names)
+        for name in wanted | dict.fromkeys(sorted(self.ranges)):
+            descending = directions.get(name, False)
+            equal, bounds = self.equal.get(name, []), self.ranges.get(name)
+            if equal and (bounds is None or are_tied(equal, bounds, descending)):
+                fixed.append((name, max(equal) if descending else min(equal)))
+                if bounds is not None:
+                    columns.append(Column(name, bounds))
+            else:
+                columns.append(
+                    Column(name, ALL if bounds is None else bounds, descending, split and name in wanted)
+                )
+        pairs = tuple((name, value) for name, values in self.equal.items() for value in values)
+        return Branch(pairs, tuple(columns), tuple(fixed), self.paths)
+
+
+def _orders(query: Query, parts: list[_Conjunction]) -> tuple[tuple[str, bool], ...]:
+    """The orders that decide (spec/service.md 3.2).
+
+    Not those of properties that are equal to one and the same value in all results, nor second ones of a property,
+    nor what comes after ``__key__``, nor any where the key is equal to one.  Properties that have inequalities in
+    all conjunctions and are not sorted by come after, by name, and then those that are read.
+    """
+    if not parts:
+        return ()
+    same = {
+        name
+        for name, values in parts[0].equal.items()
+        if all(part.equal.get(name) == values and name not in part.ranges for part in parts)
+    }
+    ranged = set.intersection(*({*part.ranges} for part in parts))
+    read = {*query.projection, *query.distinct_on} - same
+    implied = [(name, False) for name in (*sorted(ranged), *sorted(read))]
+    asked = () if all(part.one_key for part in parts) else query.orders
+    orders: dict[str, bool] = {}
+    for name, descending in (*((each.property, each.descending) for each in asked), *implied):
+        # Results of one entity, in a projection, are told apart by what is read.
+        if name not in same and (KEY not in orders or name in read):
+            orders.setdefault(name, descending)
+    found: list[tuple[str, bool]] = list(orders.items())
+    if found and found[-1] == (KEY, False):
+        found.pop()
+    return tuple(found)

@@ -1,0 +1,179 @@
+"""From a join to SQL: one statement a page.
+
+Every branch is a selection of (path, row number, values in the order of `Join.names`); together they are made
+distinct by a window function, compared with the cursors, sorted and cut.  Bodies are fetched for what is left.
+"""
+
+from __future__ import annotations
+
+from kindstore.store.program import Statement
+
+from .catalog import Kind
+from .index import Index
+from .join import Branch, Column, Join
+from .plan import KEY
+from .statement import COUNT, KEYS, ROWS, VERSIONS, Position, Text, cut, first_of_several
+
+
+class _Tables:
+    """Selections from indexes that branches join, each made once: path and value of the rows of a column."""
+
+    def __init__(self) -> None:
+        self.names: dict[tuple[int, Column], str] = {}
+        self.text = Text()
+
+    def name(self, index: Index, column: Column) -> str:
+        """The name of the selection of *column*."""
+        found = self.names.get((index.number, column))
+        if found is None:
+            found = self.names[index.number, column] = f"t{len(self.names)}"
+            where = _rows_of(index, column)
+            # Materialized, so that it gets an index by path: those of properties are sorted by value.
+            text = f"{found} AS MATERIALIZED (SELECT path, value FROM {index.table} AS i{where.where()})"
+            self.text.add(text, *where.values)
+        return found
+
+
+def scan(
+    plan: Join,
+    kinds: list[Kind],
+    fetch: str,
+    start: Position | None = None,
+    end: Position | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> Statement | None:
+    """The statement of a page: rows (path, values…, version, body) for ROWS, (path, values…) for KEYS,
+    (path, version) for VERSIONS, (number,) for COUNT.  None if nothing can match.
+    """
+    tables = _Tables()
+    branches = [
+        text for kind in kinds[:1] for each in plan.branches if (text := _branch(plan, kind, each, tables))
+    ]
+    if not branches:
+        return None
+    values = [f"v{at}" for at in range(len(plan.names))]
+    found = Text()
+    for text in branches:
+        found.add(text.parts[0], *text.values)
+    text, bound = " UNION ALL ".join(found.parts), found.values
+    order = _order(plan)
+    if plan.distinct:
+        group = ", ".join(values[plan.names.index(name)] for name in plan.distinct)
+        text = _first(text, group, order)
+    elif len(branches) > 1:
+        text = _first(text, ", ".join(("path", *values)) if plan.projection else "path", order)
+    where = Text()
+    _between(plan, where, start, end)
+    cut_text, cut_values = cut(limit, offset)
+    columns = ", ".join(("path", "id", *values))
+    page = f"SELECT {columns} FROM ({text}) AS r{where.where()}"
+    bound = [*tables.text.values, *bound, *where.values]
+    head = f"WITH {', '.join(tables.text.parts)} " if tables.text.parts else ""
+    if fetch == COUNT:
+        return f"{head}SELECT count(*) FROM ({page}{cut_text})", (*bound, *cut_values)
+    bound += cut_values
+    page = f"{page} ORDER BY {order}{cut_text}"
+    if fetch == KEYS:
+        return head + page.replace("path, id", "path", 1), tuple(bound)
+    wanted = {
+        ROWS: ", ".join(("r.path", *(f"r.{each}" for each in values), "e.version", "e.body")),
+        VERSIONS: "r.path, e.version",
+    }[fetch]
+    # Sorted again: that a join keeps the order of its left side is no law.
+    again = ", ".join(f"r.{each}" for each in order.split(", "))
+    return (
+        f"{head}SELECT {wanted} FROM ({page}) AS r CROSS JOIN entity AS e ON e.id = r.id ORDER BY {again}",
+        tuple(bound),
+    )
+
+
+def _branch(plan: Join, kind: Kind, branch: Branch, tables: _Tables) -> Text | None:
+    """The selection of a branch; None if nothing in it can match, as a property was never stored."""
+    indexes = kind.indexes
+    names = {name for name, _ in branch.equal} | {column.property for column in branch.columns}
+    if not names <= indexes.keys():
+        return None
+    equal = [(indexes[name], value) for name, value in branch.equal]
+    columns = [(indexes[column.property], column) for column in branch.columns]
+    places: dict[str, tuple[str, list[bytes]]] = {}
+    joined = Text()
+    where = Text()
+    if columns:
+        index, column = columns.pop(0)
+        source = f"{index.table} AS i"
+        where = _rows_of(index, column)
+        places[column.property] = ("i.value", [])
+    elif equal:
+        index, value = equal.pop(0)
+        source = f"{index.table} AS i"
+        where.add(f"{index.term}i.value = ?", value)
+    else:
+        source = "entity AS i"
+        where.add(f"i.kind = {kind.number:d}")
+    for at, (index, column) in enumerate(columns):
+        name = tables.name(index, column)
+        joined.add(f" CROSS JOIN {name} AS j{at} ON j{at}.path = i.path")
+        places[column.property] = (f"j{at}.value", [])
+    for name, value in branch.fixed:
+        places[name] = ("?", [value])
+    where.bound("i.path", branch.paths)
+    for index, value in equal:
+        term = index.term.replace("i.", "p.")
+        where.add(
+            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term}p.value = ? AND p.path = i.path)", value
+        )
+    selected = [places[name] for name in plan.names]
+    columns_text = "".join(f", {text} AS v{at}" for at, (text, _) in enumerate(selected))
+    made = Text()
+    made.add(
+        f"SELECT i.path AS path, i.id AS id{columns_text} FROM {source}{''.join(joined.parts)}{where.where()}",
+        *(value for _, bound in selected for value in bound),
+        *where.values,
+    )
+    return made
+
+
+def _rows_of(index: Index, column: Column) -> Text:
+    """The rows of an index that stand for a result: within the bounds, and the entity's first there unless split."""
+    where = Text()
+    if index.term:
+        where.add(index.term.removesuffix(" AND "))
+    where.bound("i.value", column.bounds)
+    if not column.split:
+        first_of_several(where, column.bounds, column.descending)
+    return where
+
+
+def _first(text: str, group: str, order: str) -> str:
+    """The first row of each *group*."""
+    numbered = f"SELECT *, row_number() OVER (PARTITION BY {group} ORDER BY {order}) AS n FROM ({text})"
+    return f"SELECT * FROM ({numbered}) WHERE n = 1"
+
+
+def _order(plan: Join) -> str:
+    parts = [
+        ("path" if name == KEY else f"v{plan.names.index(name)}") + (" DESC" if descending else "")
+        for name, descending in plan.orders
+    ]
+    if KEY not in dict(plan.orders):
+        parts.append("path")
+    return ", ".join(parts)
+
+
+def _between(plan: Join, where: Text, start: Position | None, end: Position | None) -> None:
+    """After the position of one cursor, and up to that of the other."""
+    orders = [*plan.orders, *([] if KEY in dict(plan.orders) else [(KEY, False)])]
+    for position, after in ((start, True), (end, False)):
+        if position is None:
+            continue
+        values = iter(position.values)
+        places = [position.path if name == KEY else next(values) for name, _ in orders]
+        # a > ? OR (a = ? AND (b < ? OR …)): row values can't mix directions.
+        text, bound = ("0", []) if after else ("1", [])
+        for (name, descending), value in reversed(list(zip(orders, places, strict=True))):
+            column = "path" if name == KEY else f"v{plan.names.index(name)}"
+            sign = ">" if after != descending else "<"
+            text = f"({column} {sign} ? OR ({column} = ? AND {text}))"
+            bound = [value, value, *bound]
+        where.add(text, *bound)
