@@ -75,6 +75,11 @@ class Join(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys((*sorted_by, *self.projection, *self.distinct)))
 
     @property
+    def split(self) -> bool:
+        """Whether an entity may have several results, or stand for others: what a branch cuts off may be missed."""
+        return bool(self.projection or self.distinct)
+
+    @property
     def width(self) -> int:
         """How many values a position in the results has, beside the path."""
         return sum(name != KEY for name, _ in self.orders)

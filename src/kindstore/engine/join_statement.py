@@ -53,20 +53,29 @@ def scan(
     if not branches:
         return None
     values = [f"v{at}" for at in range(len(plan.names))]
+    columns = ", ".join(("path", "id", *values))
+    order = _order(plan)
+    # An entity that is among the first so many of all is among the first so many of the branch where it comes first.
+    # After a position only the order of keys tells that; sorted by values, it may have come before in another branch.
+    early = limit is not None and not plan.split and (start is None or not plan.width)
     found = Text()
     for text in branches:
-        found.add(text.parts[0], *text.values)
+        if early and len(branches) > 1:
+            after = Text()
+            _between(plan, after, start, None)
+            page = f"SELECT {columns} FROM ({text.parts[0]}) AS r{after.where()} ORDER BY {order} LIMIT ?"
+            found.add(f"SELECT * FROM ({page})", *text.values, *after.values, (limit or 0) + offset)
+        else:
+            found.add(text.parts[0], *text.values)
     text, bound = " UNION ALL ".join(found.parts), found.values
-    order = _order(plan)
     if plan.distinct:
         group = ", ".join(values[plan.names.index(name)] for name in plan.distinct)
         text = _first(text, group, order)
     elif len(branches) > 1:
-        text = _first(text, ", ".join(("path", *values)) if plan.projection else "path", order)
+        text = _first(text, ", ".join(("path", *values)) if plan.split else "path", order)
     where = Text()
     _between(plan, where, start, end)
     cut_text, cut_values = cut(limit, offset)
-    columns = ", ".join(("path", "id", *values))
     page = f"SELECT {columns} FROM ({text}) AS r{where.where()}"
     bound = [*tables.text.values, *bound, *where.values]
     head = f"WITH {', '.join(tables.text.parts)} " if tables.text.parts else ""
@@ -176,4 +185,8 @@ def _between(plan: Join, where: Text, start: Position | None, end: Position | No
             sign = ">" if after != descending else "<"
             text = f"({column} {sign} ? OR ({column} = ? AND {text}))"
             bound = [value, value, *bound]
+        # Implied by what follows, but a bound of an index where that is none.
+        name, descending = orders[0]
+        first = "path" if name == KEY else f"v{plan.names.index(name)}"
+        where.add(f"{first} {'>' if after != descending else '<'}= ?", places[0])
         where.add(text, *bound)
