@@ -30,7 +30,7 @@ def catalog() -> Catalog:
     entity = ada(36, ["x", "y"])
     program = commit.prepare(made, [Upsert(entity)], [ADA])
     assert isinstance(next(program), list)  # asks whether another process has defined the shape
-    assert isinstance(program.send([[], [], [], []]), Write)
+    assert isinstance(program.send([[], [], [], [], [], [(0,)]]), Write)
     from kindstore.values.record import codec_of, dump_shape
 
     body = dump_shape(entity.shape, tuple(map(codec_of, entity.values)))
@@ -74,7 +74,7 @@ def test_a_new_entity_is_inserted_with_a_row_for_each_value() -> None:
         (SQL.mark_multiple, (2,)),
     ]
     with pytest.raises(StopIteration) as done:
-        program.send([[], [], [], []])
+        program.send([[], [], [], [], [], [(0,)]])
     written = done.value.value
     assert (written.version, [index.number for index in written.marked]) == (1, [2])
     assert written.proof() == (SQL.prove_written, (1, path, 1))

@@ -17,6 +17,7 @@ from kindstore.values.errors import CorruptionError
 from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
 
+from .composites import Composite, State, load_definition
 from .dialect import Dialect
 from .index import Index, Rows, WritePlan, write_plan
 
@@ -28,14 +29,19 @@ MAX_PLANS = 5000
 """Ways to write entities of one kind that are remembered; from then on they are worked out anew."""
 
 
+INDEX_EPOCH = 32
+"""The bit of the flags from which on the epoch of the composite indexes stands."""
+
+
 class Kind:
     """A kind in a partition: its number, its indexes by property name, and how each shape of it is written."""
 
-    __slots__ = ("indexes", "name", "number", "partition", "plans", "space", "usual")
+    __slots__ = ("composites", "indexes", "name", "number", "partition", "plans", "space", "usual")
 
     def __init__(self, number: int, space: int, partition: Partition, name: str) -> None:
         self.number, self.space, self.partition, self.name = number, space, partition, name
         self.indexes: dict[str, Index] = {}
+        self.composites: tuple[Composite, ...] = ()
         self.plans: dict[tuple[Any, ...], WritePlan] = {}
         self.usual: dict[tuple[Any, ...], WritePlan] = {}
         """The plan that was last right for these columns and types, whatever the lists hold."""
@@ -95,6 +101,8 @@ class Catalog:
         self.forms: dict[tuple[Any, ...], tuple[str, int, int]] = {}
         """Statements of simple queries, by the form of the query (`scan.form_of`)."""
         self.estimates = Estimates()
+        self.index_epoch = 0
+        """That of the composite indexes which are known here: the only part of the catalog that others may change."""
 
     def kind(self, key: Key) -> Kind | None:
         """The kind of *key*, None where it is not known (yet)."""
@@ -103,8 +111,30 @@ class Catalog:
     def load(self) -> Program[None]:
         """Read what other processes have added."""
         sql = self.dialect
-        replies = yield [(sql.spaces, ()), (sql.kinds, ()), (sql.properties, ()), (sql.shapes, ())]
+        *replies, composites, [(flags,)] = yield [
+            (sql.spaces, ()),
+            (sql.kinds, ()),
+            (sql.properties, ()),
+            (sql.shapes, ()),
+            (sql.composites, ()),
+            (sql.select_flags, ()),
+        ]
         self.absorb(*replies)
+        self.absorb_composites(composites, flags)
+
+    def absorb_composites(self, rows: list[Row], flags: int) -> None:
+        """Take in the composite indexes as they are now, and the flags that were read with them."""
+        by_kind: dict[int, list[Composite]] = {}
+        for number, kind_number, body, state, _ in rows:
+            kind = self.kinds_by_number.get(kind_number)
+            if kind is None:
+                raise CorruptionError("damaged catalog", index=number, kind=kind_number)
+            definition = load_definition(kind.name, body)
+            made = Composite(number, definition, State(state), self.dialect)
+            by_kind.setdefault(kind_number, []).append(made)
+        for number, kind in self.kinds_by_number.items():
+            kind.composites = tuple(by_kind.get(number, ()))
+        self.index_epoch = flags >> INDEX_EPOCH
 
     def absorb(self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]) -> None:
         """Take in rows of the four tables; what is known already stays the same object.

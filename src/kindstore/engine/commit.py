@@ -25,9 +25,11 @@ from kindstore.values.key import Key
 from kindstore.values.limits import MAX_UNINDEXED
 from kindstore.values.pause import Pause
 
-from .catalog import Catalog, Kind, Missing, Place
+from .catalog import INDEX_EPOCH, Catalog, Kind, Missing, Place
+from .composites import Composite, State, rows_of
 from .dialect import Dialect
 from .errors import TakenError
+from .ids import ID_EPOCHS
 from .index import (
     Changes,
     Index,
@@ -46,6 +48,10 @@ class IdTakenError(Exception):
     """An id given automatically belongs to an entity already: take another."""
 
 
+class IndexesChangedError(Exception):
+    """Another composite index is there, or one is not any more: prepare anew."""
+
+
 class Prepared(msgspec.Struct, gc=False):
     """A mutation ready to be applied: where it goes, and for a write its record and its index rows.
 
@@ -60,6 +66,7 @@ class Prepared(msgspec.Struct, gc=False):
     values: list[Any] | None = None
     body: bytes = b""
     rows: Rows | None = None
+    composites: dict[Composite, list[Row]] = {}
 
 
 class Stored(msgspec.Struct, gc=False):
@@ -135,7 +142,27 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
     except Exception:
         check_entity(entity)  # says what is wrong, and where
         raise
-    return Prepared(mutation, key, kind, place, entity.key is not key, values, body, rows)
+    composites = _composite_rows(kind, rows, place[1]) if kind.composites else {}
+    return Prepared(mutation, key, kind, place, entity.key is not key, values, body, rows, composites)
+
+
+def _composite_rows(
+    kind: Kind, rows: Rows, path: bytes, composites: Sequence[Composite] | None = None
+) -> dict[Composite, list[Row]]:
+    """The rows of an entity in *composites*; default: those of its kind that are kept."""
+    if composites is None:
+        composites = [each for each in kind.composites if each.state in (State.BUILDING, State.SERVING)]
+    found = rows.all()
+    values = {index.property: packed for index, packed in found}
+    return rows_of(composites, values, path, sum(len(packed) for _, packed in found))
+
+
+def composite_rows_of(
+    catalog: Catalog, kind: Kind, composites: Sequence[Composite], path: bytes, body: bytes
+) -> Program[dict[Composite, list[Row]]]:
+    """The rows of a stored entity in *composites*."""
+    rows = yield from _stored_rows(catalog, kind, body)
+    return _composite_rows(kind, rows, path, composites)
 
 
 def apply(
@@ -164,7 +191,9 @@ def apply(
     else:
         [found] = yield [(sql.select_state, ())]
     flags, last, *_ = found[0]
-    if given and flags >> 1 != epoch:
+    if flags >> INDEX_EPOCH != catalog.index_epoch:
+        raise IndexesChangedError
+    if given and flags >> 1 & ID_EPOCHS != epoch:
         raise IdTakenError
     stored = {(row[2], row[3]): Stored(*row[4:]) for row in found if row[4] is not None} if places else {}
     if transaction is not None:
@@ -306,6 +335,8 @@ class Writes:
                 self._stale.setdefault(single[0].delete, []).append((value, path))
             for index, values in rows.multiples:
                 self._stale.setdefault(index.delete, []).extend([(value, path) for value in values])
+            if new.kind is not None and new.kind.composites:
+                self._turn(_composite_rows(new.kind, rows, path), {}, old.id)
         elif old.body != new.body:
             self.changed.append(new)
             self._entities.setdefault(self._sql.update_entity, []).append((self.version, new.body, old.id))
@@ -314,6 +345,9 @@ class Writes:
                 self._stale.setdefault(index.delete, []).extend([(value, path) for value, _, _ in gone])
             for index, come in fresh:
                 self._add(index, come, path, old.id)
+            if new.kind is not None and new.kind.composites:
+                rows = yield from _stored_rows(catalog, new.kind, old.body)
+                self._turn(_composite_rows(new.kind, rows, path), new.composites, old.id)
 
     def batch(self, catalog: Catalog | None) -> list[Statement]:
         """Every statement; what is stale goes before what is fresh comes.
@@ -330,7 +364,7 @@ class Writes:
             for text, rows in grouped.items():
                 if len(rows) == 1:
                     batch.append((text, rows[0]))
-                else:
+                elif rows:
                     rows.sort()  # neighbours in the tree share pages
                     batch.append((text, rows))
         if self.marked:
@@ -359,6 +393,8 @@ class Writes:
             members[2].append(id_)
             for index, values in rows.multiples:
                 self._add(index, with_neighbours(values), path, id_)
+            if item.composites:
+                self._turn({}, item.composites, id_)
         for plan, (singles, paths, ids) in by_plan.items():
             for (index, _, _), column in zip(plan.singles, zip(*singles, strict=True), strict=True):
                 self._fresh.setdefault(index.insert, []).extend(zip(column, paths, ids, strict=True))
@@ -373,6 +409,17 @@ class Writes:
                 wide.append((value, path, id_, prev, next_))
         elif rows:
             self._fresh.setdefault(index.insert, []).append((rows[0][0], path, id_))
+
+    def _turn(
+        self, old: dict[Composite, list[Row]], new: dict[Composite, list[Row]], id_: int | None
+    ) -> None:
+        """Turn an entity's rows in composite indexes from *old* into *new*."""
+        for composite in {**old, **new}:
+            had, has = old.get(composite, []), new.get(composite, [])
+            width = composite.key_width()
+            gone, come = set(had).difference(has), set(has).difference(had)
+            self._stale.setdefault(composite.delete, []).extend([row[:width] for row in gone])
+            self._fresh.setdefault(composite.insert, []).extend([(*row, id_) for row in come])
 
     def proof(self) -> Statement | None:
         """A statement that finds a row exactly if these changes are in the database; None if there are none."""

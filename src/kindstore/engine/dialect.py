@@ -18,6 +18,15 @@ _INDEX_COLUMNS = "value BLOB NOT NULL, path BLOB NOT NULL, id INTEGER NOT NULL, 
 class Dialect:
     """Statement texts for SQLite; the portable base of the others."""
 
+    create_composite_catalog: tuple[str, ...] = (
+        (
+            "CREATE TABLE composite (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, body BLOB NOT NULL,"
+            " state INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0, UNIQUE (kind, body))"
+        ),
+    )
+    upgrades: tuple[tuple[int, tuple[str, ...]], ...] = ((1, create_composite_catalog),)
+    """For each format but the newest, the statements that make the next one of it."""
+
     create_tables: tuple[str, ...] = (
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
         "INSERT INTO setting VALUES ('flags', 0), ('fence', 0)",
@@ -49,6 +58,7 @@ class Dialect:
             f"CREATE TABLE index_0 (ix INTEGER NOT NULL, {_INDEX_COLUMNS},"
             " PRIMARY KEY (ix, value, path)) WITHOUT ROWID"
         ),
+        *create_composite_catalog,
     )
 
     # Catalog
@@ -67,10 +77,18 @@ class Dialect:
     )
 
     select_flags = "SELECT value FROM setting WHERE name = 'flags'"
-    """Bit 0: whether versions of entity groups are kept.  The rest: the epoch of reserved ids."""
+    """Bit 0: whether versions of entity groups are kept.  Bits 1 to 31: the epoch of reserved ids; from 32 on that of
+    the composite indexes, which every commit must know, since it keeps their rows."""
     reserve_id = "INSERT INTO reserved_id (id) VALUES (?) ON CONFLICT DO NOTHING"
     reserved_ids = "SELECT id FROM reserved_id"
     raise_epoch = "UPDATE setting SET value = value + 2 WHERE name = 'flags'"
+
+    composites = "SELECT id, kind, body, state, done FROM composite"
+    add_composite = "INSERT INTO composite (id, kind, body, state) VALUES (?, ?, ?, 0)"
+    set_composite = "UPDATE composite SET state = ?, done = ? WHERE id = ?"
+    remove_composite = "DELETE FROM composite WHERE id = ?"
+    raise_index_epoch = "UPDATE setting SET value = value + 4294967296 WHERE name = 'flags'"
+    some_entities = "SELECT id, path, body FROM entity WHERE id > ? AND id <= ? AND kind = ? ORDER BY id"
 
     # Entities
     select_entity = "SELECT version, body FROM entity WHERE kind = ? AND path = ?"
@@ -140,6 +158,48 @@ class Dialect:
         if self.has_own_table(index):
             return f"DELETE FROM index_{index:d} WHERE value = ? AND path = ?"
         return f"DELETE FROM index_0 WHERE ix = {index:d} AND value = ? AND path = ?"
+
+    def composite_table(self, number: int) -> str:
+        """The table of a composite index."""
+        return f"composite_{number:d}"
+
+    def create_composite(self, number: int, descending: tuple[bool, ...], ancestor: bool) -> str:
+        """Make it: the ancestor's path, a column for each property, path, row number, and the values before."""
+        width = len(descending)
+        columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
+        key = [*(["a"] if ancestor else [])]
+        key += [f"c{at}{' DESC' if down else ''}" for at, down in enumerate(descending)] + ["path"]
+        befores = ", ".join(f"b{at} BLOB" for at in range(width))
+        return (
+            f"CREATE TABLE composite_{number:d} ({', '.join(f'{each} BLOB NOT NULL' for each in columns)},"
+            f" id INTEGER NOT NULL, {befores}, PRIMARY KEY ({', '.join(key)})) WITHOUT ROWID"
+        )
+
+    def drop_composite(self, number: int) -> str:
+        """Remove its table."""
+        return f"DROP TABLE composite_{number:d}"
+
+    def insert_composite(self, number: int, width: int, ancestor: bool) -> str:
+        """Add a row: (ancestor,) values, path, values before, row number."""
+        columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
+        columns += [*(f"b{at}" for at in range(width)), "id"]
+        marks = ", ".join("?" * len(columns))
+        return f"INSERT INTO composite_{number:d} ({', '.join(columns)}) VALUES ({marks})"
+
+    def fill_composite(self, number: int, width: int, ancestor: bool) -> str:
+        """Add a row that a write may have added already."""
+        return self.insert_composite(number, width, ancestor) + " ON CONFLICT DO NOTHING"
+
+    def delete_composite(self, number: int, width: int, ancestor: bool) -> str:
+        """Remove a row: (ancestor,) values, path."""
+        columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
+        return f"DELETE FROM composite_{number:d} WHERE {' AND '.join(f'{each} = ?' for each in columns)}"
+
+    def all_composite_rows(self, number: int, width: int, ancestor: bool) -> str:
+        """Every row, for the checker."""
+        columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
+        columns += [*(f"b{at}" for at in range(width)), "id"]
+        return f"SELECT {', '.join(columns)} FROM composite_{number:d}"
 
     def all_rows(self, index: int) -> str:
         """Every row of an index after (value, path), for the checker."""

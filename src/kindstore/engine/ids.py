@@ -18,6 +18,9 @@ from kindstore.values.key import Key
 
 from .dialect import Dialect
 
+ID_EPOCHS = (1 << 31) - 1
+"""The epoch of reserved ids, once the flags are shifted by one."""
+
 BLOCK = 1000
 """Counters that a process takes at once: one durable write in so many new entities."""
 
@@ -73,7 +76,7 @@ class Ids:
         """Learn which ids are reserved by now."""
         [[(flags,)], rows] = yield [(self.dialect.select_flags, ()), (self.dialect.reserved_ids, ())]
         self._reserved = frozenset(number for (number,) in rows)
-        self.epoch = flags >> 1
+        self.epoch = flags >> 1 & ID_EPOCHS
 
     def forget(self) -> None:
         """Give out nothing of the block that is held: after a fork it belongs to the parent."""

@@ -8,7 +8,7 @@ is for.  Pure, as `plan` is, whose plain scans are joins of nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -16,7 +16,9 @@ from kindstore.store.conjunctions import comparisons, conjunctions
 from kindstore.store.messages import Query
 from kindstore.values.ordered import pack
 
+from .composite import CompositeIndex, needs
 from .plan import ALL, KEY, Bounds, ancestor_paths, are_tied, key_path
+from .serving import Missing, serve
 
 
 class Column(msgspec.Struct, frozen=True, gc=False):
@@ -40,18 +42,28 @@ class Branch(msgspec.Struct, frozen=True):
     """The results of one conjunction: *equal* (property, packed value) pairs, *columns*, and a range of *paths*.
 
     *fixed* (property, packed value): what its results have in common in a property that is sorted by.
+    *ancestor*: the path that all of *paths* begin with.
     """
 
     equal: tuple[tuple[str, bytes], ...]
     columns: tuple[Column, ...]
     fixed: tuple[tuple[str, bytes], ...]
     paths: Bounds
+    ancestor: bytes | None = None
+    index: CompositeIndex | None = None
+    """The composite index that leads: its rows for the first equalities are sorted by what comes after."""
+    prefix: int = 0
+    """How many of its properties these are."""
+    missing: CompositeIndex | None = None
+    """The composite index that would have to be there, for a plan that reads nothing but results."""
 
     def __str__(self) -> str:
         parts = [f"{name} = {value.hex(' ')}" for name, value in self.equal]
         parts += map(str, self.columns)
         if self.paths is not ALL:
             parts.append(f"paths {self.paths}")
+        if self.index is not None:
+            parts.append(f"by {self.index}")
         return f"Branch({', '.join(parts) or 'all'})"
 
 
@@ -100,15 +112,15 @@ class Join(msgspec.Struct, frozen=True):
         return text + ")"
 
 
-def join(query: Query) -> Join:
-    """The join of any query that `store.checks.check_query` lets pass."""
+def join(query: Query, existing: Sequence[CompositeIndex] = ()) -> Join:
+    """The join of any query that `store.checks.check_query` lets pass; *existing*: composite indexes of its kind."""
     parts = [_Conjunction(each) for each in conjunctions(query)]
     orders = _orders(query, parts)
     read = tuple(dict.fromkeys((*query.projection, *query.distinct_on)))
     names = [name for name, _ in orders if name != KEY] + list(read)
     directions = dict(orders)
     split = bool(query.projection)
-    branches = tuple(part.branch(names, directions, split) for part in parts)
+    branches = tuple(part.branch(names, directions, split, existing) for part in parts)
     return Join(query.kind, branches, orders, query.projection, query.distinct_on)
 
 
@@ -116,6 +128,7 @@ class _Conjunction:
     """The filters of one conjunction, sorted out."""
 
     def __init__(self, query: Query) -> None:
+        self.query = query
         self.equal: dict[str, list[bytes]] = {}
         self.ranges: dict[str, Bounds] = {}
         self.paths = ancestor_paths(query.ancestor)
@@ -133,7 +146,13 @@ class _Conjunction:
             else:
                 self.ranges[name] = self.ranges.get(name, ALL).narrowed(each.op, pack(value))
 
-    def branch(self, names: Iterable[str], directions: dict[str, bool], split: bool) -> Branch:
+    def branch(
+        self,
+        names: Iterable[str],
+        directions: dict[str, bool],
+        split: bool,
+        existing: Sequence[CompositeIndex],
+    ) -> Branch:
         """The branch whose results have a value of each of *names*."""
         columns: list[Column] = []
         fixed: list[tuple[str, bytes]] = []
@@ -150,7 +169,18 @@ class _Conjunction:
                     Column(name, ALL if bounds is None else bounds, descending, split and name in wanted)
                 )
         pairs = tuple((name, value) for name, values in self.equal.items() for value in values)
-        return Branch(pairs, tuple(columns), tuple(fixed), self.paths)
+        ancestor = None if self.query.ancestor is None else self.query.ancestor.path_bytes
+        branch = Branch(pairs, tuple(columns), tuple(fixed), self.paths, ancestor)
+        needed = needs(self.query)
+        if needed is None:
+            return branch
+        served = serve(needed, existing)
+        if isinstance(served, Missing):
+            return msgspec.structs.replace(branch, missing=served.index)
+        # The rows of one that leads are in order; the equalities that it lacks are looked up for each.  One with
+        # ancestors reads the least; after that, the more equalities the fewer rows.
+        lead = max(served.indexes, key=lambda each: (each.ancestor, len(each.properties)))
+        return msgspec.structs.replace(branch, index=lead, prefix=len(lead.properties) - len(served.rows))
 
 
 def _orders(query: Query, parts: list[_Conjunction]) -> tuple[tuple[str, bool], ...]:

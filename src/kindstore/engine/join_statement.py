@@ -9,9 +9,10 @@ from __future__ import annotations
 from kindstore.store.program import Statement
 
 from .catalog import Kind
+from .composites import Composite
 from .index import Index
 from .join import Branch, Column, Join
-from .plan import KEY
+from .plan import KEY, ancestor_bounds
 from .statement import COUNT, KEYS, ROWS, VERSIONS, Position, Text, cut, first_of_several
 
 
@@ -106,9 +107,14 @@ def _branch(plan: Join, kind: Kind, branch: Branch, tables: _Tables) -> Text | N
     equal = [(indexes[name], value) for name, value in branch.equal]
     columns = [(indexes[column.property], column) for column in branch.columns]
     places: dict[str, tuple[str, list[bytes]]] = {}
+    path = "i.path"
     joined = Text()
     where = Text()
-    if columns:
+    composite = next((each for each in kind.composites if each.definition == branch.index), None)
+    if composite is not None:
+        source = f"{composite.table} AS i"
+        equal, columns, path = _lead_by(composite, branch, equal, columns, where, places)
+    elif columns:
         index, column = columns.pop(0)
         source = f"{index.table} AS i"
         where = _rows_of(index, column)
@@ -122,25 +128,60 @@ def _branch(plan: Join, kind: Kind, branch: Branch, tables: _Tables) -> Text | N
         where.add(f"i.kind = {kind.number:d}")
     for at, (index, column) in enumerate(columns):
         name = tables.name(index, column)
-        joined.add(f" CROSS JOIN {name} AS j{at} ON j{at}.path = i.path")
+        joined.add(f" CROSS JOIN {name} AS j{at} ON j{at}.path = {path}")
         places[column.property] = (f"j{at}.value", [])
     for name, value in branch.fixed:
         places[name] = ("?", [value])
-    where.bound("i.path", branch.paths)
+    if composite is None or branch.paths != ancestor_bounds(branch.ancestor) or not composite.ancestor:
+        where.bound(path, branch.paths)
     for index, value in equal:
         term = index.term.replace("i.", "p.")
         where.add(
-            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term}p.value = ? AND p.path = i.path)", value
+            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term}p.value = ? AND p.path = {path})", value
         )
     selected = [places[name] for name in plan.names]
     columns_text = "".join(f", {text} AS v{at}" for at, (text, _) in enumerate(selected))
     made = Text()
     made.add(
-        f"SELECT i.path AS path, i.id AS id{columns_text} FROM {source}{''.join(joined.parts)}{where.where()}",
+        f"SELECT {path} AS path, i.id AS id{columns_text} FROM {source}{''.join(joined.parts)}{where.where()}",
         *(value for _, bound in selected for value in bound),
         *where.values,
     )
     return made
+
+
+def _lead_by(
+    composite: Composite,
+    branch: Branch,
+    equal: list[tuple[Index, bytes]],
+    columns: list[tuple[Index, Column]],
+    where: Text,
+    places: dict[str, tuple[str, list[bytes]]],
+) -> tuple[list[tuple[Index, bytes]], list[tuple[Index, Column]], str]:
+    """Scan a composite index: what is left of the equalities and columns, and the column that holds the path."""
+    path = "i.path"
+    if composite.ancestor:
+        where.add("i.a = ?", branch.ancestor)
+    properties = composite.definition.properties
+    rest = list(equal)
+    for at, each in enumerate(properties[: branch.prefix]):
+        pair = next(pair for pair in rest if pair[0].property == each.name)
+        rest.remove(pair)
+        where.add(f"i.c{at} = ?", pair[1])
+    left = list(columns)
+    for at, each in enumerate(properties[branch.prefix :], branch.prefix):
+        if each.name == KEY:
+            path = f"i.c{at}"  # the same bytes, in the order of the index
+            continue
+        column = next((column for _, column in left if column.property == each.name), None)
+        if column is None:
+            continue  # another column has met it already
+        left = [item for item in left if item[1] is not column]
+        where.bound(f"i.c{at}", column.bounds)
+        if not column.split:
+            first_of_several(where, column.bounds, each.descending, f"i.b{at}", f"i.b{at}")
+        places[each.name] = (f"i.c{at}", [])
+    return rest, left, path
 
 
 def _rows_of(index: Index, column: Column) -> Text:

@@ -187,9 +187,14 @@ def _orders(query: Query, equal: set[str], ranged: bool) -> list[tuple[str, bool
 
 
 def ancestor_paths(ancestor: Key | None) -> Bounds:
-    if ancestor is None:
+    """The paths of *ancestor* and all below."""
+    return ancestor_bounds(None if ancestor is None else ancestor.path_bytes)
+
+
+def ancestor_bounds(path: bytes | None) -> Bounds:
+    """The paths that begin with *path*."""
+    if path is None:
         return ALL
-    path = ancestor.path_bytes
     return Bounds(path, True, path + b"\xff", False)  # no path element begins with FF
 
 

@@ -21,7 +21,9 @@ from kindstore.values.limits import INT_MAX, INT_MIN
 from kindstore.values.ordered import pack, unpack
 
 from . import cursor, join_statement, statement
-from .catalog import Catalog, Kind, Place
+from .catalog import INDEX_EPOCH, Catalog, Kind, Place
+from .composite import CompositeIndex
+from .composites import State
 from .errors import MissingTableError
 from .index import Index
 from .join import Join, join
@@ -137,6 +139,11 @@ class Scan:
         self.empty = False
         """Whether the query ends where it begins."""
 
+    @property
+    def uses_composites(self) -> bool:
+        """Whether it reads a composite index, which may be dropped at any time."""
+        return isinstance(self.plan, Join) and any(branch.index is not None for branch in self.plan.branches)
+
     def statement(self, fetch: str, limit: int | None, offset: int) -> Statement | None:
         """The statement of a page, None where nothing can match."""
         if self.empty:
@@ -148,7 +155,7 @@ class Scan:
 
 def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
-    planned = plan(query) or join(query)
+    planned = plan(query) or join(query, _existing(catalog, query))
     start = end = None
     if query.start is not None or query.end is not None:
         digest, width = cursor.digest(query), planned.width
@@ -164,6 +171,13 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     scan.start, scan.end = start, end
     scan.empty = query.end is not None and end is None
     return scan
+
+
+def _existing(catalog: Catalog, query: Query) -> list[CompositeIndex]:
+    """The composite indexes that can be read now."""
+    kind = None if query.kind is None else catalog.kinds.get((query.partition, query.kind))
+    composites = () if kind is None else kind.composites
+    return [each.definition for each in composites if each.state is State.SERVING]
 
 
 def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
@@ -300,21 +314,52 @@ def _rows(
     """The rows of a page; in a transaction also the note by which commit repeats the read."""
     query = scan.query
     fetch = statement.KEYS if query.keys_only or query.projection else statement.ROWS
-    text = scan.statement(fetch, limit, query.offset)
-    rows: list[Row] = []
     if transaction is None:
-        if text is not None:
-            [rows] = yield [text]
-        return rows
-    versions: list[Row] = []
+        return (yield from _current_rows(catalog, scan, fetch, limit))
     again = partial(_again, catalog, scan, statement.VERSIONS, limit)
-    check = again()
+    rows: list[Row] = []
+    versions: list[Row] = []
+    text, check = scan.statement(fetch, limit, query.offset), again()
     if text is not None and check is not None:
-        with suppress(MissingTableError):  # an index younger than the snapshot: nothing to find in it
-            rows, versions = yield Snapshot(transaction.name, [text, check])
+        try:
+            rows, versions, [(flags,)] = yield Snapshot(
+                transaction.name, [text, check, (catalog.dialect.select_flags, ())]
+            )
+            stale = flags >> INDEX_EPOCH != catalog.index_epoch
+        except MissingTableError:
+            stale = True
+        if stale and scan.uses_composites:
+            # The snapshot may hold an index that is not built yet, or that is dropped by now.
+            scan.plan = join(query)
+            text, check = scan.statement(fetch, limit, query.offset), again()
+            assert text is not None
+            assert check is not None
+            rows, versions = [], []
+            with suppress(MissingTableError):
+                rows, versions = yield Snapshot(transaction.name, [text, check])
+        # Otherwise: an index younger than the snapshot, with nothing to find in it.
     else:
         yield Snapshot(transaction.name, [])
     transaction.queries.append((again, versions))
+    return rows
+
+
+def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
+    """The rows of a page as the database is now."""
+    rows: list[Row] = []
+    text = scan.statement(fetch, limit, scan.query.offset)
+    if text is None:
+        return rows
+    try:
+        [rows] = yield [text]
+    except MissingTableError:
+        if not scan.uses_composites:
+            raise
+        yield from catalog.load()  # another process has dropped an index
+        scan.plan = join(scan.query, _existing(catalog, scan.query))
+        text = scan.statement(fetch, limit, scan.query.offset)
+        assert text is not None
+        [rows] = yield [text]
     return rows
 
 
@@ -337,6 +382,8 @@ def run_aggregation(
         if isinstance(aggregation, Count) and aggregation.up_to is not None and aggregation.up_to < 0:
             raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
     scan = yield from prepare(catalog, query)
+    if transaction is not None and scan.uses_composites:
+        scan.plan = join(query)  # the snapshot may hold an index that is not built yet
     found: list[Any] = []
     for aggregation in aggregations:
         if isinstance(aggregation, Count):

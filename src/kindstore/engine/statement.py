@@ -163,20 +163,22 @@ def _probe(where: Text, probes: list[Probe]) -> None:
         )
 
 
-def first_of_several(where: Text, bounds: Bounds, descending: bool) -> None:
+def first_of_several(
+    where: Text, bounds: Bounds, descending: bool, prev: str = "i.prev", next_: str = "i.next"
+) -> None:
     """Of an entity with several values in the range, its lowest counts, or downwards its highest.
 
     That one's neighbour towards the start is outside of the range, or there is none.
     """
     if descending:
         if bounds.high is None:
-            where.add("i.next IS NULL")
+            where.add(f"{next_} IS NULL")
         else:
-            where.add(f"(i.next IS NULL OR i.next {'>' if bounds.high_included else '>='} ?)", bounds.high)
+            where.add(f"({next_} IS NULL OR {next_} {'>' if bounds.high_included else '>='} ?)", bounds.high)
     elif bounds.low is None:
-        where.add("i.prev IS NULL")
+        where.add(f"{prev} IS NULL")
     else:
-        where.add(f"(i.prev IS NULL OR i.prev {'<' if bounds.low_included else '<='} ?)", bounds.low)
+        where.add(f"({prev} IS NULL OR {prev} {'<' if bounds.low_included else '<='} ?)", bounds.low)
 
 
 def _between(plan: Plan, where: Text, start: Position | None, end: Position | None) -> None:

@@ -23,12 +23,15 @@ from kindstore.store.messages import (
 )
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
 from kindstore.values.entity import ENTITIES, Maker
-from kindstore.values.errors import BadKeyError, BadQueryError, ReadOnlyTransactionError
+from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError, ReadOnlyTransactionError
 from kindstore.values.key import Key, Partition, completed
 
 from . import commit, scan
-from .catalog import Catalog
+from .building import Progress, build, create, drop
+from .catalog import Catalog, Kind, Missing
 from .check import check
+from .composite import CompositeIndex
+from .composites import Composite
 from .dialect import Dialect
 from .ids import Ids
 from .transaction import Transaction, Transactions, check_groups, group_of
@@ -225,6 +228,9 @@ class EngineStore:
             except commit.IdTakenError:
                 yield from self._ids.refresh()
                 continue
+            except commit.IndexesChangedError:
+                yield from self.catalog.load()
+                continue
             for index in writes.marked:
                 index.multiple = True
             return Committed(keys, writes.version)
@@ -263,6 +269,49 @@ class EngineStore:
 
     # Inspect
 
+    def indexes(self, namespace: str = "") -> Program[list[Progress]]:
+        """Every composite index of *namespace*, and how far it is."""
+        yield from self.catalog.load()
+        rows, [(_, last)] = yield [
+            (self.catalog.dialect.composites, ()),
+            (self.catalog.dialect.select_state, ()),
+        ]
+        done = {number: through for number, _, _, _, through in rows}
+        partition = self.partition(namespace)
+        return [
+            Progress(each.definition, each.state, done.get(each.number, 0), last or 0)
+            for kind in self.catalog.kinds.values()
+            if kind.partition is partition
+            for each in kind.composites
+        ]
+
+    def create_index(self, index: CompositeIndex, namespace: str = "") -> Program[None]:
+        """Define *index*, unless it is there; `build_index` fills it."""
+        kind = yield from self._kind(index, namespace)
+        yield from create(self.catalog, kind, index)
+
+    def build_index(self, index: CompositeIndex, namespace: str = "") -> Program[Progress]:
+        """One durable step of filling *index*; repeat it while the state is `State.BUILDING`.
+
+        `BadArgumentError` if there is no such index.
+        """
+        kind = yield from self._kind(index, namespace)
+        return (yield from build(self.catalog, kind, _composite(kind, index)))
+
+    def drop_index(self, index: CompositeIndex, namespace: str = "") -> Program[None]:
+        """Remove *index*; `BadArgumentError` if there is no such index."""
+        kind = yield from self._kind(index, namespace)
+        yield from drop(self.catalog, _composite(kind, index))
+
+    def _kind(self, index: CompositeIndex, namespace: str) -> Program[Kind]:
+        place = (self.partition(namespace), index.kind)
+        yield from self.catalog.load()
+        if place not in self.catalog.kinds:
+            missing = Missing()
+            missing.kinds.add(place)
+            self.catalog.absorb(*(yield Write(self.catalog.define(missing))))
+        return self.catalog.kinds[place]
+
     def check(self) -> Program[list[str]]:
         """See `Inspect.check`."""
         return check(self.catalog)
@@ -272,6 +321,13 @@ class EngineStore:
         check_query(query, self.project)
         made = yield from scan.prepare(self.catalog, query)
         return str(made.plan)
+
+
+def _composite(kind: Kind, index: CompositeIndex) -> Composite:
+    for each in kind.composites:
+        if each.definition == index:
+            return each
+    raise BadArgumentError("there is no such index", index=str(index), hint="Create it first.")
 
 
 def _groups_of_query(transaction: Transaction, query: Query) -> set[tuple[Partition, bytes]]:

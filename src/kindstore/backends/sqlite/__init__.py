@@ -26,7 +26,7 @@ from .connection import APPLICATION_ID, Connection
 from .driver import SQLiteDriver
 from .turnstile import Turnstile
 
-FORMAT = 1
+FORMAT = 2
 """The version of the tables, in the file's header (``user_version``)."""
 
 
@@ -139,7 +139,11 @@ def _make_file(file: Path) -> None:
 
 def _prepare_tables(writer: Connection, file: Path) -> None:
     """Make the tables in a new file; refuse a newer version's."""
-    if _is_ours(writer, file):
+    found = _format_of(writer, file)
+    if found == FORMAT:
+        return
+    if found:
+        _upgrade(writer, file)
         return
     writer.execute("BEGIN IMMEDIATE")
     try:
@@ -152,15 +156,30 @@ def _prepare_tables(writer: Connection, file: Path) -> None:
         raise
 
 
-def _is_ours(writer: Connection, file: Path) -> bool:
-    """True for a database of ours, False for an empty file; `FormatError` for a newer version's.
+def _upgrade(writer: Connection, file: Path) -> None:
+    """Bring the tables of an older version up to date, all or nothing."""
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        found = _format_of(writer, file)  # another process may just have done it
+        for before, texts in Dialect.upgrades:
+            if found <= before:
+                writer.run([(text, ()) for text in texts])
+        writer.execute(f"PRAGMA user_version = {FORMAT:d}")
+        writer.execute("COMMIT")
+    except BaseException:
+        writer.end()
+        raise
+
+
+def _format_of(writer: Connection, file: Path) -> int:
+    """The version of the tables, 0 for an empty file; `FormatError` for a newer version's.
 
     The connection has refused databases of other programs.
     """
     pragmas: Batch = [(f"PRAGMA {name}", ()) for name in ("application_id", "user_version")]
     [[(application,)], [(version,)]] = writer.run(pragmas)
     if application != APPLICATION_ID:
-        return False
+        return 0
     if version > FORMAT:
         raise FormatError(
             "the database was written by a newer version",
@@ -169,4 +188,5 @@ def _is_ours(writer: Connection, file: Path) -> bool:
             known=FORMAT,
             hint="Upgrade kindstore to open it.",
         )
-    return True
+    found: int = version
+    return found
