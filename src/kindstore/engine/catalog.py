@@ -17,6 +17,7 @@ from kindstore.values.errors import CorruptionError
 from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
 
+from .composite import Needs
 from .composites import Composite, State, load_definition
 from .dialect import Dialect
 from .index import Index, Rows, WritePlan, write_plan
@@ -101,8 +102,17 @@ class Catalog:
         self.forms: dict[tuple[Any, ...], tuple[str, int, int]] = {}
         """Statements of simple queries, by the form of the query (`scan.form_of`)."""
         self.estimates = Estimates()
+        self.strict = False
+        """Whether a query that needs a composite index is refused without it."""
+        self.wanted: dict[Needs, int] = {}
+        """How often a query ran that needs a composite index, there or not: what index.yaml is written from."""
         self.index_epoch = 0
         """That of the composite indexes which are known here: the only part of the catalog that others may change."""
+
+    def want(self, needs: Needs) -> None:
+        """Note that a query with these needs runs."""
+        if needs in self.wanted or len(self.wanted) < MAX_PLANS:
+            self.wanted[needs] = self.wanted.get(needs, 0) + 1
 
     def kind(self, key: Key) -> Kind | None:
         """The kind of *key*, None where it is not known (yet)."""
@@ -134,7 +144,9 @@ class Catalog:
             by_kind.setdefault(kind_number, []).append(made)
         for number, kind in self.kinds_by_number.items():
             kind.composites = tuple(by_kind.get(number, ()))
-        self.index_epoch = flags >> INDEX_EPOCH
+        if self.index_epoch != flags >> INDEX_EPOCH:
+            self.index_epoch = flags >> INDEX_EPOCH
+            self.forms.clear()  # what was planned without an index may be planned with it now
 
     def absorb(self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]) -> None:
         """Take in rows of the four tables; what is known already stays the same object.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-from kindstore.store.program import Program, Release, Snapshot, T
+from kindstore.store.program import Program, Release, Row, Snapshot, T
 from kindstore.values import record
 from kindstore.values.errors import Error
 from kindstore.values.key import Key
 
 from .catalog import Catalog
+from .commit import composite_rows
+from .composites import Composite, State
 from .index import Index, with_neighbours
 
 BATCH = 2000
@@ -49,12 +51,18 @@ def _check(catalog: Catalog) -> Program[list[str]]:
     due: dict[Index, dict[tuple[bytes, bytes], tuple[Any, ...]]] = {
         index: {} for index in catalog.indexes.values()
     }
+    combined: dict[Composite, set[Row]] = {
+        composite: set()
+        for kind in catalog.kinds.values()
+        for composite in kind.composites
+        if composite.state in (State.BUILDING, State.SERVING)
+    }
     after = 0
     while len(faults) < MOST:
         [rows] = yield [(catalog.dialect.all_entities, (after, BATCH))]
         for id_, kind_number, path, body in rows:
             try:
-                _expect(catalog, due, id_, kind_number, path, body)
+                _expect(catalog, due, combined, id_, kind_number, path, body)
             except (Error, KeyError, AssertionError, ValueError) as error:
                 faults.append(f"entity {id_} (kind {kind_number}, path {path.hex()}): {error!r}")
         if len(rows) < BATCH:
@@ -62,12 +70,15 @@ def _check(catalog: Catalog) -> Program[list[str]]:
         after = rows[-1][0]
     for index, expected in due.items():
         yield from _compare(catalog, index, expected, faults)
+    for composite, wanted in combined.items():
+        yield from _compare_composite(catalog, composite, wanted, faults)
     return faults
 
 
 def _expect(
     catalog: Catalog,
     due: dict[Index, dict[tuple[bytes, bytes], tuple[Any, ...]]],
+    combined: dict[Composite, set[Row]],
     id_: int,
     kind_number: int,
     path: bytes,
@@ -80,11 +91,29 @@ def _expect(
     shape, values = record.load(body, catalog.shapes)
     rows = catalog.rows(kind, shape, values)
     assert rows is not None, "an index is not defined"
+    for composite, found in composite_rows(kind, rows, path).items():
+        combined[composite].update((*row, id_) for row in found)
     for index, packed in rows.all():
         if len(packed) > 1:
             assert index.multiple, f"{index} is not marked to have several values"
         for value, prev, next_ in with_neighbours(packed):
             due[index][value, path] = (id_, prev, next_)
+
+
+def _compare_composite(
+    catalog: Catalog, composite: Composite, wanted: set[Row], faults: list[str]
+) -> Program[None]:
+    """Compare the rows of a composite index with what they must be; while it is built, some may be missing."""
+    definition = composite.definition
+    text = catalog.dialect.all_composite_rows(
+        composite.number, len(definition.properties), definition.ancestor
+    )
+    [rows] = yield [(text, ())]
+    found = set(rows)
+    wrong = [f"{composite}: a row that no entity has: {row}" for row in found - wanted]
+    if composite.state is State.SERVING:
+        wrong += [f"{composite}: a row is missing: {row}" for row in wanted - found]
+    faults += wrong[: MOST - len(faults)]
 
 
 def _compare(

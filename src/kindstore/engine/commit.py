@@ -142,11 +142,11 @@ def _prepare(catalog: Catalog, mutation: Mutation, key: Key) -> Prepared | None:
     except Exception:
         check_entity(entity)  # says what is wrong, and where
         raise
-    composites = _composite_rows(kind, rows, place[1]) if kind.composites else {}
+    composites = composite_rows(kind, rows, place[1]) if kind.composites else {}
     return Prepared(mutation, key, kind, place, entity.key is not key, values, body, rows, composites)
 
 
-def _composite_rows(
+def composite_rows(
     kind: Kind, rows: Rows, path: bytes, composites: Sequence[Composite] | None = None
 ) -> dict[Composite, list[Row]]:
     """The rows of an entity in *composites*; default: those of its kind that are kept."""
@@ -162,7 +162,7 @@ def composite_rows_of(
 ) -> Program[dict[Composite, list[Row]]]:
     """The rows of a stored entity in *composites*."""
     rows = yield from _stored_rows(catalog, kind, body)
-    return _composite_rows(kind, rows, path, composites)
+    return composite_rows(kind, rows, path, composites)
 
 
 def apply(
@@ -336,7 +336,7 @@ class Writes:
             for index, values in rows.multiples:
                 self._stale.setdefault(index.delete, []).extend([(value, path) for value in values])
             if new.kind is not None and new.kind.composites:
-                self._turn(_composite_rows(new.kind, rows, path), {}, old.id)
+                self._turn(composite_rows(new.kind, rows, path), {}, old.id)
         elif old.body != new.body:
             self.changed.append(new)
             self._entities.setdefault(self._sql.update_entity, []).append((self.version, new.body, old.id))
@@ -347,7 +347,7 @@ class Writes:
                 self._add(index, come, path, old.id)
             if new.kind is not None and new.kind.composites:
                 rows = yield from _stored_rows(catalog, new.kind, old.body)
-                self._turn(_composite_rows(new.kind, rows, path), new.composites, old.id)
+                self._turn(composite_rows(new.kind, rows, path), new.composites, old.id)
 
     def batch(self, catalog: Catalog | None) -> list[Statement]:
         """Every statement; what is stale goes before what is fresh comes.

@@ -16,7 +16,7 @@ from kindstore.store.conjunctions import comparisons, conjunctions
 from kindstore.store.messages import Query
 from kindstore.values.ordered import pack
 
-from .composite import CompositeIndex, needs
+from .composite import CompositeIndex, Wanted, needs
 from .plan import ALL, KEY, Bounds, ancestor_paths, are_tied, key_path
 from .serving import Missing, serve
 
@@ -54,8 +54,6 @@ class Branch(msgspec.Struct, frozen=True):
     """The composite index that leads: its rows for the first equalities are sorted by what comes after."""
     prefix: int = 0
     """How many of its properties these are."""
-    missing: CompositeIndex | None = None
-    """The composite index that would have to be there, for a plan that reads nothing but results."""
 
     def __str__(self) -> str:
         parts = [f"{name} = {value.hex(' ')}" for name, value in self.equal]
@@ -172,11 +170,13 @@ class _Conjunction:
         ancestor = None if self.query.ancestor is None else self.query.ancestor.path_bytes
         branch = Branch(pairs, tuple(columns), tuple(fixed), self.paths, ancestor)
         needed = needs(self.query)
-        if needed is None:
+        if needed is not None and not split:
+            # App Engine takes an index of either direction for what is not sorted by; here results have one order.
+            ordered = tuple(Wanted(each.name, directions.get(each.name, False)) for each in needed.ordered)
+            needed = msgspec.structs.replace(needed, ordered=ordered)
+        served = None if needed is None else serve(needed, existing)
+        if served is None or isinstance(served, Missing):
             return branch
-        served = serve(needed, existing)
-        if isinstance(served, Missing):
-            return msgspec.structs.replace(branch, missing=served.index)
         # The rows of one that leads are in order; the equalities that it lacks are looked up for each.  One with
         # ancestors reads the least; after that, the more equalities the fewer rows.
         lead = max(served.indexes, key=lambda each: (each.ancestor, len(each.properties)))

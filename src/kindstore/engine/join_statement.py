@@ -165,6 +165,8 @@ def _lead_by(
     properties = composite.definition.properties
     rest = list(equal)
     for at, each in enumerate(properties[: branch.prefix]):
+        if each.name == KEY:
+            continue  # the range of paths is that key
         pair = next(pair for pair in rest if pair[0].property == each.name)
         rest.remove(pair)
         where.add(f"i.c{at} = ?", pair[1])

@@ -10,24 +10,27 @@ from functools import partial
 from typing import Any
 
 from kindstore.store.checks import check_lookup
-from kindstore.store.conjunctions import COMPARISONS
+from kindstore.store.conjunctions import COMPARISONS, comparisons, conjunctions
 from kindstore.store.messages import Aggregation, Average, Count, Page, PropertyFilter, Query, R, Sum
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY, Maker, Shape
-from kindstore.values.errors import BadQueryError
+from kindstore.values.errors import BadQueryError, NeedIndexError
 from kindstore.values.key import Key
 from kindstore.values.limits import INT_MAX, INT_MIN
 from kindstore.values.ordered import pack, unpack
 
 from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind, Place
-from .composite import CompositeIndex
+from .composite import CompositeIndex, Needs, needs
 from .composites import State
 from .errors import MissingTableError
 from .index import Index
 from .join import Join, join
 from .plan import KEY, Plan, led_by, plan
+from .serving import Missing as Lacking
+from .serving import serve
+from .stanza import stanza
 from .statement import Position
 from .transaction import Transaction
 
@@ -155,7 +158,7 @@ class Scan:
 
 def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
-    planned = plan(query) or join(query, _existing(catalog, query))
+    planned = yield from _planned(catalog, query)
     start = end = None
     if query.start is not None or query.end is not None:
         digest, width = cursor.digest(query), planned.width
@@ -171,6 +174,50 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     scan.start, scan.end = start, end
     scan.empty = query.end is not None and end is None
     return scan
+
+
+def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
+    """The plan of *query*: by one index of a property, by composite indexes, or else by a join.
+
+    `NeedIndexError` where the catalog is strict and a composite index is missing.
+    """
+    wanted = [needs for each in conjunctions(query) if (needs := _needs(each)) is not None]
+    for needed in wanted:
+        catalog.want(needed)
+    if wanted:
+        lacking = _lacking(catalog, query, wanted)
+        if lacking and catalog.strict:
+            yield from catalog.load()
+            lacking = _lacking(catalog, query, wanted)
+            if lacking:
+                raise _need_index(lacking)
+        existing = _existing(catalog, query)
+        if len(lacking) < len(wanted) and existing:
+            return join(query, existing)
+    return plan(query) or join(query)
+
+
+def _needs(query: Query) -> Needs | None:
+    """`composite.needs`, without its work for queries of equalities alone, which are many."""
+    if not query.orders and not query.projection and not query.distinct_on:
+        if all(each.op == "=" for each in comparisons(query)):
+            return None
+    return needs(query)
+
+
+def _lacking(catalog: Catalog, query: Query, wanted: list[Needs]) -> list[Lacking]:
+    existing = _existing(catalog, query)
+    return [found for each in wanted if isinstance(found := serve(each, existing), Lacking)]
+
+
+def _need_index(lacking: list[Lacking]) -> NeedIndexError:
+    stanzas = "\n".join(dict.fromkeys(stanza(each.index) for each in lacking))
+    minimal = any(each.joined for each in lacking)
+    which = "minimal index that has to be added" if minimal else "suggested index for this query"
+    return NeedIndexError(
+        f"This query requires a composite index that is not defined. The {which} is:\n{stanzas}",
+        hint="Add it to index.yaml and build it (kindstore indexes create), or leave the strict mode.",
+    )
 
 
 def _existing(catalog: Catalog, query: Query) -> list[CompositeIndex]:
