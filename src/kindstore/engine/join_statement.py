@@ -167,8 +167,10 @@ def _lead_by(
     for at, each in enumerate(properties[: branch.prefix]):
         if each.name == KEY:
             continue  # the range of paths is that key
-        pair = next(pair for pair in rest if pair[0].property == each.name)
-        rest.remove(pair)
+        # An index may have a property twice: with a value more than is asked for, the same one again.
+        pair = next(pair for pair in (*rest, *equal) if pair[0].property == each.name)
+        if pair in rest:
+            rest.remove(pair)
         where.add(f"i.c{at} = ?", pair[1])
     left = list(columns)
     for at, each in enumerate(properties[branch.prefix :], branch.prefix):
