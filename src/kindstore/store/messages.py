@@ -77,11 +77,29 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class PropertyFilter(msgspec.Struct, frozen=True):
-    """*property* *op* *value*.  Property ``__key__`` is the entity's key.  *op* is one of = < <= > >=."""
+    """*property* *op* *value*.  Property ``__key__`` is the entity's key.
+
+    *op* is one of ``= != < <= > >= IN NOT_IN``; for the last two *value* is a tuple of values.
+    """
 
     property: str
     op: str
     value: Any
+
+
+class AndFilter(msgspec.Struct, frozen=True):
+    """All of *filters* must hold."""
+
+    filters: tuple[Filter, ...]
+
+
+class OrFilter(msgspec.Struct, frozen=True):
+    """At least one of *filters* must hold."""
+
+    filters: tuple[Filter, ...]
+
+
+Filter: TypeAlias = PropertyFilter | AndFilter | OrFilter
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -97,8 +115,12 @@ class Query(msgspec.Struct, frozen=True):
     partition: Partition
     kind: str | None = None
     ancestor: Key | None = None
-    filters: tuple[PropertyFilter, ...] = ()
+    filters: tuple[Filter, ...] = ()
     orders: tuple[Order, ...] = ()
+    projection: tuple[str, ...] = ()
+    """Only these properties, read from the indexes; one result for each combination of their values."""
+    distinct_on: tuple[str, ...] = ()
+    """Only the first result, in the query's order, of each combination of the values of these properties."""
     keys_only: bool = False
     limit: int | None = None
     offset: int = 0
@@ -132,4 +154,16 @@ class Count(msgspec.Struct, frozen=True):
     up_to: int | None = None
 
 
-Aggregation: TypeAlias = Count
+class Sum(msgspec.Struct, frozen=True):
+    """The sum of the numbers among the values of *property*; 0 of none (spec/service.md 2.2)."""
+
+    property: str
+
+
+class Average(msgspec.Struct, frozen=True):
+    """The mean of the numbers among the values of *property*; None of none."""
+
+    property: str
+
+
+Aggregation: TypeAlias = Count | Sum | Average
