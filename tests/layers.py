@@ -40,7 +40,7 @@ FLOORS: Mapping[str, Floor] = {
     "values": _floor("", "msgspec"),
     "store": _floor("values", "msgspec"),
     "wire": _floor("values store", "msgspec"),
-    "engine": _floor("values store", "msgspec"),
+    "engine": _floor("values store", "msgspec yaml"),
     "backends": _floor("values store wire engine", "apsw msgspec"),
     "mapper": _floor("values store", "msgspec"),
     "connect": _floor("values store backends"),

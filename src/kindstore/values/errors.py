@@ -8,6 +8,7 @@
     ├── BadQueryError               a query that the Datastore does not have
     │   └── BadCursorError          a cursor of another query, or one that was tampered with
     ├── NeedIndexError              a query that needs a composite index
+    ├── IndexFileError              an index.yaml that can't be read
     ├── AlreadyExistsError          insert of an entity that is there
     ├── NotFoundError               update of an entity that is not there
     ├── TransactionError
@@ -102,6 +103,10 @@ class BadCursorError(BadQueryError):
 
 class NeedIndexError(Error):
     """The query needs a composite index that does not exist."""
+
+
+class IndexFileError(Error):
+    """An index.yaml that can't be read; says the line, and what to change there."""
 
 
 class AlreadyExistsError(Error):

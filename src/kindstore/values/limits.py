@@ -24,6 +24,9 @@ MAX_NAMESPACE = 100
 MAX_INDEX_ENTRIES = 20_000
 """Index entries of one entity (a number, not bytes)."""
 
+MAX_COMPOSITE_BYTES = 2 * 1024 * 1024
+"""Entries of one entity in composite indexes, all together."""
+
 MAX_DEPTH = 20
 """Entities nested in an entity."""
 
