@@ -1,0 +1,154 @@
+"""The disjunctive normal form of a query: AND, OR, IN, != and NOT_IN turned into plain comparisons.
+
+A *conjunction* is a query whose filters are all `PropertyFilter`, with ``= < <= > >=`` alone, and must all hold.
+The results of a query are those of its conjunctions together, each entity once.  Planner, index suggestions and
+checks look at conjunctions; nobody else needs to know that OR exists.  Pure functions.
+
+What becomes of what (spec/service.md 1.4, 2.2, 3.2):
+
+* ``x IN (1, 2)``: one conjunction for each distinct value, as App Engine runs one subquery for each.
+* ``x != 1``: ``x < 1`` or ``x > 1``.  A list matches if any of its values does.
+* ``x NOT_IN (1, 2)``: ``x < 1``, or ``x > 1 AND x < 2``, or ``x > 2``: one single value must lie in a gap.
+* OR and AND: distributed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import product
+from math import prod
+from typing import Any, TypeAlias
+
+import msgspec
+
+from kindstore.values.errors import BadQueryError
+from kindstore.values.ordered import pack
+
+from .messages import AndFilter, Filter, OrFilter, PropertyFilter, Query
+
+MAX_DISJUNCTIONS = 30
+"""Of one query in its normal form; there ``!=`` and NOT_IN count once, as in v1."""
+
+MAX_NOT_IN = 10
+"""Values of one NOT_IN."""
+
+MAX_CONJUNCTIONS = MAX_DISJUNCTIONS * (MAX_NOT_IN + 1)
+"""Of one query, all ranges of ``!=`` and NOT_IN counted: as many as 30 disjunctions with one NOT_IN each have."""
+
+COMPARISONS = frozenset({"=", "<", "<=", ">", ">="})
+"""The operators that conjunctions have."""
+
+_MAX_DEPTH = 100
+"""Filters in filters; a query has at most 100 components, so deeper ones hold nothing but themselves."""
+
+Comparisons: TypeAlias = tuple[PropertyFilter, ...]
+
+
+def conjunctions(query: Query) -> list[Query]:
+    """The conjunctions of *query*, distinct, in the order in which its filters name them; nothing else differs.
+
+    A query without OR, IN, ``!=`` and NOT_IN is its only conjunction.  IN with no value at all matches nothing, so
+    the list may be empty.  Raises `BadQueryError`, before anything is multiplied out: over 30 disjunctions, over 10
+    values in NOT_IN, filters nested over 100 deep, an operator that there is not, an OR of nothing.
+    `BadValueError` for a value without a place in the order.
+    """
+    if _is_conjunction(query):
+        return [query]
+    whole = AndFilter(query.filters)
+    disjunctions, ranges = _count(whole, 0)
+    if disjunctions > MAX_DISJUNCTIONS or ranges > MAX_CONJUNCTIONS:
+        raise BadQueryError(
+            "a query has at most 30 disjunctions in its normal form",
+            disjunctions=disjunctions,
+            ranges=ranges,
+            hint="Name fewer values in IN, use != once, or run several queries.",
+        )
+    distinct: dict[frozenset[tuple[str, str, bytes]], Comparisons] = {}
+    for filters in _disjuncts(whole):
+        # By their bytes: to Python True is 1, to the Datastore it is not.
+        bare = {(each.property, each.op, pack(each.value)): each for each in filters}
+        distinct.setdefault(frozenset(bare), tuple(bare.values()))
+    return [msgspec.structs.replace(query, filters=filters) for filters in distinct.values()]
+
+
+def comparisons(query: Query) -> Comparisons:
+    """The filters of a conjunction; `BadQueryError` for a query that is none."""
+    filters = tuple(
+        each for each in query.filters if isinstance(each, PropertyFilter) and each.op in COMPARISONS
+    )
+    if len(filters) != len(query.filters):
+        raise BadQueryError(
+            "a conjunction has the filters = < <= > >= alone", hint="Take store.conjunctions of the query."
+        )
+    return filters
+
+
+def _is_conjunction(query: Query) -> bool:
+    return all(isinstance(each, PropertyFilter) and each.op in COMPARISONS for each in query.filters)
+
+
+def _count(condition: Filter, depth: int) -> tuple[int, int]:
+    """How many disjunctions *condition* has, and how many conjunctions; refuses what is malformed."""
+    if depth > _MAX_DEPTH:
+        raise BadQueryError("filters are nested at most 100 deep")
+    if isinstance(condition, AndFilter | OrFilter):
+        parts = [_count(each, depth + 1) for each in condition.filters]
+        if isinstance(condition, AndFilter):
+            return prod(each for each, _ in parts), prod(each for _, each in parts)
+        if not parts:
+            raise BadQueryError("an OR of no filters", hint="Give it at least one.")
+        return sum(each for each, _ in parts), sum(each for _, each in parts)
+    name, op = condition.property, condition.op
+    if op in COMPARISONS:
+        return 1, 1
+    if op == "!=":
+        return 1, 2
+    if op not in {"IN", "NOT_IN"}:
+        raise BadQueryError("an unknown operator in a filter", path=name, op=op)
+    size = len(_values(condition))
+    if op == "IN":
+        return size, size
+    if size > MAX_NOT_IN:
+        raise BadQueryError("NOT_IN has at most 10 values", path=name, values=size)
+    return 1, size + 1
+
+
+def _disjuncts(condition: Filter) -> Iterator[Comparisons]:
+    """The conjunctions of *condition*, repetitions and all."""
+    if isinstance(condition, AndFilter):
+        for chosen in product(*(list(_disjuncts(each)) for each in condition.filters)):
+            yield tuple(each for filters in chosen for each in filters)
+    elif isinstance(condition, OrFilter):
+        for each in condition.filters:
+            yield from _disjuncts(each)
+    elif condition.op == "IN":
+        for value in _distinct(_values(condition)):
+            yield (PropertyFilter(condition.property, "=", value),)
+    elif condition.op == "!=":
+        yield from _gaps(condition.property, (condition.value,))
+    elif condition.op == "NOT_IN":
+        yield from _gaps(condition.property, _values(condition))
+    else:
+        yield (condition,)
+
+
+def _gaps(name: str, values: Iterable[Any]) -> Iterator[Comparisons]:
+    """The ranges below, between and above *values*."""
+    above: Comparisons = ()
+    for value in sorted(_distinct(values), key=pack):
+        yield (*above, PropertyFilter(name, "<", value))
+        above = (PropertyFilter(name, ">", value),)
+    yield above or (PropertyFilter(name, ">=", None),)  # NOT_IN of nothing: any value, null is the least
+
+
+def _values(condition: PropertyFilter) -> tuple[Any, ...]:
+    values = condition.value
+    if not isinstance(values, tuple | list):
+        raise BadQueryError(
+            "IN and NOT_IN compare with several values", path=condition.property, type=type(values).__name__
+        )
+    return tuple(values)
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    return list({pack(value): value for value in reversed(list(values))}.values())[::-1]
