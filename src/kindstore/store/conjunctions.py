@@ -151,4 +151,7 @@ def _values(condition: PropertyFilter) -> tuple[Any, ...]:
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
-    return list({pack(value): value for value in reversed(list(values))}.values())[::-1]
+    found: dict[bytes, Any] = {}
+    for value in values:
+        found.setdefault(pack(value), value)
+    return list(found.values())
