@@ -38,7 +38,7 @@ _BELOW_SERVER = _BELOW_TESTING
 # docs/architecture.md, "Floors". `engine` and `mapper` do not know each other: the waist is between them.
 FLOORS: Mapping[str, Floor] = {
     "values": _floor("", "msgspec"),
-    "store": _floor("values", "msgspec"),
+    "store": _floor("values", "lark msgspec"),
     "wire": _floor("values store", "msgspec"),
     "engine": _floor("values store", "msgspec yaml"),
     "backends": _floor("values store wire engine", "apsw msgspec"),
