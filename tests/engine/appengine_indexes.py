@@ -17,6 +17,7 @@ datastore_index: Any = importlib.import_module("google.appengine.datastore.datas
 stub_index: Any = importlib.import_module("google.appengine.datastore.datastore_stub_index")
 datastore_pb: Any = importlib.import_module("google.appengine.datastore.datastore_pb")
 stub_map: Any = importlib.import_module("google.appengine.api.apiproxy_stub_map")
+ruamel: Any = importlib.import_module("ruamel.yaml")
 
 OPERATORS = {"<": 1, "<=": 2, ">": 3, ">=": 4, "=": 5}
 
@@ -140,9 +141,20 @@ def time_of(text: str | None) -> Any:
     return getmtime
 
 
+def read(text: str) -> Any:
+    """The indexes of a file, sorted; and, to any YAML of version 1.2, no name may be anything but a text."""
+    keys = datastore_index.IndexDefinitionsToKeys(datastore_index.ParseIndexDefinitions(text))
+    for entry in ruamel.YAML(typ="safe", pure=True).load(text)["indexes"]:
+        assert {type(each) for each in [entry["kind"], *(one["name"] for one in entry["properties"])]} == {
+            str
+        }
+    found = [[k, a, [[each.name, each.direction == 2] for each in properties]] for k, a, properties in keys]
+    return sorted(found)
+
+
 asked = json.load(sys.stdin)
 answers = {
     name: [answer(each) for each in asked[name]]
-    for name, answer in {"needed": needed, "minimal": minimal, "yaml": yaml}.items()
+    for name, answer in {"needed": needed, "minimal": minimal, "yaml": yaml, "read": read}.items()
 }
 json.dump(answers, sys.stdout)

@@ -30,7 +30,8 @@ def test_what_a_query_leaves_open_is_told() -> None:
     assert found is not None
     assert found.equal == {"a", "c"}
     assert found.ordered == (Wanted("b"),)
-    assert (found.distinct, found.projected) == ({"d"}, {"e"})
+    assert found.distinct == {"d"}
+    assert found.projected == {"e"}
     assert found.wanted == (Wanted("a"), Wanted("c"), Wanted("b", False), Wanted("d"), Wanted("e"))
     assert found.postfix == index("b d e").properties
 
