@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import product
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -142,12 +142,12 @@ def _gaps(name: str, values: Iterable[Any]) -> Iterator[Comparisons]:
 
 
 def _values(condition: PropertyFilter) -> tuple[Any, ...]:
-    values = condition.value
-    if not isinstance(values, tuple | list):
-        raise BadQueryError(
-            "IN and NOT_IN compare with several values", path=condition.property, type=type(values).__name__
-        )
-    return tuple(values)
+    values: Any = condition.value
+    if isinstance(values, tuple | list):
+        return tuple(cast("Iterable[Any]", values))
+    raise BadQueryError(
+        "IN and NOT_IN compare with several values", path=condition.property, type=type(values).__name__
+    )
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
