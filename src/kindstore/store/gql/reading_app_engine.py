@@ -55,8 +55,6 @@ class AppEngineReading(Reading):
         (token,) = parts
         return Name(place(token), literals.doubled(token) if token.type == "QUOTED" else str(token))
 
-    distinct_name = name
-
     def conditions(self, parts: Parts) -> Condition:
         """All of them must hold."""
         ancestors = [each for each in parts if each.op == "ANCESTOR"]
