@@ -24,13 +24,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from kindstore.engine import index_yaml
 from kindstore.engine.composite import CompositeIndex, IndexProperty, needed_index, needs
 from kindstore.engine.serving import Missing, Serving, serve
-from kindstore.engine.stanza import stanza
 from kindstore.store.messages import Order, PropertyFilter, Query
 from tests.engine.shapes import ANCESTOR, AWKWARD_NAMES, SPACE, TABLE
 
@@ -285,20 +283,13 @@ def without_repetitions(text: str) -> str:
     return head + "appcfg.py.\n" + "".join(f"\n{each}\n" for each in entries)
 
 
-def test_the_stanza_of_the_table_is_the_sdks_file() -> None:
-    for query, expected in TABLE.values():
-        found = needs(query)
-        if found is None:
-            assert expected is None
-            continue
-        text = index_yaml.update(None, [found])
-        assert text is not None
-        assert text.endswith(f"\n\n{stanza(found.index)}\n")
-    texts = ask(yaml=[[None, [[written_query(query)]]] for query, _ in TABLE.values()])["yaml"]
-    found_all = [needs(query) for query, _ in TABLE.values()]
-    ours = [index_yaml.update(None, [found] if found else []) for found in found_all]
-    assert [text for (text,) in texts] == ours
-    assert msgspec.json.encode(texts)  # nothing but texts
+def test_the_file_of_each_form_of_the_table_is_the_sdks() -> None:
+    queries = [query for query, _ in TABLE.values()]
+    rounds: list[list[Query]] = [[query] for query in queries] + [queries]
+    texts = ask(yaml=[[None, [[written_query(query) for query in each]]] for each in rounds])["yaml"]
+    wanted = [[found for query in each if (found := needs(query)) is not None] for each in rounds]
+    assert [text for (text,) in texts] == [index_yaml.update(None, each) for each in wanted]
+    assert texts[-1] == [Path(__file__).with_name("index_yaml_of_the_table.yaml").read_text(encoding="utf-8")]
 
 
 def test_what_we_write_the_sdk_reads_as_it_was_meant() -> None:

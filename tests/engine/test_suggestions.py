@@ -77,4 +77,5 @@ def test_one_text_is_never_there_twice() -> None:
 def test_the_needs_of_a_run_may_repeat_without_cost() -> None:
     found = needs(shape("a= b>"))
     assert isinstance(found, Needs)
+    assert {found} == {needs(shape("b<= a= a="))}
     assert suggested([found] * 1_000, (), ()) == [index("a b")]
