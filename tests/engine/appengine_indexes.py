@@ -9,7 +9,9 @@ import importlib
 import io
 import json
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
 warnings.simplefilter("ignore")
@@ -18,7 +20,10 @@ stub_index: Any = importlib.import_module("google.appengine.datastore.datastore_
 datastore_pb: Any = importlib.import_module("google.appengine.datastore.datastore_pb")
 stub_map: Any = importlib.import_module("google.appengine.api.apiproxy_stub_map")
 ruamel: Any = importlib.import_module("ruamel.yaml")
+testbed: Any = importlib.import_module("google.appengine.ext.testbed")
+db: Any = importlib.import_module("google.appengine.ext.db")
 
+GETMTIME = stub_index.os.path.getmtime
 OPERATORS = {"<": 1, "<=": 2, ">": 3, ">=": 4, "=": 5}
 
 
@@ -124,7 +129,10 @@ def yaml(written: Any) -> Any:
 
         # It looks at the real directory for the time of change: there is a file exactly if there is a text.
         stub_index.os.path.getmtime = time_of(text)
-        updater.UpdateIndexYaml(opened)
+        try:
+            updater.UpdateIndexYaml(opened)
+        finally:
+            stub_index.os.path.getmtime = GETMTIME
         text = getattr(file, "text", text)
         texts.append(text)
     return texts
@@ -152,9 +160,36 @@ def read(text: str) -> Any:
     return sorted(found)
 
 
+def run(written: Any) -> Any:
+    """The text of index.yaml after each of some queries has run in the development server's datastore.
+
+    A query is [[[property, op, value]], [[property, descending]], ancestor].
+    """
+    texts: list[str | None] = []
+    with tempfile.TemporaryDirectory() as directory:
+        bed = testbed.Testbed()
+        bed.setup_env(app_id="kindstore", overwrite=True)
+        bed.activate()
+        bed.init_memcache_stub()
+        bed.init_datastore_v3_stub(root_path=directory)
+        file = Path(directory) / "index.yaml"
+        for filters, orders, ancestor in written:
+            query = db.Query(type("K", (db.Expando,), {}))
+            if ancestor:
+                query.ancestor(db.Key.from_path("A", 1))
+            for name, op, value in filters:
+                query.filter(f"{name} {op}", value)
+            for name, descending in orders:
+                query.order("-" * descending + name)
+            list(query.run(limit=1))
+            texts.append(file.read_text() if file.exists() else None)
+        bed.deactivate()
+    return texts
+
+
 asked = json.load(sys.stdin)
 answers = {
     name: [answer(each) for each in asked[name]]
-    for name, answer in {"needed": needed, "minimal": minimal, "yaml": yaml, "read": read}.items()
+    for name, answer in {"needed": needed, "minimal": minimal, "yaml": yaml, "read": read, "run": run}.items()
 }
 json.dump(answers, sys.stdout)

@@ -27,8 +27,9 @@ from typing import Any
 import pytest
 
 from kindstore.engine import index_yaml
-from kindstore.engine.composite import CompositeIndex, IndexProperty, needed_index, needs
+from kindstore.engine.composite import CompositeIndex, IndexProperty, Needs, needed_index, needs
 from kindstore.engine.serving import Missing, Serving, serve
+from kindstore.store.conjunctions import conjunctions
 from kindstore.store.messages import Order, PropertyFilter, Query
 from tests.engine.shapes import ANCESTOR, AWKWARD_NAMES, SPACE, TABLE
 
@@ -58,7 +59,7 @@ def ask(**asked: list[Any]) -> dict[str, list[Any]]:
     script = Path(__file__).with_name("appengine_indexes.py")
     done = subprocess.run(
         [PYTHON, str(script)],
-        input=json.dumps({"needed": [], "minimal": [], "yaml": [], "read": [], **asked}),
+        input=json.dumps({"needed": [], "minimal": [], "yaml": [], "read": [], "run": [], **asked}),
         capture_output=True,
         text=True,
         check=False,
@@ -309,3 +310,55 @@ def test_what_we_write_the_sdk_reads_as_it_was_meant() -> None:
         texts.append(text)
         expected.append(sorted(written_index(each) for each in made))
     assert ask(read=texts)["read"] == expected
+
+
+def random_disjunction(chance: random.Random) -> Query:
+    """A query with IN and ``!=``, such as `google.appengine.ext.db` allows."""
+    names = NAMES[:-1]
+    filters: list[PropertyFilter] = []
+    for name in chance.sample(names, chance.randrange(3)):
+        values = tuple(chance.sample(range(5), chance.randrange(1, 4)))
+        filters.append(chance.choice([PropertyFilter(name, "=", 1), PropertyFilter(name, "IN", values)]))
+    ranged = chance.choice(names)
+    if chance.random() < 0.6:
+        filters += [PropertyFilter(ranged, op, 2) for op in chance.choice([["!="], ["<"], [">", "!="]])]
+    orders = [Order(name, chance.random() < 0.5) for name in chance.sample(names, chance.randrange(3))]
+    if filters and filters[-1].property == ranged and filters[-1].op not in {"=", "IN"} and orders:
+        orders = [
+            Order(ranged, orders[0].descending),
+            *(each for each in orders[1:] if each.property != ranged),
+        ]
+    chance.shuffle(filters)
+    ancestor = ANCESTOR if chance.random() < 0.3 else None
+    return Query(SPACE, "K", ancestor, tuple(filters), tuple(orders))
+
+
+def test_index_yaml_is_the_servers_after_queries_with_in_and_unequal() -> None:
+    chance = random.Random(SEED)
+    sets = [[random_disjunction(chance) for _ in range(10)] for _ in range(60)]
+    texts = ask(
+        run=[
+            [
+                [
+                    [
+                        [each.property, each.op, each.value]
+                        for each in query.filters
+                        if isinstance(each, PropertyFilter)
+                    ],
+                    [[each.property, each.descending] for each in query.orders],
+                    query.ancestor is not None,
+                ]
+                for query in queries
+            ]
+            for queries in sets
+        ]
+    )["run"]
+    assert len({each[-1] for each in texts}) > 50
+    for queries, expected in zip(sets, texts, strict=True):
+        ours: str | None = None
+        history: list[Needs] = []
+        for query, theirs in zip(queries, expected, strict=True):
+            history += [found for each in conjunctions(query) if (found := needs(each)) is not None]
+            new = index_yaml.update(ours, history)
+            ours = new if new is not None else ours
+            assert ours == theirs, written_query(query)
