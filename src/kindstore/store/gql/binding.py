@@ -136,7 +136,11 @@ class _Binding:
     def refuse_literals(self) -> None:
         """`GqlSyntaxError` if a value is written out: the first one."""
         statement = self.statement
-        found = [each.at for each in statement.operands() if isinstance(each, Literal | KeyLiteral | Cast)]
+        found = [
+            each.at
+            for each in statement.operands()
+            if (isinstance(each, Literal) and not each.is_word) or isinstance(each, KeyLiteral | Cast)
+        ]
         found += [] if statement.count_at is None else [statement.count_at]
         if found:
             raise statement.wrong(
@@ -199,8 +203,11 @@ class _Binding:
                     )
                 number = value
             else:
+                # Two literals the grammar refuses, so one of them is an argument.
+                wrong = each if isinstance(each, Parameter) else given[0]
                 raise BadArgumentError(
-                    "LIMIT and OFFSET take one int and one cursor (bytes) at most", **self.named(each, value)
+                    "LIMIT and OFFSET take one int and one cursor (bytes) at most",
+                    **self.named(wrong, self.value(wrong)),
                 )
         return cursor, number
 

@@ -47,10 +47,10 @@ class GqlSyntaxError(BadQueryError):
             return super().__str__()
         text = f"{self.message} (line {facts['line']}, column {facts['column']})"
         if facts["expected"]:
-            found = f"found {facts['found']}" if facts["found"] else "found the end"
+            found = f"found {_printable(facts['found'])}" if facts["found"] else "found the end"
             text += f": expected {in_words(facts['expected'])}, {found}"
         text += f"\n{facts['excerpt']}"
-        return f"{text}\n{self.hint}" if self.hint else text
+        return f"{text}\n{_printable(self.hint)}" if self.hint else text
 
 
 def in_words(choices: tuple[str, ...]) -> str:

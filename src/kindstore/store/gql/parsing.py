@@ -10,6 +10,7 @@ from typing import Any, Final
 from lark import Lark
 from lark.exceptions import UnexpectedInput
 
+from kindstore.store.checks import choice
 from kindstore.values.errors import BadArgumentError
 
 from .errors import GqlSyntaxError
@@ -37,12 +38,13 @@ _READINGS: Final[dict[Dialect, tuple[str, Reading]]] = {
 def parse(text: str, dialect: Dialect = Dialect.APP_ENGINE) -> Statement:
     """The statement that *text* is; the last 256 short ones are kept.
 
-    `GqlSyntaxError` for a text that is no query of *dialect*, whatever it is; `BadArgumentError` if it is no str.
+    `GqlSyntaxError` for a text that is no query of *dialect*, whatever it is; `BadArgumentError` if it is no str, or
+    there is no such dialect.
     The time it takes grows in proportion to the text.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
         raise BadArgumentError("a query is a str", type=type(text).__name__)
-    return (_kept if len(text) <= CACHED_LENGTH else _parse)(str(text), Dialect(dialect))
+    return (_kept if len(text) <= CACHED_LENGTH else _parse)(str(text), choice(Dialect, "dialect", dialect))
 
 
 def _parse(text: str, dialect: Dialect) -> Statement:

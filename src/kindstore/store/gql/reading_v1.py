@@ -155,7 +155,7 @@ class V1Reading(Reading):
     def is_null(self, parts: Parts) -> Comparison:
         """``property IS NULL``."""
         name, word = parts
-        return Comparison(name.at, name.text, "=", Literal(place(word), None))
+        return Comparison(name.at, name.text, "=", Literal(place(word), None, is_word=True))
 
     def has_ancestor(self, parts: Parts) -> Comparison:
         """``__key__ HAS ANCESTOR key``."""

@@ -42,6 +42,8 @@ class Literal(msgspec.Struct, frozen=True):
 
     at: int
     value: bool | int | float | str | bytes | datetime | None
+    is_word: bool = False
+    """It is the NULL of ``IS NULL``, which is allowed where literals are not."""
 
 
 class Cast(msgspec.Struct, frozen=True):
