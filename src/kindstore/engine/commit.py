@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 import msgspec
 
-from kindstore.store.checks import check_entity
+from kindstore.store.entity_checks import check_entity
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record
