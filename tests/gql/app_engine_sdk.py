@@ -181,6 +181,8 @@ def known(
             return "numbers have 64 bits, LIMIT and OFFSET 32"
         if re.search(r"\b(inf|infinity|nan)\b|[+]\d+_", text, re.IGNORECASE):
             return "inf, nan and 1_000 are no numbers"
+    if "a list can't hold a list" in found:
+        return "a list in a list is refused"
     if our.error != "BadQueryError" and sdk.where == "text":
         if _DISTINCT.match(text):
             plain_text = _DISTINCT.sub(r"\1", text)

@@ -52,6 +52,19 @@ def test_positional_arguments_that_are_left_over_are_refused(dialect: Dialect, s
     assert caught.value.unused == [f"{sign}1", f"{sign}3"]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        (Dialect.APP_ENGINE, "SELECT * WHERE a IN (1, :1)"),
+        (Dialect.NDB, "SELECT * WHERE a NOT IN (:1)"),
+        (Dialect.V1, "SELECT * WHERE a IN ARRAY(@1)"),
+    ],
+)
+def test_a_list_is_no_member_of_a_list(dialect: Dialect, text: str) -> None:
+    with pytest.raises(BadArgumentError, match="1"):
+        query_of(dialect, text, [[1, 2]])
+
+
 @pytest.mark.parametrize("dialect", [Dialect.APP_ENGINE, Dialect.NDB])
 def test_a_cast_may_hold_arguments(dialect: Dialect) -> None:
     text = "SELECT * WHERE a = KEY(:1, :2, 'B', :id) AND b IN (DATE(:3, 1, 2), GEOPT(:lat, 1), KEY(:4))"

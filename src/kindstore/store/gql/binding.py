@@ -161,7 +161,7 @@ class _Binding:
             case KeyLiteral():
                 return self.key(operand)
             case Array():
-                return tuple(self.value(item) for item in operand.items)
+                return tuple(self.item(item) for item in operand.items)
             case Cast():
                 operands = [self.value(each) for each in operand.operands]
                 try:
@@ -172,6 +172,15 @@ class _Binding:
                         f"{operand.name} does not take these operands: {error}",
                         casts.USAGE[operand.name],
                     ) from None
+
+    def item(self, operand: Operand) -> Any:
+        """The value of *operand* among the values for IN."""
+        value = self.value(operand)
+        if isinstance(value, list | tuple):
+            raise BadArgumentError(
+                "a list can't hold a list", **self.named(operand, value), hint="IN takes a list as a whole."
+            )
+        return value
 
     def key(self, literal: KeyLiteral) -> Key:
         """The key that is written out."""

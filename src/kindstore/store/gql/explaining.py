@@ -73,6 +73,7 @@ _HINTS_OF: Final[dict[bool, dict[str, str]]] = {  # is it v1?
         "BLOB": "App Engine's GQL has no BLOB: pass the bytes as an argument.",
     },
     True: {
+        "IS": "IS is for NULL only; for an ancestor write __key__ HAS ANCESTOR KEY(A, 1).",
         "NOT": "There are != and NOT IN, no other NOT.",
         "LIMIT": "LIMIT stands before OFFSET.",
         ":": "Parameters are @1 or @name; :1 is of App Engine's dialect.",
@@ -160,6 +161,8 @@ def _hint(at: int, found: str, before: Token | None, expected: tuple[str, ...], 
         word = before.upper()
         if before.end_pos == at and before + found in _HINTS:  # as <> is two words
             return _HINTS[before + found]
+        if before.type == "_IS" and dialect is Dialect.V1 and key != "NOT":
+            return own["IS"]
         if key == "(":
             return own.get("COUNT (" if word in _AGGREGATES else f"{word} (", "")
         if before.type == "NAME" and word in _TAKEN:

@@ -95,6 +95,7 @@ class V1Reading(Reading):
 
     def plain(self, parts: Parts) -> Selection:
         """Names."""
+        _refuse_keys(parts[0])
         return Selection(texts(parts[0]))
 
     def distinct(self, parts: Parts) -> Selection:
@@ -104,7 +105,10 @@ class V1Reading(Reading):
     def distinct_on(self, parts: Parts) -> Selection:
         """``DISTINCT ON (a, b) …``."""
         _, _, names, selected = parts
-        return Selection(() if isinstance(selected, Token) else texts(selected), distinct_on=texts(names))
+        if isinstance(selected, Token):
+            return Selection(distinct_on=texts(names))
+        _refuse_keys(selected)
+        return Selection(texts(selected), distinct_on=texts(names))
 
     def path(self, parts: Parts) -> Name:
         """The name of a kind or property, without its backquotes."""
@@ -250,6 +254,13 @@ class V1Reading(Reading):
         if token.type == "PARAMETER":
             return Parameter(at, literals.parameter(at, token))
         return Literal(at, literals.position(at, token, 0, "LIMIT and OFFSET each"))
+
+
+def _refuse_keys(names: list[Name]) -> None:
+    """Refuse ``__key__`` twice: it is no part of a projection, where the store would find it."""
+    keys = [name for name in names if name.text == "__key__"]
+    if len(keys) > 1:
+        raise Misread(keys[1].at, "a property can't be selected twice")
 
 
 def _combined(combination: type[Both | Either], parts: Parts) -> Condition:
