@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from kindstore.store.gql import Dialect, bind, parse
-from kindstore.store.messages import PropertyFilter
+from kindstore.store.gql.parsing import _parse, _parser
+from kindstore.store.messages import PropertyFilter, Query
 from kindstore.values.errors import BadArgumentError
 from tests.gql.asking import key, query_of
 from tests.gql.sentences import PARTITION
@@ -89,6 +91,18 @@ def test_short_texts_are_read_once() -> None:
     long = "SELECT * FROM A WHERE " + " AND ".join(["a = 1"] * 1_000)
     assert parse(long) is not parse(long)
     assert parse(long) == parse(long)
+
+
+def test_threads_read_at_once() -> None:
+    texts = [f"SELECT a{n} FROM A WHERE b IN ({n}, :1) ORDER BY c LIMIT {n}" for n in range(1, 201)]
+
+    def read(text: str) -> Query:
+        return bind(_parse(text, Dialect.APP_ENGINE), PARTITION, ["x"]).query
+
+    _parser.cache_clear()  # the threads find no parser yet
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(read, texts))
+    assert found == [read(text) for text in texts]
 
 
 @pytest.mark.parametrize("text", [None, 1, b"SELECT *", ["SELECT *"]])
