@@ -114,6 +114,16 @@ def test_filters_that_would_explode_are_refused_at_once() -> None:
             conjunctions(query(*(is_(f"p{n}", op, value) for n in range(90))))
 
 
+@pytest.mark.parametrize(
+    "nothing", [is_("z", "IN", ()), OrFilter(())], ids=["IN of nothing", "OR of nothing"]
+)
+def test_what_matches_nothing_hides_no_explosion(nothing: Filter) -> None:
+    many = AndFilter(tuple(is_(f"p{n}", "IN", (1, 2)) for n in range(90)))
+    with pytest.raises(BadQueryError):
+        conjunctions(query(nothing, many))
+    assert conjunctions(query(nothing, is_("p", "IN", (1, 2)))) == []
+
+
 def test_ten_values_are_the_most_for_not_in() -> None:
     assert len(conjunctions(query(is_("a", "NOT_IN", tuple(range(10)))))) == 11
     with pytest.raises(BadQueryError):

@@ -126,14 +126,17 @@ def _is_conjunction(query: Query) -> bool:
 
 
 def _count(condition: Filter, depth: int) -> tuple[int, int]:
-    """How many disjunctions *condition* has, and how many conjunctions; refuses what is malformed."""
+    """How many disjunctions *condition* has, and how many conjunctions; refuses what is malformed.
+
+    What matches nothing counts as one: nothing that stands beside it may hide behind a factor of zero.
+    """
     if depth > _MAX_DEPTH:
         raise BadQueryError("filters are nested at most 100 deep", hint="Join ANDs in ANDs, and ORs in ORs.")
     if isinstance(condition, AndFilter | OrFilter):
         parts = [_count(each, depth + 1) for each in condition.filters]
         if isinstance(condition, AndFilter):
             return prod(each for each, _ in parts), prod(each for _, each in parts)
-        return sum(each for each, _ in parts), sum(each for _, each in parts)
+        return max(1, sum(each for each, _ in parts)), max(1, sum(each for _, each in parts))
     name, op = condition.property, condition.op
     if op in COMPARISONS:
         return 1, 1
@@ -148,7 +151,7 @@ def _count(condition: Filter, depth: int) -> tuple[int, int]:
         )
     size = len(_values(condition))
     if op == "IN":
-        return size, size
+        return max(1, size), max(1, size)
     if size > MAX_NOT_IN:
         raise BadQueryError(
             "NOT_IN has at most 10 values", path=name, values=size, hint="Name fewer of them."
