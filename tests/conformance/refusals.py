@@ -218,7 +218,7 @@ class Refusals:
 
     # Queries
 
-    @pytest.mark.parametrize("op", ["!=", "==", "IN", "", None, "like"])
+    @pytest.mark.parametrize("op", ["<>", "==", "in", "", None, "like"])
     def test_an_unknown_operator_is_refused(self, db: Database, op: Any) -> None:
         with pytest.raises(BadQueryError):
             db.names(("x", op, 1))
@@ -283,7 +283,7 @@ class Refusals:
     ) -> None:
         t = db.begin()
         with pytest.raises(BadQueryError):
-            db.names(("x", "!=", 1), transaction=t)
+            db.names(("x", "like", 1), transaction=t)
         with pytest.raises(BadKeyError):
             db.get(None, transaction=t)
         assert db.value("before", transaction=t) == 1

@@ -12,14 +12,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from kindstore.store.checks import check_complete, check_lookup, check_mutations, check_query, choice
+from kindstore.store.checks import (
+    check_aggregations,
+    check_complete,
+    check_lookup,
+    check_mutations,
+    check_query,
+    choice,
+)
 from kindstore.store.ids import IdPolicy, nth_id
 from kindstore.store.messages import (
     Aggregation,
     Committed,
     Concurrency,
     Consistency,
-    Count,
     Delete,
     Insert,
     Mutation,
@@ -45,7 +51,7 @@ from kindstore.values.errors import (
 )
 from kindstore.values.key import Key, Partition, root_of
 
-from .memory_query import page_of
+from .memory_query import aggregations_of, page_of
 
 MAX_AGE = 270.0
 """Seconds from its beginning after which a transaction expires (spec/service.md 3.5)."""
@@ -98,7 +104,7 @@ class MemoryStore:
     4. A read sees the last committed state; in a transaction the state as of the first read in it, whatever is
        committed later, and never the transaction's own writes.
     5. First committer wins: a commit raises `ConflictError` if an entity that was read has another version now,
-       or a query that was read has other results (keys or versions, or their count) now.  In the mode with entity groups: if
+       or a query that was read has other results (keys or versions, or an aggregation) now.  In the mode with entity groups: if
        anything in a group that was read has changed.  Blind writes and transactions that write nothing never conflict.
     6. A transaction ends with commit, however that ends, with rollback, 270 seconds after it began, or after 60
        without use; then it is unknown (`TransactionNotFoundError`).
@@ -109,6 +115,7 @@ class MemoryStore:
        satisfies the filters on that property; ties go by key.  All inequalities on a property must be met by one
        single value, each equality may be met by another.  An entity is a result once, and not at all without an
        indexed value of each property that is filtered or sorted by.  None is a value; an empty list has none.
+       With a projection or distinct properties it is a result for each combination of values: `memory_matching`.
     10. What goes in and what comes out are copies.
 
     *project* is the one that keys must belong to; *clock* gives seconds, for the expiry of transactions;
@@ -279,21 +286,15 @@ class MemoryStore:
     def _run_aggregation(
         self, query: Query, aggregations: Sequence[Aggregation], transaction: bytes | None
     ) -> list[Any]:
-        for aggregation in aggregations:
-            if not isinstance(aggregation, Count):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
-            if aggregation.up_to is not None and aggregation.up_to < 0:
-                raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
         check_query(query, self.project)
+        check_aggregations(query, aggregations)
         reader, state = self._asked(query, transaction)
-
-        def counts(state: _State) -> list[int]:
-            count = len(page_of(query, state.entities.values(), None).results)
-            return [count if each.up_to is None else min(count, each.up_to) for each in aggregations]
-
-        found = counts(state)
+        found = aggregations_of(query, aggregations, state.entities.values())
         if reader is not None:
-            reader.queries.append(counts)
+            # As text: a sum may be NaN, which equals nothing.
+            reader.queries.append(
+                lambda state: repr(aggregations_of(query, aggregations, state.entities.values()))
+            )
         return found
 
     # Transactions.

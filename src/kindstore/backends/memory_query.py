@@ -1,264 +1,214 @@
-"""Queries over plain entities by full scans: the letter of spec/service.md 3.1-3.4, and nothing clever.
+"""Queries over plain entities by full scans: the letter of spec/service.md 2.2 and 3.1-3.4, and nothing clever.
 
-Called by `memory`.  Pure functions; `values.order` is the law of what comes first.
+Called by `memory`.  Pure functions: pages and aggregations of what `memory_matching` finds, and their cursors.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 
 from kindstore.store.checks import KEY
-from kindstore.store.messages import Order, Page, PropertyFilter, Query
-from kindstore.values.entity import EMPTY, Entity
+from kindstore.store.conjunctions import comparisons, conjunctions
+from kindstore.store.messages import Aggregation, Average, Count, Order, Page, Query
+from kindstore.values.entity import EMPTY, Entity, Shape
 from kindstore.values.errors import BadCursorError, BadQueryError, Error
 from kindstore.values.key import Key
-from kindstore.values.order import order_of
 from kindstore.values.ordered import pack, unpack
 
-Place = tuple[Any, ...]
-"""What `order_of` makes of a value; compares as the value does."""
+from .memory_matching import Match, indexed_values, matches, position_of, sort_orders
+
+MAX_INT64 = 2**63 - 1
+
+Position: TypeAlias = tuple[Any, ...]
 
 
-class Match(NamedTuple):
-    """A result: *position* compares as the results of the query are ordered; *sort_values* and key make its cursor."""
-
-    position: tuple[Any, ...]
-    sort_values: tuple[Any, ...]
-    entity: Entity
-
-
-@functools.total_ordering
-class _Downwards:
-    """A place in a descending column."""
-
-    __slots__ = ("place",)
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Downwards) and self.place == other.place
-
-    def __lt__(self, other: _Downwards) -> bool:
-        return other.place < self.place
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def indexed_values(entity: Entity) -> dict[str, list[Any]]:
-    """Every value that a query can find, by property: those inside embedded entities under ``a.b``.
-
-    An unindexed property is not there, nor is one whose list is empty; None is a value.
-    """
-    found: dict[str, list[Any]] = {}
-    for name, value in entity.items():
-        if name in entity.shape.unindexed:
-            continue
-        items: list[Any] = value if value.__class__ is list else [value]
-        for item in items:
-            if isinstance(item, Entity):
-                for inner, values in indexed_values(item).items():
-                    found.setdefault(f"{name}.{inner}", []).extend(values)
-            else:
-                found.setdefault(name, []).append(item)
-    return found
-
-
-def _satisfies(place: Place, condition: PropertyFilter) -> bool:
-    bound = order_of(condition.value)
-    match condition.op:
-        case "=":
-            return place == bound
-        case "<":
-            return place < bound
-        case "<=":
-            return place <= bound
-        case ">":
-            return place > bound
-        case _:
-            return place >= bound
-
-
-def _ranges(query: Query) -> dict[str, list[PropertyFilter]]:
-    """The inequalities of each property, by name and ``__key__`` last; one single value must meet them all."""
-    found: dict[str, list[PropertyFilter]] = {}
-    for condition in sorted(query.filters, key=lambda each: (each.property == KEY, each.property)):
-        if condition.op != "=":
-            found.setdefault(condition.property, []).append(condition)
-    return found
-
-
-def sort_orders(query: Query) -> list[Order]:
-    """The orders that decide, without the key that breaks ties.
-
-    Orders on properties with an equality filter alone don't, nor do second ones of a property, those after
-    ``__key__``, nor any beside ``__key__ =``.  Ranges that are not sorted by are sorted upwards, by name.
-    """
-    ranges = _ranges(query)
-    fixed = {each.property for each in query.filters if each.op == "="} - set(ranges)
-    if KEY in fixed:
-        return []
-    orders: list[Order] = []
-    for order in (*query.orders, *map(Order, ranges)):
-        if order.property in fixed:
-            continue
-        orders.append(order)
-        fixed.add(order.property)
-        if order.property == KEY:
-            break
-    return orders
-
-
-def matches(query: Query, entities: Iterable[Entity]) -> list[Match]:
-    """Every entity that *query* asks for, once each, in order; limit, offset and cursors not applied."""
-    orders = sort_orders(query)
-    return sorted(_matching(query, orders, entities), key=lambda match: match.position)
-
-
-def _matching(query: Query, orders: list[Order], entities: Iterable[Entity]) -> Iterator[Match]:
-    ranges = _ranges(query)
-    for entity in entities:
-        key = entity.key
-        assert key is not None
-        if key.partition != query.partition or not _is_in_place(query, key):
-            continue
-        values = indexed_values(entity)
-        values[KEY] = [key]
-        if not all(_meets(condition, values) for condition in query.filters if condition.op == "="):
-            continue
-        if not all(
-            any(
-                all(_satisfies(order_of(value), each) for each in conditions)
-                for value in values.get(name, ())
-            )
-            for name, conditions in ranges.items()
-        ):
-            continue
-        sort_values: list[Any] = []
-        for order in orders:
-            candidates = _sortable(query, ranges, order.property, values.get(order.property, []))
-            if not candidates:
-                break
-            sort_values.append((max if order.descending else min)(candidates, key=order_of))
-        else:
-            yield Match(_position(orders, sort_values, key), tuple(sort_values), entity)
-
-
-def _is_in_place(query: Query, key: Key) -> bool:
-    if query.kind is not None and key.path[-2] != query.kind:
-        return False
-    ancestor = query.ancestor
-    return ancestor is None or key.path[: len(ancestor.path)] == ancestor.path
-
-
-def _meets(condition: PropertyFilter, values: dict[str, list[Any]]) -> bool:
-    return any(_satisfies(order_of(value), condition) for value in values.get(condition.property, ()))
-
-
-def _sortable(
-    query: Query, ranges: dict[str, list[PropertyFilter]], name: str, values: list[Any]
-) -> list[Any]:
-    """The values by which a property can be sorted: those that satisfy its filters, any equality or the range."""
-    equalities = [each for each in query.filters if each.property == name and each.op == "="]
-    conditions = ranges.get(name, [])
-    if not equalities and not conditions:
-        return values
-    return [
-        value
-        for value in values
-        if any(_satisfies(order_of(value), each) for each in equalities)
-        or (conditions and all(_satisfies(order_of(value), each) for each in conditions))
-    ]
-
-
-def _position(orders: list[Order], sort_values: Iterable[Any], key: Key) -> tuple[Any, ...]:
-    columns = zip(orders, map(order_of, sort_values), strict=True)
-    return (
-        *((_Downwards(place) if order.descending else place) for order, place in columns),
-        order_of(key),
-    )
+# Pages.
 
 
 def page_of(query: Query, entities: Iterable[Entity], page_size: int | None) -> Page[Entity]:
     """The first *page_size* results of *query*."""
-    orders = sort_orders(query)
-    found = matches(query, entities)
-    start = encode_cursor(query, None) if query.start is None else query.start
-    after = decode_cursor(query, orders, start)
-    if after is not None:
-        found = [match for match in found if match.position > after]
-    if query.end is not None:
-        until = decode_cursor(query, orders, query.end)
-        found = [match for match in found if until is not None and match.position <= until]
-    if query.offset:
-        skipped, found = found[: query.offset], found[query.offset :]
-        if skipped:
-            start = encode_cursor(query, skipped[-1])
-    if query.limit is not None:
-        found = found[: query.limit]
+    start, found = _cut(query, entities)
     page = found if page_size is None else found[:page_size]
 
     def cursor_after(at: int) -> bytes:
         return start if at < 0 else encode_cursor(query, page[at])
 
     return Page(
-        results=[result_of(query, match.entity) for match in page],
+        results=[result_of(query, match) for match in page],
         more=len(page) < len(found),
         cursor_after=cursor_after,
     )
 
 
-def result_of(query: Query, entity: Entity) -> Entity:
-    """*entity* as a result: without values if *query* asks for keys only."""
+def _cut(query: Query, entities: Iterable[Entity]) -> tuple[bytes, list[Match]]:
+    """The results of *query* between its cursors, offset and limit honoured, and the cursor where they begin."""
+    found = matches(query, entities)
+    start = encode_cursor(query, None) if query.start is None else query.start
+    is_before = decode_cursor(query, start)
+    found = [match for match in found if not is_before(match)]
+    if query.end is not None:
+        found = list(filter(decode_cursor(query, query.end), found))
+    if query.offset:
+        skipped, found = found[: query.offset], found[query.offset :]
+        if skipped:
+            start = encode_cursor(query, skipped[-1])
+    return start, found if query.limit is None else found[: query.limit]
+
+
+def result_of(query: Query, match: Match) -> Entity:
+    """*match* as a result: without values if *query* asks for keys only, with the projected ones if for those.
+
+    Projected values have their index form: int for a datetime, bytes for a str.
+    """
+    entity = match.entity
+    if query.projection:
+        values = [unpack(pack(match.split[name])) for name in query.projection]
+        return Entity(entity.key, Shape.of(query.projection), values, entity.version)
     return Entity(entity.key, EMPTY, [], entity.version) if query.keys_only else entity
 
 
+# Cursors: a place between two results, which is the same from both sides.
+
+
 def encode_cursor(query: Query, match: Match | None) -> bytes:
-    """The position right after *match*, for this query only; None is before the first result."""
-    place: list[bytes] = []
+    """The place right after *match*, for this query only; None is before the first result."""
+    columns = _columns(query)
+    place: list[bytes] | None = None
     if match is not None:
         assert match.entity.key is not None
-        place = [*map(pack, match.sort_values), match.entity.key.path_bytes]
-    body = msgspec.msgpack.encode([_digest(query), *place])
+        place = [*map(pack, match.sort_values[: len(columns)])]
+        if not query.distinct_on:
+            place.append(match.entity.key.path_bytes)
+    body = msgspec.msgpack.encode([_digest(query, columns), columns[0].descending, place])
     return base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:4] + body)
 
 
-def decode_cursor(query: Query, orders: list[Order], cursor: bytes) -> tuple[Any, ...] | None:
-    """The position that *cursor* stands for, None for before the first result; `BadCursorError` unless of *query*."""
+def decode_cursor(query: Query, cursor: bytes) -> Callable[[Match], bool]:
+    """Tells which results stand before *cursor*; `BadCursorError` unless it is of *query*, or of its reverse."""
+    columns = _columns(query)
     try:
         raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
         check, body = raw[:4], raw[4:]
         if hashlib.sha256(body).digest()[:4] != check:
             raise BadCursorError("not a cursor", hint="Pass on a cursor as it was given.")
-        digest, *place = msgspec.msgpack.decode(body)
-        if digest != _digest(query):
+        digest, descending, place = msgspec.msgpack.decode(body)
+        if digest != _digest(query, columns):
             raise BadCursorError(
                 "the cursor belongs to another query",
                 hint="Use a cursor with the same kind, ancestor, filters and orders that it came from.",
             )
-        if not place:
-            return None
-        *packed, path = place
-        return _position(orders, map(unpack, packed), Key.packed_in(query.partition, path))
+        is_reverse = descending != columns[0].descending
+        if place is None:
+            return lambda _match: is_reverse
+        until = _position(query, place)
     except BadQueryError:
         raise
     except (Error, ValueError, TypeError, msgspec.DecodeError) as exc:
         raise BadCursorError("not a cursor", hint="Pass on a cursor as it was given.") from exc
+    # In the reverse of its query, what was right before a cursor is the first after it.
+    if is_reverse:
+        return lambda match: match.position[: len(until)] < until
+    return lambda match: match.position[: len(until)] <= until
 
 
-def _digest(query: Query) -> bytes:
-    """What decides which results *query* has, and in which order."""
+def _position(query: Query, place: list[bytes]) -> Position:
+    orders = sort_orders(query)
+    if query.distinct_on:
+        return position_of(orders[: len(query.distinct_on)], map(unpack, place), None)
+    *packed, path = place
+    return position_of(orders, map(unpack, packed), Key.packed_in(query.partition, path))
+
+
+def _columns(query: Query) -> list[Order]:
+    """The orders that a place stands in: those of the distinct properties, or all with the key."""
+    orders = sort_orders(query)
+    if query.distinct_on:
+        return orders[: len(query.distinct_on)]
+    return orders if any(order.property == KEY for order in orders) else [*orders, Order(KEY)]
+
+
+def _digest(query: Query, columns: Sequence[Order]) -> bytes:
+    """What decides which results *query* has, and in which order or its reverse."""
     parts = (
         query.partition.names(),
         query.kind,
         None if query.ancestor is None else query.ancestor.path,
-        [(each.property, each.op, pack(each.value)) for each in query.filters],
-        [(each.property, each.descending) for each in query.orders],
+        sorted(
+            sorted((each.property, each.op, pack(each.value)) for each in comparisons(alternative))
+            for alternative in conjunctions(query)
+        ),
+        [(each.property, each.descending == columns[0].descending) for each in columns],
+        sorted(query.projection),
+        sorted(query.distinct_on),
     )
     return hashlib.sha256(repr(parts).encode()).digest()[:8]
+
+
+# Aggregations.
+
+
+def aggregations_of(
+    query: Query, aggregations: Sequence[Aggregation], entities: Iterable[Entity]
+) -> list[Any]:
+    """The value of each of *aggregations* over the results of *query*, its limit, offset and cursors honoured."""
+    _start, found = _cut(query, entities)
+    answers: list[Any] = []
+    for each in aggregations:
+        if isinstance(each, Count):
+            answers.append(len(found) if each.up_to is None else min(len(found), each.up_to))
+            continue
+        numbers = [number for match in found for number in _numbers(match, each.property)]
+        if isinstance(each, Average):
+            answers.append(_total(numbers) / len(numbers) if numbers else None)
+        else:
+            answers.append(_int_or_float(_total(numbers)))
+    return answers
+
+
+def _numbers(match: Match, name: str) -> list[int | float]:
+    """The number that *match* has under *name*, if it has one: a list is none, nor is a bool or a datetime."""
+    value = match.split[name] if name in match.split else _single_value(match.entity, name)
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+def _single_value(entity: Entity, name: str) -> Any:
+    """The only indexed value of property *name*, or of one of an embedded entity; None if it is in a list."""
+    values = indexed_values(entity).get(name, [])
+    return values[0] if len(values) == 1 and not _is_in_list(entity, name) else None
+
+
+def _is_in_list(entity: Entity, name: str) -> bool:
+    for own, value in entity.items():
+        if isinstance(value, list) and f"{name}.".startswith(f"{own}."):
+            return True
+        if (
+            isinstance(value, Entity)
+            and name.startswith(f"{own}.")
+            and _is_in_list(value, name[len(own) + 1 :])
+        ):
+            return True
+    return False
+
+
+def _total(numbers: Sequence[int | float]) -> int | float:
+    """The exact sum if all are ints, else the nearest float; NaN wins."""
+    if all(isinstance(number, int) for number in numbers):
+        return sum(numbers)
+    floats = [float(number) for number in numbers]
+    if not all(map(math.isfinite, floats)):
+        return sum(floats)
+    try:
+        return math.fsum(floats)
+    except OverflowError:
+        return sum(floats)
+
+
+def _int_or_float(total: int | float) -> int | float:  # noqa: PYI041  # an int stays one
+    """*total* as a value of the Datastore: a float where it is out of the range of int64."""
+    return total if isinstance(total, float) or -MAX_INT64 - 1 <= total <= MAX_INT64 else float(total)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from kindstore.store.checks import check_entity
+from kindstore.store.entity_checks import check_entity
 from kindstore.store.messages import Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record

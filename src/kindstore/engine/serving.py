@@ -24,6 +24,8 @@ Postfix: TypeAlias = tuple[IndexProperty, ...]
 class Serving(msgspec.Struct, frozen=True):
     """The query is served by *indexes*: a scan of the only one, or a merge join of all.
 
+    Where a property has several equality filters, an index that begins with it is scanned for each of its values, and
+    these scans are merged too.
     *rows*: the properties by which their rows are sorted once the equality filters have fixed the ones before; the
     key comes after.  Where the query leaves a direction open, it may be the other one than the query's order.
     """
@@ -115,13 +117,19 @@ def _split(needs: Needs, properties: Postfix) -> int | None:
     ordered = distinct - len(needs.ordered)
     if ordered < 0:
         return None
-    names = [each.name for each in properties]
-    if set(names[projected:]) != needs.projected or set(names[distinct:projected]) != needs.distinct:
+    if (
+        _names(properties[projected:]) != needs.projected
+        or _names(properties[distinct:projected]) != needs.distinct
+    ):
         return None
     for each, wanted in zip(properties[ordered:distinct], needs.ordered, strict=True):
         if each.name != wanted.name or wanted.descending not in {None, each.descending}:
             return None
     return ordered
+
+
+def _names(properties: Postfix) -> frozenset[str]:
+    return frozenset(each.name for each in properties)
 
 
 def _gap(needs: Needs, masks: Iterable[int]) -> tuple[int, int]:

@@ -9,18 +9,37 @@ plain values pass through one loop without a call; whatever is out of the ordina
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from kindstore.values import limits
-from kindstore.values.entity import Entity, Shape
-from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError, BadValueError, TooLargeError
+from kindstore.values.entity import Entity
+from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError, BadValueError
 from kindstore.values.key import Key
-from kindstore.values.record import check_value
-from kindstore.values.types import GeoPt, User
 
-from .messages import Delete, Insert, Mutation, Query, Update, Upsert
+from .conjunctions import (
+    COMPARISONS,
+    check_disjunctions,
+    comparisons,
+    conditions,
+    conjunctions,
+    fixed_properties,
+)
+from .entity_checks import check_entity, check_stored, size_of
+from .messages import (
+    Aggregation,
+    Average,
+    Count,
+    Delete,
+    Insert,
+    Mutation,
+    OrFilter,
+    PropertyFilter,
+    Query,
+    Sum,
+    Update,
+    Upsert,
+)
 
 KEY = "__key__"
 """The property that stands for an entity's key in filters and orders."""
@@ -28,12 +47,13 @@ KEY = "__key__"
 MAX_COMPONENTS = 100
 """Filters, orders and ancestor of one query together."""
 
-OPERATORS = frozenset({"=", "<", "<=", ">", ">="})
+MAX_INEQUALITIES = 10
+"""Properties of one query that have inequalities, ``!=`` and NOT_IN among them (Firestore's limit)."""
+
+MAX_AGGREGATIONS = 5
+"""Of one call."""
 
 E = TypeVar("E", bound=enum.Enum)
-
-_ATOMS = frozenset({type(None), bool, float, GeoPt})
-"""The types of which every value can be stored."""
 
 
 def choice(kind: type[E], option: str, given: object) -> E:
@@ -165,209 +185,99 @@ def _check_sequence(mutations: Sequence[Mutation], keys: list[Key], in_transacti
         last[key] = type(mutation)
 
 
-# Entities.
-
-_sound: dict[Shape, int] = {}
-"""How many columns are indexed, of shapes whose names have been checked."""
-
-
-def check_entity(entity: Entity) -> None:
-    """Raise unless the names and values of *entity* can be stored; see `check_mutations`."""
-    shape = entity.shape
-    entries = _sound.get(shape)
-    if entries is None:
-        entries = check_shape(shape)
-    values = entity.values
-    if len(values) != len(shape.names):
-        raise BadArgumentError(
-            "an entity has one value per column", values=len(values), columns=len(shape.names)
-        )
-    for name, value in zip(shape.names, values):  # noqa: B905  # the lengths are equal, and this is the hot loop
-        cls = value.__class__
-        if cls is str:
-            if len(value) <= 1500 and value.isascii():
-                continue
-        elif cls is int:
-            if -0x8000000000000000 <= value <= 0x7FFFFFFFFFFFFFFF:
-                continue
-        elif cls in _ATOMS or (cls is datetime and value.tzinfo is None):
-            continue
-        # A column that is indexed was counted as one entry already.
-        indexed = name not in shape.unindexed
-        entries += _check(name, value, indexed) - indexed
-    if entries > limits.MAX_INDEX_ENTRIES:
-        raise TooLargeError(
-            "an entity has at most 20,000 indexed values",
-            entries=entries,
-            hint="Make some of its properties unindexed.",
-        )
-
-
-def check_shape(shape: Shape, prefix: str = "") -> int:
-    """The number of indexed columns of *shape*; `BadValueError` for a name that no property may have."""
-    for name in shape.names:
-        check_property_name(name, prefix)
-    if len(shape.positions) != len(shape.names):
-        raise BadValueError("two properties of one name", names=shape.names)
-    entries = sum(name not in shape.unindexed for name in shape.names)
-    if len(_sound) >= 10_000:  # names can come from outside
-        _sound.clear()
-    _sound[shape] = entries
-    return entries
-
-
-def check_property_name(name: Any, prefix: str = "") -> None:
-    """Raise `BadValueError` unless *name* is a str of 1..1,500 bytes that is not reserved (``__x__``)."""
-    if not isinstance(name, str):
-        raise BadValueError("the name of a property must be a str", path=f"{prefix}{name!r}")
-    if not 1 <= _size(name, prefix + name) <= limits.MAX_NAME:
-        raise TooLargeError("the name of a property has 1 to 1,500 bytes", path=prefix + name)
-    if name[:2] == "__" and name[-2:] == "__" and len(name) > 3:
-        raise BadValueError("names of the form __name__ are reserved", path=prefix + name)
-
-
-def _check(path: str, value: Any, indexed: bool, depth: int = 0) -> int:
-    """The number of index entries of *value*; raises unless it can be stored."""
-    checker = _CHECKERS.get(value.__class__)
-    if checker is not None:
-        return checker(path, value, indexed, depth)
-    for cls, checker in _CHECKERS.items():
-        if isinstance(value, cls) and cls is not list:  # a subclass; stores look at lists by their exact type
-            return checker(path, value, indexed, depth)
-    check_value(path, value)  # says what is wrong with it
-    raise BadValueError("a value of this type can't be stored", path=path, type=type(value).__name__)
-
-
-def _size(text: str, path: str) -> int:
-    try:
-        return len(text.encode())
-    except UnicodeEncodeError:
-        raise BadValueError("a string must be valid Unicode", path=path) from None
-
-
-def _check_size(path: str, size: int, indexed: bool) -> int:
-    if indexed and size > limits.MAX_INDEXED:
-        raise TooLargeError(
-            "an indexed value has at most 1,500 bytes",
-            path=path,
-            size=size,
-            hint="Store it unindexed (TextProperty, BlobProperty, indexed=False).",
-        )
-    if size > limits.MAX_UNINDEXED:
-        raise TooLargeError("a value has at most 1,048,487 bytes", path=path, size=size)
-    return indexed
-
-
-def _check_str(path: str, value: str, indexed: bool, _depth: int) -> int:
-    return _check_size(path, _size(value, path), indexed)
-
-
-def _check_bytes(path: str, value: bytes, indexed: bool, _depth: int) -> int:
-    return _check_size(path, len(value), indexed)
-
-
-def _check_alone(path: str, value: Any, indexed: bool, _depth: int) -> int:
-    check_value(path, value)
-    return indexed
-
-
-def _check_user(path: str, value: User, indexed: bool, _depth: int) -> int:
-    for part in (value.email(), value.auth_domain(), value.user_id() or ""):
-        if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadValueError("the parts of a User must be str", path=path)
-        _check_size(path, _size(part, path), indexed)
-    return indexed
-
-
-def _check_list(path: str, value: list[Any], indexed: bool, depth: int) -> int:
-    entries = 0
-    for item in value:
-        if isinstance(item, list):
-            raise BadValueError("a list can't hold a list", path=path)
-        entries += _check(path, item, indexed, depth)
-    return entries
-
-
-def _check_nested(path: str, value: Entity, indexed: bool, depth: int) -> int:
-    if depth >= limits.MAX_DEPTH:
-        raise TooLargeError("entities are nested at most 20 deep", path=path)
-    shape = value.shape
-    check_shape(shape, path + ".")
-    if len(value.values) != len(shape.names):
-        raise BadArgumentError(
-            "an entity has one value per column",
-            path=path,
-            values=len(value.values),
-            columns=len(shape.names),
-        )
-    if value.key is not None:
-        _ = value.key.path_bytes  # refuses a malformed path
-    return sum(
-        _check(f"{path}.{name}", item, indexed and name not in shape.unindexed, depth + 1)
-        for name, item in value.items()
-    )
-
-
-_CHECKERS: dict[type, Callable[[str, Any, bool, int], int]] = {
-    type(None): _check_alone,
-    bool: _check_alone,
-    int: _check_alone,
-    float: _check_alone,
-    str: _check_str,
-    bytes: _check_bytes,
-    datetime: _check_alone,
-    GeoPt: _check_alone,
-    User: _check_user,
-    Key: _check_alone,
-    list: _check_list,
-    Entity: _check_nested,
-}
-
-
 # Queries.
 
 
 def check_query(query: Query, project: str | None = None) -> None:
-    """Raise unless *query* is one that the Datastore has, whatever is stored.
+    """Raise unless *query* is one that the Datastore has, whatever is stored (spec/service.md 2.2, 3.3, 3.5).
 
-    `BadQueryError` for its form, `BadKeyError` for an ancestor that no entity can have, `BadValueError` and
+    `BadQueryError` for its form, `BadKeyError` for a key that no entity can have, `BadValueError` and
     `TooLargeError` for a value that no index can hold.  *project*, where given, is the only one it may ask.
+    Cursors are looked at by the store that made them.
     """
     if project is not None and query.partition.project != project:
-        raise BadQueryError("a query of another project", project=query.partition.project)
+        raise BadQueryError(
+            "a query of another project",
+            project=query.partition.project,
+            hint="Take the partition from the store that you ask.",
+        )
     if (query.limit is not None and query.limit < 0) or query.offset < 0:
-        raise BadQueryError("limit and offset are numbers from 0", limit=query.limit, offset=query.offset)
+        raise BadQueryError(
+            "limit and offset are numbers from 0",
+            limit=query.limit,
+            offset=query.offset,
+            hint="Leave the limit out to get all results.",
+        )
     if query.kind is not None:
         _check_kind(query.kind)
     if query.ancestor is not None:
         check_lookup([query.ancestor], query.partition.project)
         _check_partition(query, query.ancestor, "an ancestor of another partition than the query's")
     if len(query.filters) + len(query.orders) + (query.ancestor is not None) > MAX_COMPONENTS:
-        raise BadQueryError("a query has at most 100 filters and orders")
+        raise _too_many_components(len(query.filters) + len(query.orders))
     for each in query.filters:
-        if each.op not in OPERATORS:
-            raise BadQueryError("an unknown operator in a filter", path=each.property, op=each.op)
-        if each.property == KEY:
-            if not isinstance(each.value, Key):
-                raise BadQueryError("__key__ can only be compared with a key", value=each.value)
-            check_lookup([each.value], query.partition.project)
-            _check_partition(query, each.value, "a key of another partition than the query's")
+        if isinstance(each, PropertyFilter) and each.op in COMPARISONS:
+            _check_comparison(query, each.property, each.value)
         else:
-            _check_asked_property(query, each.property)
-            _check_operand(each.property, each.value)
+            _check_conditions(query)
+            break
+    else:
+        if len(query.filters) > MAX_INEQUALITIES:
+            _check_inequalities(query)
     for order in query.orders:
         if order.property != KEY:
             _check_asked_property(query, order.property)
+    if query.projection or query.distinct_on:
+        _check_columns(query)
+
+
+def check_aggregations(query: Query, aggregations: Sequence[Aggregation]) -> None:
+    """`BadQueryError` unless *aggregations* can be made over the results of *query*, which is checked by itself."""
+    if not 1 <= len(aggregations) <= MAX_AGGREGATIONS:
+        raise BadQueryError(
+            "a call has 1 to 5 aggregations",
+            aggregations=len(aggregations),
+            hint="Ask for fewer at a time." if aggregations else "Ask for one.",
+        )
+    for each in aggregations:
+        if isinstance(each, Count):
+            if each.up_to is not None and each.up_to < 0:
+                raise BadQueryError(
+                    "a count is up to a number from 0", up_to=each.up_to, hint="Leave it out to count all."
+                )
+        elif isinstance(each, Sum | Average):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if each.property == KEY:
+                raise BadQueryError(
+                    "aggregations are not supported for __key__",
+                    hint="Name a property, or count the results.",
+                )
+            _check_asked_property(query, each.property)
+        else:
+            raise BadQueryError(
+                "an unknown aggregation", type=type(each).__name__, hint="Use Count, Sum or Average."
+            )
+
+
+def _too_many_components(found: int) -> BadQueryError:
+    return BadQueryError(
+        "a query has at most 100 filters and orders",
+        components=found,
+        hint="Use IN for many values of one property, or run several queries.",
+    )
 
 
 def _check_kind(kind: Any) -> None:
-    if not isinstance(kind, str) or not 1 <= _size(kind, "kind") <= limits.MAX_NAME:
-        raise BadQueryError("a kind is a str of 1 to 1,500 bytes", kind=kind)
+    if not isinstance(kind, str) or not 1 <= size_of(kind, "kind") <= limits.MAX_NAME:
+        raise BadQueryError(
+            "a kind is a str of 1 to 1,500 bytes", kind=kind, hint="Give the name of a kind, or None for all."
+        )
 
 
 def _check_partition(query: Query, key: Key, message: str) -> None:
     if key.partition != query.partition:
-        raise BadQueryError(message, key=key, partition=query.partition)
+        raise BadQueryError(
+            message, key=key, partition=query.partition, hint="Ask in the partition of the key."
+        )
 
 
 def _check_asked_property(query: Query, name: Any) -> None:
@@ -375,13 +285,139 @@ def _check_asked_property(query: Query, name: Any) -> None:
         raise BadQueryError(
             "a query without a kind can only filter and sort by __key__", path=name, hint="Name a kind."
         )
-    if not isinstance(name, str) or not 1 <= _size(name, "property") <= 20 * limits.MAX_NAME:
-        raise BadQueryError("the name of a property is a str of 1 to 1,500 bytes", path=name)
+    if not isinstance(name, str) or not 1 <= size_of(name, "property") <= 20 * limits.MAX_NAME:
+        raise BadQueryError(
+            "the name of a property is a str of 1 to 1,500 bytes", path=name, hint="Give its stored name."
+        )
 
 
-def _check_operand(path: str, value: Any) -> None:
+def _check_comparison(query: Query, name: str, value: Any) -> None:
+    """Raise unless property *name* can be compared with *value*."""
+    if name == KEY:
+        if not isinstance(value, Key):
+            raise BadQueryError(
+                "__key__ can only be compared with a key", value=value, hint="Give it a whole key, not an id."
+            )
+        check_lookup([value], query.partition.project)
+        _check_partition(query, value, "a key of another partition than the query's")
+        return
+    _check_asked_property(query, name)
     if type(value) in {list, Entity}:
         raise BadValueError(
-            "a property can't be compared with a value of this type", path=path, type=type(value).__name__
+            "a property can't be compared with a value of this type",
+            path=name,
+            type=type(value).__name__,
+            hint="Compare with one value of its list, or a property of the embedded entity: name.part.",
         )
-    _check(path, value, indexed=True)
+    check_stored(name, value, indexed=True)
+
+
+# What few queries have.
+
+
+def _check_conditions(query: Query) -> None:
+    """The filters of a query with OR, AND, IN, ``!=`` or NOT_IN."""
+    check_disjunctions(query)
+    asked = list(conditions(query.filters))
+    if len(asked) + len(query.orders) + (query.ancestor is not None) > MAX_COMPONENTS:
+        raise _too_many_components(len(asked) + len(query.orders))
+    for each in asked:
+        if each.op not in {"IN", "NOT_IN"}:
+            _check_comparison(query, each.property, each.value)
+            continue
+        if not each.value:
+            raise BadQueryError(
+                "IN and NOT_IN need at least one value", path=each.property, hint="Leave the filter out."
+            )
+        for value in each.value:
+            if isinstance(value, list | tuple):
+                raise BadValueError(
+                    "a list in the list of IN or NOT_IN", path=each.property, hint="Name single values."
+                )
+            _check_comparison(query, each.property, value)
+    _check_not_equal(query, asked)
+    _check_inequalities(query)
+
+
+def _check_not_equal(query: Query, asked: Sequence[PropertyFilter]) -> None:
+    operators = [each.op for each in asked]
+    if operators.count("!=") + operators.count("NOT_IN") > 1:
+        raise BadQueryError(
+            "a query has at most one != or NOT_IN",
+            hint="Exclude several values of a property by one NOT_IN, or run several queries.",
+        )
+    if "NOT_IN" in operators and ("IN" in operators or _has_or(query.filters)):
+        raise BadQueryError(
+            "NOT_IN can't be combined with IN or OR", hint="Run a query for each value, or use !=."
+        )
+
+
+def _has_or(filters: Sequence[Any]) -> bool:
+    return any(
+        isinstance(each, OrFilter) or (not isinstance(each, PropertyFilter) and _has_or(each.filters))
+        for each in filters
+    )
+
+
+def _check_inequalities(query: Query) -> None:
+    ranged = {each.property for each in conditions(query.filters) if each.op not in {"=", "IN"}}
+    if len(ranged) > MAX_INEQUALITIES:
+        raise BadQueryError(
+            "at most 10 properties of a query have inequalities",
+            properties=len(ranged),
+            hint="Ask for the most selective, and look at the others in the results.",
+        )
+
+
+def _check_columns(query: Query) -> None:
+    """The projection and the distinct properties."""
+    if query.projection and query.keys_only:
+        raise BadQueryError(
+            "a projection of keys alone", hint="Leave out keys_only: results of a projection have keys too."
+        )
+    for role, names in (("projected", query.projection), ("distinct", query.distinct_on)):
+        for name in names:
+            _check_asked_property(query, name)
+            if name[:2] == "__" and name[-2:] == "__":
+                raise BadQueryError(
+                    "a reserved property can't be projected, nor be distinct",
+                    path=name,
+                    hint="Ask with keys_only for keys; results of a projection have keys too.",
+                )
+        if len(set(names)) < len(names):
+            raise BadQueryError(f"a property that is {role} twice", names=names, hint="Name it once.")
+    for each in conditions(query.filters):
+        if each.op in {"=", "IN"} and each.property in query.projection:
+            raise BadQueryError(
+                "a property with an equality filter can't be projected",
+                path=each.property,
+                hint="Leave it out of the projection: its value is known.",
+            )
+    if query.distinct_on:
+        _check_distinct(query)
+
+
+def _check_distinct(query: Query) -> None:
+    """Results that are alike stand together: the distinct properties lead whatever the order is."""
+    fixed = fixed_properties([comparisons(each) for each in conjunctions(query)])
+    left = set(query.distinct_on)
+    # By key alone, where that is given: no other order counts.
+    for order in () if KEY in fixed else query.orders:
+        if not left:
+            return
+        if order.property in left:
+            left.remove(order.property)
+        elif order.property not in fixed and order.property not in query.distinct_on:
+            raise BadQueryError(
+                "the distinct properties come first in the orders",
+                path=order.property,
+                hint="Sort by all distinct properties before any other.",
+            )
+    outside = {each.property for each in conditions(query.filters) if each.op not in {"=", "IN"}}
+    outside -= set(query.distinct_on)
+    if left and outside:
+        raise BadQueryError(
+            "a property with an inequality is not distinct",
+            path=min(outside),
+            hint="Make it distinct too, or sort by all distinct properties.",
+        )

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import product
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
@@ -47,15 +47,26 @@ Comparisons: TypeAlias = tuple[PropertyFilter, ...]
 def conjunctions(query: Query) -> list[Query]:
     """The conjunctions of *query*, distinct, in the order in which its filters name them; nothing else differs.
 
-    A query without OR, IN, ``!=`` and NOT_IN is its only conjunction.  IN with no value at all matches nothing, so
-    the list may be empty.  Raises `BadQueryError`, before anything is multiplied out: over 30 disjunctions, over 10
-    values in NOT_IN, filters nested over 100 deep, an operator that there is not, an OR of nothing.
+    A query without OR, IN, ``!=`` and NOT_IN is its only conjunction.  IN with no value at all and OR of no filters
+    match nothing, so the list may be empty.  Raises `BadQueryError`, before anything is multiplied out: over 30
+    disjunctions, over 10 values in NOT_IN, filters nested over 100 deep, an operator that there is not.
     `BadValueError` for a value without a place in the order.
     """
     if is_conjunction(query):
         return [query]
+    check_disjunctions(query)
     whole = AndFilter(query.filters)
-    disjunctions, ranges = _count(whole, 0)
+    distinct: dict[frozenset[tuple[str, str, bytes]], Comparisons] = {}
+    for filters in _disjuncts(whole):
+        # By their bytes: to Python True is 1, to the Datastore it is not.
+        bare = {(each.property, each.op, pack(each.value)): each for each in filters}
+        distinct.setdefault(frozenset(bare), tuple(bare.values()))
+    return [msgspec.structs.replace(query, filters=filters) for filters in distinct.values()]
+
+
+def check_disjunctions(query: Query) -> None:
+    """Raise what `conjunctions` does for the form of *query*, without multiplying it out; values are not looked at."""
+    disjunctions, ranges = _count(AndFilter(query.filters), 0)
     if disjunctions > MAX_DISJUNCTIONS or ranges > MAX_CONJUNCTIONS:
         raise BadQueryError(
             "a query has at most 30 disjunctions in its normal form",
@@ -63,12 +74,39 @@ def conjunctions(query: Query) -> list[Query]:
             ranges=ranges,
             hint="Name fewer values in IN, use != once, or run several queries.",
         )
-    distinct: dict[frozenset[tuple[str, str, bytes]], Comparisons] = {}
-    for filters in _disjuncts(whole):
-        # By their bytes: to Python True is 1, to the Datastore it is not.
-        bare = {(each.property, each.op, pack(each.value)): each for each in filters}
-        distinct.setdefault(frozenset(bare), tuple(bare.values()))
-    return [msgspec.structs.replace(query, filters=filters) for filters in distinct.values()]
+
+
+def conditions(filters: Iterable[Filter]) -> Iterator[PropertyFilter]:
+    """Every comparison in *filters*, however deep, as it was asked."""
+    for each in filters:
+        if isinstance(each, PropertyFilter):
+            yield each
+        else:
+            yield from conditions(each.filters)
+
+
+def ranged_properties(alternatives: Iterable[Comparisons]) -> set[str]:
+    """The properties with an inequality in every one of *alternatives*: by these the results have an order."""
+    ranged = [{each.property for each in filters if each.op != "="} for filters in alternatives]
+    return set[str].intersection(*ranged) if ranged else set()
+
+
+def fixed_properties(alternatives: Iterable[Comparisons]) -> set[str]:
+    """The properties that are asked to be equal to the same in every one of *alternatives*, and nothing else.
+
+    To sort by them would change nothing, so orders on them are ignored (spec/service.md 3.2).
+    """
+    fixed: list[dict[str, set[bytes]]] = []
+    for filters in alternatives:
+        ranged = ranged_properties([filters])
+        found: dict[str, set[bytes]] = {}
+        for each in filters:
+            if each.property not in ranged:
+                found.setdefault(each.property, set()).add(pack(each.value))
+        fixed.append(found)
+    if not fixed:
+        return set()
+    return {name for name, values in fixed[0].items() if all(each.get(name) == values for each in fixed)}
 
 
 def comparisons(query: Query) -> Comparisons:
@@ -89,28 +127,36 @@ def is_conjunction(query: Query) -> bool:
 
 
 def _count(condition: Filter, depth: int) -> tuple[int, int]:
-    """How many disjunctions *condition* has, and how many conjunctions; refuses what is malformed."""
+    """How many disjunctions *condition* has, and how many conjunctions; refuses what is malformed.
+
+    What matches nothing counts as one: nothing that stands beside it may hide behind a factor of zero.
+    """
     if depth > _MAX_DEPTH:
-        raise BadQueryError("filters are nested at most 100 deep")
+        raise BadQueryError("filters are nested at most 100 deep", hint="Join ANDs in ANDs, and ORs in ORs.")
     if isinstance(condition, AndFilter | OrFilter):
         parts = [_count(each, depth + 1) for each in condition.filters]
         if isinstance(condition, AndFilter):
             return prod(each for each, _ in parts), prod(each for _, each in parts)
-        if not parts:
-            raise BadQueryError("an OR of no filters", hint="Give it at least one.")
-        return sum(each for each, _ in parts), sum(each for _, each in parts)
+        return max(1, sum(each for each, _ in parts)), max(1, sum(each for _, each in parts))
     name, op = condition.property, condition.op
     if op in COMPARISONS:
         return 1, 1
     if op == "!=":
         return 1, 2
     if op not in {"IN", "NOT_IN"}:
-        raise BadQueryError("an unknown operator in a filter", path=name, op=op)
+        raise BadQueryError(
+            "an unknown operator in a filter",
+            path=name,
+            op=op,
+            hint="The operators are = != < <= > >= IN and NOT_IN.",
+        )
     size = len(_values(condition))
     if op == "IN":
-        return size, size
+        return max(1, size), max(1, size)
     if size > MAX_NOT_IN:
-        raise BadQueryError("NOT_IN has at most 10 values", path=name, values=size)
+        raise BadQueryError(
+            "NOT_IN has at most 10 values", path=name, values=size, hint="Name fewer of them."
+        )
     return 1, size + 1
 
 
@@ -143,12 +189,15 @@ def _gaps(name: str, values: Iterable[Any]) -> Iterator[Comparisons]:
 
 
 def _values(condition: PropertyFilter) -> tuple[Any, ...]:
-    values = condition.value
-    if not isinstance(values, tuple | list):
-        raise BadQueryError(
-            "IN and NOT_IN compare with several values", path=condition.property, type=type(values).__name__
-        )
-    return tuple(values)
+    values: Any = condition.value
+    if isinstance(values, tuple | list):
+        return tuple(cast("Iterable[Any]", values))
+    raise BadQueryError(
+        "IN and NOT_IN compare with several values",
+        path=condition.property,
+        type=type(values).__name__,
+        hint="Give them a tuple of values.",
+    )
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
