@@ -163,7 +163,7 @@ def aggregations_of(
         if isinstance(each, Count):
             answers.append(len(found) if each.up_to is None else min(len(found), each.up_to))
             continue
-        numbers = [number for match in found for number in _numbers(match, each.property)]
+        numbers = [number for match in found for number in _numbers(query, match, each.property)]
         if isinstance(each, Average):
             answers.append(_total(numbers) / len(numbers) if numbers else None)
         else:
@@ -171,29 +171,20 @@ def aggregations_of(
     return answers
 
 
-def _numbers(match: Match, name: str) -> list[int | float]:
-    """The number that *match* has under *name*, if it has one: a list is none, nor is a bool or a datetime."""
-    value = match.split[name] if name in match.split else _single_value(match.entity, name)
+def _numbers(query: Query, match: Match, name: str) -> list[int | float]:
+    """The number that *match* has under *name*, if it has one: several values are none, nor is a bool or a datetime.
+
+    What a projection reads is the number that it reads.
+    """
+    is_read = name in query.projection
+    value = unpack(pack(match.split[name])) if is_read else _single_value(match.entity, name)
     return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
 def _single_value(entity: Entity, name: str) -> Any:
-    """The only indexed value of property *name*, or of one of an embedded entity; None if it is in a list."""
-    values = indexed_values(entity).get(name, [])
-    return values[0] if len(values) == 1 and not _is_in_list(entity, name) else None
-
-
-def _is_in_list(entity: Entity, name: str) -> bool:
-    for own, value in entity.items():
-        if isinstance(value, list) and f"{name}.".startswith(f"{own}."):
-            return True
-        if (
-            isinstance(value, Entity)
-            and name.startswith(f"{own}.")
-            and _is_in_list(value, name[len(own) + 1 :])
-        ):
-            return True
-    return False
+    """The only indexed value of property *name*, or of one of an embedded entity; None if it has several."""
+    values = {pack(value): value for value in indexed_values(entity).get(name, [])}
+    return next(iter(values.values())) if len(values) == 1 else None
 
 
 def _total(numbers: Sequence[int | float]) -> int | float:

@@ -15,21 +15,31 @@ from kindstore.store.messages import AndFilter, Filter, PropertyFilter, Query
 from kindstore.values.errors import BadCursorError
 from kindstore.values.ordered import pack
 
+from .join import orders_of, places_of
+from .plan import KEY
 from .statement import Position
 
 _VERSION = 1
 
 
-def digest(query: Query) -> bytes:
-    """Eight bytes that stand for everything that decides which results a query has, and in which order."""
+def columns_of(query: Query) -> tuple[tuple[str, bool], ...]:
+    """What a position in the results of *query* consists of."""
+    return places_of(orders_of(query), query.distinct_on)
+
+
+def digest(query: Query, columns: tuple[tuple[str, bool], ...]) -> bytes:
+    """Eight bytes that stand for everything that decides which results a query has, and in which order.
+
+    The query with all of its orders reversed has the same.
+    """
     parts: list[object] = [
         query.partition.names(),
         query.kind,
         None if query.ancestor is None else query.ancestor.path_bytes,
         [_of_filter(each) for each in query.filters],
-        [[item.property, item.descending] for item in query.orders],
-        query.projection,
-        query.distinct_on,
+        [[name, descending == columns[0][1]] for name, descending in columns],
+        sorted(query.projection),
+        sorted(query.distinct_on),
     ]
     return blake2b(msgspec.msgpack.encode(parts), digest_size=8).digest()
 
@@ -41,29 +51,36 @@ def _of_filter(condition: Filter) -> list[object]:
     return [isinstance(condition, AndFilter), *map(_of_filter, condition.filters)]
 
 
-def encode(of_query: bytes, position: Position | None) -> bytes:
-    """The cursor after *position*; None is the place before the first result."""
+def encode(query: Query, position: Position | None) -> bytes:
+    """The cursor of *query* after *position*; None is the place before the first result."""
+    columns = columns_of(query)
     place = [] if position is None else [position.path, *position.values]
-    body = msgspec.msgpack.encode([_VERSION, of_query, *place])
+    body = msgspec.msgpack.encode([_VERSION, digest(query, columns), columns[0][1], *place])
     return body + blake2b(body, digest_size=4).digest()
 
 
-def decode(cursor: bytes, of_query: bytes, width: int) -> Position | None:
-    """The position of *cursor*, with *width* values; `BadCursorError` if it is damaged or belongs to another query."""
+def decode(query: Query, cursor: bytes) -> tuple[Position | None, bool]:
+    """The position of *cursor* in *query*, None for before the first result; whether it is of the reversed query.
+
+    `BadCursorError` if it is damaged or belongs to another query.
+    """
+    columns = columns_of(query)
     body, check = cursor[:-4], cursor[-4:]
     try:
         if blake2b(body, digest_size=4).digest() != check:
             raise ValueError
-        version, found, *place = msgspec.msgpack.decode(body)
+        version, found, descending, *place = msgspec.msgpack.decode(body)
         if version != _VERSION or not all(isinstance(part, bytes) for part in place):
             raise ValueError
-        if found == of_query and len(place) not in (0, width + 1):
+        own = digest(query, columns)
+        if found == own and len(place) not in (0, 1 + sum(name != KEY for name, _ in columns)):
             raise ValueError
     except (ValueError, TypeError, msgspec.DecodeError) as exc:
         raise BadCursorError("not a cursor", hint="Pass on a cursor as it was given.") from exc
-    if found != of_query:
+    if found != own:
         raise BadCursorError(
             "the cursor belongs to another query",
             hint="Use a cursor with the same kind, ancestor, filters and orders that it came from.",
         )
-    return Position(tuple(place[1:]), place[0]) if place else None
+    is_reverse = bool(descending) != columns[0][1]
+    return (Position(tuple(place[1:]), place[0], is_reverse) if place else None), is_reverse

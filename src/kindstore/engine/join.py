@@ -8,16 +8,17 @@ is for.  Pure, as `plan` is, whose plain scans are joins of nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import msgspec
 
-from kindstore.store.conjunctions import comparisons, conjunctions
+from kindstore.store.conjunctions import comparisons, conjunctions, fixed_properties, ranged_properties
 from kindstore.store.messages import Query
 from kindstore.values.ordered import pack
 
 from .composite import CompositeIndex, Wanted, needs
-from .plan import ALL, KEY, Bounds, ancestor_paths, are_tied, key_path
+from .plan import ALL, KEY, Bounds, ancestor_paths, key_path
 from .serving import Missing, serve
 
 
@@ -82,7 +83,7 @@ class Join(msgspec.Struct, frozen=True):
     def names(self) -> tuple[str, ...]:
         """The properties that every result has a value of: those sorted by, then what else is read."""
         sorted_by = (name for name, _ in self.orders if name != KEY)
-        return tuple(dict.fromkeys((*sorted_by, *self.projection, *self.distinct)))
+        return tuple(dict.fromkeys((*sorted_by, *self.projection)))
 
     @property
     def split(self) -> bool:
@@ -90,9 +91,14 @@ class Join(msgspec.Struct, frozen=True):
         return bool(self.projection or self.distinct)
 
     @property
+    def places(self) -> tuple[tuple[str, bool], ...]:
+        """What a position in the results consists of: the orders and the key, or the distinct properties alone."""
+        return places_of(self.orders, self.distinct)
+
+    @property
     def width(self) -> int:
         """How many values a position in the results has, beside the path."""
-        return sum(name != KEY for name, _ in self.orders)
+        return sum(name != KEY for name, _ in self.places)
 
     @property
     def properties(self) -> set[str]:
@@ -112,14 +118,51 @@ class Join(msgspec.Struct, frozen=True):
 
 def join(query: Query, existing: Sequence[CompositeIndex] = ()) -> Join:
     """The join of any query that `store.checks.check_query` lets pass; *existing*: composite indexes of its kind."""
-    parts = [_Conjunction(each) for each in conjunctions(query)]
-    orders = _orders(query, parts)
-    read = tuple(dict.fromkeys((*query.projection, *query.distinct_on)))
-    names = [name for name, _ in orders if name != KEY] + list(read)
-    directions = dict(orders)
-    split = bool(query.projection)
-    branches = tuple(part.branch(names, directions, split, existing) for part in parts)
-    return Join(query.kind, branches, orders, query.projection, query.distinct_on)
+    orders = orders_of(query)
+    names = dict.fromkeys((*(name for name, _ in orders if name != KEY), *query.projection))
+    split = bool(query.projection or query.distinct_on)
+    branches = [
+        branch
+        for each in conjunctions(query)
+        for branch in _Conjunction(each).branches(names, dict(orders), split, existing)
+    ]
+    return Join(query.kind, tuple(branches), orders, query.projection, query.distinct_on)
+
+
+def orders_of(query: Query) -> tuple[tuple[str, bool], ...]:
+    """The orders that decide, as (property, descending): the law of spec/service.md 3.2.
+
+    Not those of properties that are equal to one and the same value in all results, nor second ones of a property,
+    nor what comes after ``__key__``, nor any where the key is equal to one.  Properties that have inequalities in
+    all conjunctions and are not sorted by come after, by name; in queries whose results are split, also those that are
+    distinct, and those that are projected.  Keys upwards come last of themselves.
+    """
+    alternatives = [comparisons(each) for each in conjunctions(query)]
+    fixed = fixed_properties(alternatives)
+    orders: dict[str, bool] = {}
+    for each in () if KEY in fixed else query.orders:
+        if each.property not in fixed or each.property in query.distinct_on:
+            orders.setdefault(each.property, each.descending)
+        if each.property == KEY:
+            break
+    if KEY not in orders or query.projection or query.distinct_on:
+        ranged = sorted(ranged_properties(alternatives) - {KEY})
+        for name in (*ranged, *sorted(query.distinct_on), *sorted(query.projection)):
+            if name not in fixed or name in query.distinct_on:
+                orders.setdefault(name, False)
+    found = list(orders.items())
+    if found and found[-1] == (KEY, False):
+        found.pop()
+    return tuple(found)
+
+
+def places_of(
+    orders: tuple[tuple[str, bool], ...], distinct: tuple[str, ...]
+) -> tuple[tuple[str, bool], ...]:
+    """What a position in results with these orders consists of, and the direction of each part."""
+    if distinct:
+        return orders[: len(distinct)]
+    return orders if KEY in dict(orders) else (*orders, (KEY, False))
 
 
 class _Conjunction:
@@ -144,28 +187,45 @@ class _Conjunction:
             else:
                 self.ranges[name] = self.ranges.get(name, ALL).narrowed(each.op, pack(value))
 
-    def branch(
+    def branches(
         self,
         names: Iterable[str],
         directions: dict[str, bool],
         split: bool,
         existing: Sequence[CompositeIndex],
+    ) -> Iterator[Branch]:
+        """The branches whose results have a value of each of *names*.
+
+        One; where results are split, one for each of several values that a property is equal to.
+        """
+        alone = {name: self.equal[name] for name in names if name in self.equal and name not in self.ranges}
+        several = [name for name, values in alone.items() if split and len(values) > 1]
+        for chosen in product(*(alone[name] for name in several)):
+            yield self._branch(names, directions, split, existing, dict(zip(several, chosen, strict=True)))
+
+    def _branch(
+        self,
+        names: Iterable[str],
+        directions: dict[str, bool],
+        split: bool,
+        existing: Sequence[CompositeIndex],
+        chosen: dict[str, bytes],
     ) -> Branch:
-        """The branch whose results have a value of each of *names*."""
         columns: list[Column] = []
-        fixed: list[tuple[str, bytes]] = []
+        fixed = list(chosen.items())
         wanted = dict.fromkeys(names)
         for name in wanted | dict.fromkeys(sorted(self.ranges)):
+            if name in chosen:
+                continue
             descending = directions.get(name, False)
             equal, bounds = self.equal.get(name, []), self.ranges.get(name)
-            if equal and (bounds is None or are_tied(equal, bounds, descending)):
+            each = split and name in wanted
+            if equal and (bounds is None or (not each and are_tied(equal, bounds, descending))):
                 fixed.append((name, max(equal) if descending else min(equal)))
                 if bounds is not None:
                     columns.append(Column(name, bounds))
             else:
-                columns.append(
-                    Column(name, ALL if bounds is None else bounds, descending, split and name in wanted)
-                )
+                columns.append(Column(name, ALL if bounds is None else bounds, descending, each))
         pairs = tuple((name, value) for name, values in self.equal.items() for value in values)
         ancestor = None if self.query.ancestor is None else self.query.ancestor.path_bytes
         branch = Branch(pairs, tuple(columns), tuple(fixed), self.paths, ancestor)
@@ -183,30 +243,20 @@ class _Conjunction:
         return msgspec.structs.replace(branch, index=lead, prefix=len(lead.properties) - len(served.rows))
 
 
-def _orders(query: Query, parts: list[_Conjunction]) -> tuple[tuple[str, bool], ...]:
-    """The orders that decide (spec/service.md 3.2).
+def are_tied(equal: list[bytes], bounds: Bounds, descending: bool) -> bool:
+    """Whether results of a range of a property that also has equalities all sort by the same value, so by key.
 
-    Not those of properties that are equal to one and the same value in all results, nor second ones of a property,
-    nor what comes after ``__key__``, nor any where the key is equal to one.  Properties that have inequalities in
-    all conjunctions and are not sorted by come after, by name, and then those that are read.
+    They sort by the first value that meets any filter on the property (spec/service.md 3.2).  Each result has the
+    values *equal*; one that comes before the range is the first of all of them.
     """
-    if not parts:
-        return ()
-    same = {
-        name
-        for name, values in parts[0].equal.items()
-        if all(part.equal.get(name) == values and name not in part.ranges for part in parts)
-    }
-    ranged = set.intersection(*({*part.ranges} for part in parts))
-    read = {*query.projection, *query.distinct_on} - same
-    implied = [(name, False) for name in (*sorted(ranged), *sorted(read))]
-    asked = () if all(part.one_key for part in parts) else query.orders
-    orders: dict[str, bool] = {}
-    for name, descending in (*((each.property, each.descending) for each in asked), *implied):
-        # Results of one entity, in a projection, are told apart by what is read.
-        if name not in same and (KEY not in orders or name in read):
-            orders.setdefault(name, descending)
-    found: list[tuple[str, bool]] = list(orders.items())
-    if found and found[-1] == (KEY, False):
-        found.pop()
-    return tuple(found)
+    if not equal:
+        return False
+    if descending:
+        value = max(equal)
+        return bounds.high is not None and (
+            value > bounds.high or (value == bounds.high and not bounds.high_included)
+        )
+    value = min(equal)
+    return bounds.low is not None and (
+        value < bounds.low or (value == bounds.low and not bounds.low_included)
+    )

@@ -98,6 +98,12 @@ def scan(
     )
 
 
+def values_of(keys: Statement, at: int) -> Statement:
+    """(value, how often) rows: the values in column *at* of `Join.names` of the results that *keys* selects."""
+    text, values = keys
+    return f"SELECT v{at}, count(*) FROM ({text}) GROUP BY v{at}", values
+
+
 def _branch(plan: Join, kind: Kind, branch: Branch, tables: _Tables) -> Text | None:
     """The selection of a branch; None if nothing in it can match, as a property was never stored."""
     indexes = kind.indexes
@@ -206,10 +212,7 @@ def _first(text: str, group: str, order: str) -> str:
 
 
 def _order(plan: Join) -> str:
-    parts = [
-        ("path" if name == KEY else f"v{plan.names.index(name)}") + (" DESC" if descending else "")
-        for name, descending in plan.orders
-    ]
+    parts = [_column(plan, name) + (" DESC" if descending else "") for name, descending in plan.orders]
     if KEY not in dict(plan.orders):
         parts.append("path")
     return ", ".join(parts)
@@ -217,21 +220,23 @@ def _order(plan: Join) -> str:
 
 def _between(plan: Join, where: Text, start: Position | None, end: Position | None) -> None:
     """After the position of one cursor, and up to that of the other."""
-    orders = [*plan.orders, *([] if KEY in dict(plan.orders) else [(KEY, False)])]
     for position, after in ((start, True), (end, False)):
         if position is None:
             continue
         values = iter(position.values)
-        places = [position.path if name == KEY else next(values) for name, _ in orders]
+        places = [position.path if name == KEY else next(values) for name, _ in plan.places]
         # a > ? OR (a = ? AND (b < ? OR …)): row values can't mix directions.
-        text, bound = ("0", []) if after else ("1", [])
-        for (name, descending), value in reversed(list(zip(orders, places, strict=True))):
-            column = "path" if name == KEY else f"v{plan.names.index(name)}"
+        text, bound = ("1", []) if after == position.before else ("0", [])
+        for (name, descending), value in reversed(list(zip(plan.places, places, strict=True))):
+            column = _column(plan, name)
             sign = ">" if after != descending else "<"
             text = f"({column} {sign} ? OR ({column} = ? AND {text}))"
             bound = [value, value, *bound]
         # Implied by what follows, but a bound of an index where that is none.
-        name, descending = orders[0]
-        first = "path" if name == KEY else f"v{plan.names.index(name)}"
-        where.add(f"{first} {'>' if after != descending else '<'}= ?", places[0])
+        name, descending = plan.places[0]
+        where.add(f"{_column(plan, name)} {'>' if after != descending else '<'}= ?", places[0])
         where.add(text, *bound)
+
+
+def _column(plan: Join, name: str) -> str:
+    return "path" if name == KEY else f"v{plan.names.index(name)}"

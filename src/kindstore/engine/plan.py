@@ -53,8 +53,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     *source*: the property whose index is scanned, None for the entities of the kind themselves.
     *values* is the range of its values (a single one for an equality), *paths* the range of key paths.
-    *probes*: (property, packed value) pairs looked up for each row, *among* a property of which a value in a range
-    is looked up besides.  *descending* turns the order of the values, or of the paths where there is no source or
+    *probes*: (property, packed value) pairs looked up for each row.  *descending* turns the order of the values, or of the paths where there is no source or
     it holds a single value.
     """
 
@@ -65,7 +64,6 @@ class Plan(msgspec.Struct, frozen=True):
     paths: Bounds
     probes: tuple[tuple[str, bytes], ...]
     descending: bool
-    among: tuple[str, Bounds] | None = None
 
     @property
     def width(self) -> int:
@@ -90,8 +88,6 @@ class Plan(msgspec.Struct, frozen=True):
             text += f", paths {self.paths}"
         for name, value in self.probes:
             text += f", probe {name} = {value.hex(' ')}"
-        if self.among is not None:
-            text += f", probe {self.among[0]} {self.among[1]}"
         return text + ")"
 
 
@@ -126,36 +122,14 @@ def plan(query: Query) -> Plan | None:
     if query.kind is None and (source is not None or equal):
         raise BadQueryError("a query without a kind can only filter and sort by __key__")
     probes = tuple(equal)
-    among: tuple[str, Bounds] | None = None
-    if source in ranges and are_tied(
-        [value for name, value in equal if name == source], ranges[source], descending
-    ):
-        among, source, descending = (source, ranges[source]), None, False
+    if any(name == source for name, _ in equal):
+        return None  # which of its values the results are sorted by takes a closer look
     if source is not None:
         return Plan(query.kind, source, None, ranges.get(source, ALL), paths, probes, descending)
     if probes:
         (lead, value), *rest = probes
-        return Plan(query.kind, lead, value, ALL, paths, tuple(rest), descending, among)
+        return Plan(query.kind, lead, value, ALL, paths, tuple(rest), descending)
     return Plan(query.kind, None, None, ALL, paths, (), descending)
-
-
-def are_tied(equal: list[bytes], bounds: Bounds, descending: bool) -> bool:
-    """Whether results of a range of a property that also has equalities all sort by the same value, so by key.
-
-    They sort by the first value that meets any filter on the property (spec/service.md 3.2).  Each result has the
-    values *equal*; one that comes before the range is the first of all of them.
-    """
-    if not equal:
-        return False
-    if descending:
-        value = max(equal)
-        return bounds.high is not None and (
-            value > bounds.high or (value == bounds.high and not bounds.high_included)
-        )
-    value = min(equal)
-    return bounds.low is not None and (
-        value < bounds.low or (value == bounds.low and not bounds.low_included)
-    )
 
 
 def led_by(plan: Plan, at: int) -> Plan:

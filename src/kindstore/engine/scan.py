@@ -14,7 +14,7 @@ from kindstore.store.conjunctions import COMPARISONS, comparisons, conjunctions
 from kindstore.store.messages import Aggregation, Average, Count, Page, PropertyFilter, Query, R, Sum
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
-from kindstore.values.entity import EMPTY, Maker, Shape
+from kindstore.values.entity import EMPTY, Entity, Maker, Shape
 from kindstore.values.errors import BadQueryError, NeedIndexError
 from kindstore.values.key import Key
 from kindstore.values.limits import INT_MAX, INT_MIN
@@ -25,7 +25,7 @@ from .catalog import INDEX_EPOCH, Catalog, Kind, Place
 from .composite import CompositeIndex, Needs, needs
 from .composites import State
 from .errors import MissingTableError
-from .index import Index
+from .index import Index, nested_values
 from .join import Join, join
 from .plan import KEY, Plan, led_by, plan
 from .serving import Missing as Lacking
@@ -160,10 +160,13 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
     planned = yield from _planned(catalog, query)
     start = end = None
-    if query.start is not None or query.end is not None:
-        digest, width = cursor.digest(query), planned.width
-        start = None if query.start is None else cursor.decode(query.start, digest, width)
-        end = None if query.end is None else cursor.decode(query.end, digest, width)
+    empty = False
+    if query.start is not None:
+        start, is_reverse = cursor.decode(query, query.start)
+        empty = start is None and is_reverse  # the end of the results, looked at from there
+    if query.end is not None:
+        end, is_reverse = cursor.decode(query, query.end)
+        empty = empty or (end is None and not is_reverse)
     kinds = _kinds(catalog, query)
     if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()
@@ -172,7 +175,7 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
         planned = yield from _lead(catalog, kinds[0], planned)
     scan = Scan(query, kinds, planned)
     scan.start, scan.end = start, end
-    scan.empty = query.end is not None and end is None
+    scan.empty = empty
     return scan
 
 
@@ -282,9 +285,9 @@ def run_query(
 
     def cursor_after(n: int) -> bytes:
         if n < 0:
-            return query.start if query.start is not None else cursor.encode(cursor.digest(query), None)
+            return query.start if query.start is not None else cursor.encode(query, None)
         row = rows[n]
-        return cursor.encode(cursor.digest(query), Position(row[1 : 1 + width], row[0]))
+        return cursor.encode(query, Position(row[1 : 1 + width], row[0]))
 
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
@@ -441,6 +444,8 @@ def run_aggregation(
         else:
             counted = partial(_values_again, catalog, scan, aggregation.property)
             rows = yield from _aggregated(counted, transaction)
+            if catalog.may_hold_times(aggregation.property):
+                rows = yield from _without_times(catalog, scan, aggregation.property, transaction)
             found.append((total if isinstance(aggregation, Sum) else mean)(rows))
     return found
 
@@ -448,8 +453,29 @@ def run_aggregation(
 def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
     """The values of property *name* among the results, each with how often it is there."""
     keys = _again(catalog, scan, statement.KEYS, scan.query.limit)
+    if keys is not None and name in scan.query.projection and isinstance(scan.plan, Join):
+        return join_statement.values_of(keys, scan.plan.names.index(name))
     index = scan.kinds[0].indexes.get(name) if scan.kinds else None
     return None if keys is None or index is None else statement.values_of(keys, index)
+
+
+def _without_times(
+    catalog: Catalog, scan: Scan, name: str, transaction: Transaction | None
+) -> Program[list[Row]]:
+    """The rows of `_values_again` without datetimes: read from the entities, since indexes hold them as integers."""
+    if name in scan.query.projection:
+        return (yield from _aggregated(partial(_values_again, catalog, scan, name), transaction))
+    whole = partial(_again, catalog, scan, statement.ROWS, scan.query.limit)
+    rows = yield from _aggregated(whole, transaction)
+    found: list[Row] = []
+    for row in rows:
+        shape, values = record.load(row[-1], catalog.shapes)
+        pairs = nested_values("", Entity(None, shape, values))
+        kept = {pack(value): value for path, value in pairs if path == f".{name}"}
+        found += [
+            (packed, 1) for packed, value in kept.items() if len(kept) == 1 and type(value) in (int, float)
+        ]
+    return found
 
 
 def _aggregated(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[list[Row]]:

@@ -28,17 +28,28 @@ _ENTITY_COLUMNS = {
 
 
 class Position:
-    """Where a cursor points: after the result with these packed *values* of what it is sorted by, and this path."""
+    """Where a cursor points: after the result with these packed *values* of what it is sorted by, and this path.
 
-    __slots__ = ("path", "values")
+    Or right *before* it: a cursor of the query with all orders reversed.
+    """
 
-    def __init__(self, values: tuple[bytes, ...], path: bytes) -> None:
-        self.values, self.path = values, path
+    __slots__ = ("before", "path", "values")
+
+    def __init__(self, values: tuple[bytes, ...], path: bytes, before: bool = False) -> None:
+        self.values, self.path, self.before = values, path, before
 
     @property
     def value(self) -> bytes | None:
         """The only value that a scan of one index sorts by; None in a scan of paths."""
         return self.values[0] if self.values else None
+
+    def after(self, descending: bool) -> str:
+        """The comparison of paths that come after it, going up or *descending*."""
+        return ("<" if descending else ">") + ("=" if self.before else "")
+
+    def until(self, descending: bool) -> str:
+        """The comparison of paths that come before it."""
+        return (">" if descending else "<") + ("" if self.before else "=")
 
 
 Probe: TypeAlias = tuple[Index, bytes | Bounds]
@@ -91,8 +102,6 @@ def scan(
     probes: list[Probe] = [(indexes[name], value) for name, value in plan.probes if name in indexes]
     if source is None or len(probes) < len(plan.probes):
         return None
-    if plan.among is not None:  # a property that has an equality as well, so its index is there
-        probes.append((indexes[plan.among[0]], plan.among[1]))
     rest = cut(limit, offset)
     if fetch == COUNT:
         return _count(plan, source, probes, start, end, rest)
@@ -134,11 +143,10 @@ def _conditions(
         where.add(source.term.removesuffix(" AND "))
     if plan.equal is not None:
         where.add("i.value = ?", plan.equal)
-        after, until = ("<", ">=") if plan.descending else (">", "<=")
         if start is not None:
-            where.add(f"i.path {after} ?", start.path)
+            where.add(f"i.path {start.after(plan.descending)} ?", start.path)
         if end is not None:
-            where.add(f"i.path {until} ?", end.path)
+            where.add(f"i.path {end.until(plan.descending)} ?", end.path)
     else:
         where.bound("i.value", plan.values)
         if distinct:
@@ -186,10 +194,10 @@ def _between(plan: Plan, where: Text, start: Position | None, end: Position | No
     after, until = ("<", ">") if plan.descending else (">", "<")
     if start is not None:
         where.add(f"i.value {after}= ?", start.value)
-        where.add(f"(i.value {after} ? OR i.path > ?)", start.value, start.path)
+        where.add(f"(i.value {after} ? OR i.path {start.after(False)} ?)", start.value, start.path)
     if end is not None:
         where.add(f"i.value {until}= ?", end.value)
-        where.add(f"(i.value {until} ? OR i.path <= ?)", end.value, end.path)
+        where.add(f"(i.value {until} ? OR i.path {end.until(False)} ?)", end.value, end.path)
 
 
 def _downwards(
@@ -226,12 +234,12 @@ def _downwards(
     )
     values = [*first.values, *after.values]
     if start is not None:
-        text += " AND i.path > CASE WHEN v.value = ? THEN ? ELSE x'' END"
+        text += f" AND i.path {start.after(False)} CASE WHEN v.value = ? THEN ? ELSE x'' END"
         values += [start.value, start.path]
     where = Text()
     first_of_several(where, plan.values, plan.descending)
     if end is not None:
-        where.add("(i.value > ? OR i.path <= ?)", end.value, end.path)
+        where.add(f"(i.value > ? OR i.path {end.until(False)} ?)", end.value, end.path)
     where.bound("i.path", plan.paths)
     _probe(where, probes)
     return f"{text}{_join(fetch)}{where.where()}{rest[0]}", (*values, *where.values, *rest[1])
@@ -274,11 +282,10 @@ def _entity_scan(
 ) -> Statement:
     where = Text()
     where.bound("path", plan.paths)
-    after, until = ("<", ">=") if plan.descending else (">", "<=")
     if start is not None:
-        where.add(f"path {after} ?", start.path)
+        where.add(f"path {start.after(plan.descending)} ?", start.path)
     if end is not None:
-        where.add(f"path {until} ?", end.path)
+        where.add(f"path {end.until(plan.descending)} ?", end.path)
     tail = "".join(f" AND {part}" for part in where.parts)
     order = " ORDER BY path DESC" if plan.descending else " ORDER BY path"
     rest, rest_values = cut(limit, offset)
