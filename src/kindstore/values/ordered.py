@@ -70,7 +70,7 @@ def pack_str(value: str) -> bytes:
         packed = value.encode()
     except UnicodeEncodeError:
         raise BadValueError("a string must be valid Unicode") from None
-    if len(packed) > MAX_INDEXED or b"\0" in packed or b"\1" in packed:
+    if len(packed) > MAX_INDEXED or 0 in packed or 1 in packed:
         return pack_bytes(packed)
     return b"\x30" + packed + b"\0"
 
