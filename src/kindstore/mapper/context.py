@@ -101,7 +101,6 @@ class Context:
 
     __slots__ = (
         "_batching",
-        "_open",
         "client",
         "ends",
         "identities",
@@ -114,12 +113,9 @@ class Context:
         "writing",
     )
 
-    store: Store
-    """Opened when it is first needed, if it was given as a function."""
-
     def __init__(
         self,
-        store: Store | Callable[[], Store],
+        store: Store,
         partition: Partition,
         *,
         identities: IdentityMap | None = None,
@@ -129,10 +125,7 @@ class Context:
         client: Any = None,
         ends: bool = False,
     ) -> None:
-        if callable(store):
-            self._open = store
-        else:
-            self.store = store
+        self.store = store
         self.partition = partition
         self.identities = identities
         self.policy = policy
@@ -143,13 +136,6 @@ class Context:
         self._batching: Context | None = None
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        # Called for a slot that is empty, so that the others cost nothing.
-        if name != "store":
-            raise AttributeError(name)
-        self.store = self._open()
-        return self.store
 
     def __repr__(self) -> str:
         kind = "in a transaction" if self.transaction is not None else "outside of transactions"
@@ -321,6 +307,26 @@ class Context:
             self.flush()
         finally:
             _current.reset(token)
+
+
+class LateContext(Context):
+    """A context whose store is opened, by *open_store*, when it is first needed.  Keys can be made before.
+
+    A class of its own, because CPython looks up every attribute slowly where there is a `__getattr__`.
+    """
+
+    __slots__ = ("_open",)
+
+    def __init__(self, open_store: Callable[[], Store], partition: Partition) -> None:
+        super().__init__(cast("Any", None), partition)
+        del self.store
+        self._open = open_store
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "store":
+            raise AttributeError(name)
+        self.store = self._open()
+        return self.store
 
 
 def never(_: Key) -> bool:
