@@ -22,7 +22,7 @@ from kindstore.mapper.schema import schema_of
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity, Maker, Shape
+from kindstore.values.entity import Entity, Maker, Readers, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
 from kindstore.values.key import Key
 
@@ -236,6 +236,9 @@ class ByKind:
             return schema_of(Model._lookup_model(key.path[-2])).of(shape)(key, values, version)
 
         return make
+
+    def typed(self, shape: Shape, readers: Readers) -> None:
+        """See `values.entity.Maker`."""
 
 
 BY_KIND = ByKind()

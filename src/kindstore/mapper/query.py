@@ -18,7 +18,7 @@ from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.schema import schema_of
 from kindstore.store.messages import Count, Order, Page, PropertyFilter, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Maker, Shape
+from kindstore.values.entity import Maker, Readers, Shape, TypedMake
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -112,13 +112,20 @@ class Reading:
         """See `values.entity.Maker`."""
         if self._keys_only and not self.predicates:
             return _key_alone
-        load = self._load.of(shape)
+        return self._made_with(self._load.of(shape))
+
+    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
+        """See `values.entity.Maker`."""
+        found = self._load.typed(shape, readers)
+        return None if found is None else (found[0], self._made_with(found[1]))
+
+    def _made_with(self, load: Callable[[Key, Any, int], Any]) -> Callable[[Key, Any, int], Any]:
         if self._keys_only:
             return self._if_wanted(load, _key_alone)
         if self._plain:
             return self._if_wanted(load, load) if self.predicates else load
 
-        def make(key: Key, values: list[Any], version: int) -> Any:
+        def make(key: Key, values: Any, version: int) -> Any:
             return self._one(load, key, values, version)
 
         return self._if_wanted(load, make) if self.predicates else make
@@ -127,9 +134,7 @@ class Reading:
         """*results* without those that are left out."""
         return [each for each in results if each is not None] if self.dropped else results
 
-    def _one(
-        self, load: Callable[[Key, list[Any], int], Any], key: Key, values: list[Any], version: int
-    ) -> Any:
+    def _one(self, load: Callable[[Key, Any, int], Any], key: Key, values: Any, version: int) -> Any:
         if key.partition is not self._partition:
             assert self.context.identities is not None
             self._partition, self._known = key.partition, self.context.identities.of(key.partition)
@@ -144,9 +149,9 @@ class Reading:
         return instance
 
     def _if_wanted(
-        self, load: Callable[[Key, list[Any], int], Any], make: Callable[[Key, list[Any], int], Any]
-    ) -> Callable[[Key, list[Any], int], Any]:
-        def made(key: Key, values: list[Any], version: int) -> Any:
+        self, load: Callable[[Key, Any, int], Any], make: Callable[[Key, Any, int], Any]
+    ) -> Callable[[Key, Any, int], Any]:
+        def made(key: Key, values: Any, version: int) -> Any:
             # What is stored decides, not an object that the context knows and that may have been edited.
             instance = load(key, values, version)
             if all(node.predicate(instance) for node in self.predicates):
@@ -157,7 +162,7 @@ class Reading:
         return made
 
 
-def _key_alone(key: Key, _values: list[Any], _version: int) -> Key:
+def _key_alone(key: Key, _values: Any, _version: int) -> Key:
     return key
 
 
