@@ -11,7 +11,7 @@ the plural ones because they are most of what applications do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, caches
@@ -24,7 +24,7 @@ from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
 from kindstore.values.entity import Entity, Maker, Readers, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
-from kindstore.values.key import Key
+from kindstore.values.key import Key, path_bytes_of
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
@@ -260,12 +260,13 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
     """The entity of each of *keys*, None where there is none.  A key named twice is looked up once."""
     listed = list(keys)
     kind_map = Model._kind_map
-    models = [kind_map.get((key._flat or key.path)[-2]) for key in listed]
-    hooks = [
-        (key, model)
-        for key, model in zip(listed, models, strict=True)
-        if model is not None and model._overridden
-    ]
+    models = {kind: kind_map.get(kind) for kind in {(key._flat or key.path)[-2] for key in listed}}
+    hooks: list[tuple[Key, AnyModel]] = []
+    for model in models.values():
+        if model is not None and model._overridden:
+            named = [(key, models[key.path[-2]]) for key in listed]
+            hooks = [(key, model) for key, model in named if model is not None and model._overridden]
+            break
     for key, model in hooks:
         model._pre_get_hook(key)
     try:
@@ -282,20 +283,22 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
 
 
 def _get_all(
-    context: Context, keys: Sequence[Key], models: Sequence[AnyModel | None], use_cache: bool | None
+    context: Context, keys: Sequence[Key], models: Mapping[str, AnyModel | None], use_cache: bool | None
 ) -> Program[list[Any]]:
+    """*models*: the class of each kind that *keys* are of."""
     transaction = context.transaction
     name = None if transaction is None else transaction.name
     # Of one kind, the schema is looked up once for all.
-    model = models[0] if models and models.count(models[0]) == len(models) else None
+    model = next(iter(models.values())) if len(models) == 1 else None
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
-    if context.identities is None and len({key._packed or key.path_bytes for key in keys}) == len(keys):
+    if context.identities is None and len(set(path_bytes_of(keys))) == len(keys):
         plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
         return plain
     known: dict[Key, Any] = {}
     wanted: dict[Key, IdentityMap | None] = {}
-    for key, cls in zip(keys, models, strict=True):
+    for key in keys:
         identities = context.identities
+        cls = models[key.path[-2]]
         if identities is not None and not (caches(context, key, cls) if use_cache is None else use_cache):
             identities = None
         if identities is not None:
