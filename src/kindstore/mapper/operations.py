@@ -24,13 +24,14 @@ from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
 from kindstore.values.entity import Entity, Maker, Readers, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
-from kindstore.values.key import Key, path_bytes_of
+from kindstore.values.key import Key, Partition, path_bytes_of
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 AnyModel: TypeAlias = type[Model]
 
 Write: TypeAlias = type[Upsert] | type[Insert]
+Name: TypeAlias = tuple[Partition, bytes] | int
 
 
 def _hooked(
@@ -135,9 +136,9 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     legacy = context.legacy_data
     entities: list[Entity] = []
     asked: list[Key] = []
-    # What tells writes apart: the key, or the instance that has none yet.  The last write of each counts.
-    last: dict[Key | int, int] = {}
-    names: list[Key | int] = []
+    # What tells writes apart: the parts of the key, or the instance that has none yet.  The last write of each counts.
+    last: dict[Name, int] = {}
+    names: list[Name] = []
     cls: type[Model] | None = None
     schema: Any = None
     new_key: Any = None
@@ -151,7 +152,9 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         key: Key = instance._key or new_key
         asked.append(key)
         entities.append(schema.to_entity(instance, key, legacy))
-        name = id(instance) if key is new_key or not key.is_complete else key
+        # Past the properties and the hash of keys, which are calls.
+        incomplete = key is new_key or (key._flat or key.path)[-1] is None
+        name = id(instance) if incomplete else (key._partition, key._packed or key.path_bytes)
         names.append(name)
         last[name] = at
     transaction = context.transaction
@@ -159,13 +162,16 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         committed: Committed = yield from context.store.commit([Upsert(entities[at]) for at in last.values()])
         stored = dict(zip(last, committed.keys, strict=True))
     else:
-        stored = {name: asked[at] for name, at in last.items()}
-        missing = [name for name in last if isinstance(name, int)]
+        stored = dict(zip(names, asked, strict=True))
+        missing = [name for name in last if type(name) is int]
         if missing:
             given = yield from context.store.allocate_ids([stored[name] for name in missing])
             stored.update(zip(missing, given, strict=True))
         for name, at in last.items():
-            transaction.keep_back(Upsert(Entity(stored[name], entities[at].shape, entities[at].values)))
+            entity = entities[at]
+            if entity.key is not stored[name]:
+                entity = Entity(stored[name], entity.shape, entity.values)
+            transaction.keep_back(Upsert(entity))
     keys: list[Key] = []
     for instance, like, name in zip(instances, asked, names, strict=True):
         key = stored[name]
