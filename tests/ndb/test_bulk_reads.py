@@ -194,6 +194,16 @@ def test_queries_of_one_form_each_bind_their_own_operands() -> None:
 
 
 @pytest.mark.usefixtures("people")
+def test_as_many_equalities_as_a_query_may_have() -> None:
+    values = [f"v{number}" for number in range(100)]
+    Item(id=1000, tags=values).put()
+    Item(id=1001, tags=values[1:]).put()
+    every = [Item.tags == value for value in values]
+    assert [key.id() for key in Item.query(*every).fetch(keys_only=True)] == [1000]
+    assert Item.query(*every[1:]).count() == 2
+
+
+@pytest.mark.usefixtures("people")
 def test_what_leads_a_join_may_change_with_the_operands() -> None:
     ndb.put_multi([Item(name="many", size=1000 + number) for number in range(100)])
     ndb.put_multi([Item(name=f"few{number}", size=77) for number in range(100)])

@@ -44,14 +44,13 @@ def compiled(
     `BadQueryError` for filters that are not supported yet (`filters.conjunction_of`).
     """
     nodes, after = conjunction_of(filters)
-    query = Query(
-        partition,
-        kind,
-        ancestor,
-        tuple([PropertyFilter(node.name, node.op, node.value) for node in nodes]) if nodes else (),
-        tuple([Order(order.name, order.reverse) for order in orders]) if orders else (),
-    )
-    return query, after
+    conditions: tuple[PropertyFilter, ...] = ()
+    for node in nodes:  # few of them: no comprehension, which is one more call
+        conditions += (PropertyFilter(node.name, node.op, node.value),)
+    sorting: tuple[Order, ...] = ()
+    for order in orders:
+        sorting += (Order(order.name, order.reverse),)
+    return Query(partition, kind, ancestor, conditions, sorting), after
 
 
 class Reading:

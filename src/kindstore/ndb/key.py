@@ -269,7 +269,8 @@ _PLAIN_IDS = frozenset({int, str})
 def _kind_of(kind: Any) -> str:
     """The kind that a str or a model class names."""
     if isinstance(kind, type):
-        kind = cast("Any", kind)._get_kind()
+        model: Any = kind
+        kind = model._get_kind()
     if not isinstance(kind, str):
         raise TypeError(f"Key kind must be a string or Model class; received {kind!r}")
     return kind
