@@ -11,6 +11,8 @@ A context belongs to the code that entered it: to its thread, and to the asyncio
 Outside an entered context there is no identity map: nothing would ever end it, and other processes write too.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import threading
@@ -59,7 +61,11 @@ class IdentityMap:
 
     def get(self, key: Key) -> Any:
         """The entity of *key*, None, or `UNKNOWN`.  An entity whose key was changed since is forgotten."""
-        known, packed = self.of(key.partition), key.path_bytes
+        # Past the properties of keys, which are calls; so everywhere in this class.
+        known = self._maps.get(key._partition)
+        if known is None:
+            return UNKNOWN
+        packed = key._packed or key.path_bytes
         found = known.get(packed, UNKNOWN)
         if found is not UNKNOWN and found is not None and found._key is not key and found._key != key:
             del known[packed]
@@ -68,11 +74,16 @@ class IdentityMap:
 
     def put(self, key: Key, entity: Any) -> None:
         """From now on *key* is *entity* (None: has none)."""
-        self.of(key.partition)[key.path_bytes] = entity
+        known = self._maps.get(key._partition)
+        if known is None:
+            known = self.of(key._partition)
+        known[key._packed or key.path_bytes] = entity
 
     def evict(self, key: Key) -> None:
         """Forget what is known of *key*."""
-        self.of(key.partition).pop(key.path_bytes, None)
+        known = self._maps.get(key._partition)
+        if known is not None:
+            known.pop(key._packed or key.path_bytes, None)
 
     def clear(self) -> None:
         """Forget everything."""
