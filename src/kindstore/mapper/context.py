@@ -79,6 +79,18 @@ class IdentityMap:
             known = self.of(key._partition)
         known[key._packed or key.path_bytes] = entity
 
+    def keep(self, key: Key, entity: Any) -> Any:
+        """What is known of *key*; *entity* from now on (None: has none), if nothing is."""
+        known = self._maps.get(key._partition)
+        if known is None:
+            known = self.of(key._partition)
+        packed = key._packed or key.path_bytes
+        found = known.get(packed, UNKNOWN)
+        if found is UNKNOWN or (found is not None and found._key is not key and found._key != key):
+            known[packed] = entity
+            return entity
+        return found
+
     def evict(self, key: Key) -> None:
         """Forget what is known of *key*."""
         known = self._maps.get(key._partition)
@@ -408,6 +420,11 @@ def _fallback() -> Context:
     if _default is None:
         raise ContextError("no current context", hint="Enter one: with client.context(): …")
     return _default()
+
+
+def always_caches(context: Context, model: Any) -> bool:
+    """Whether every entity of *model* (None: of any kind) goes into the identity map, without asking key by key."""
+    return context.policy is None and getattr(model, "_use_cache", None) in (None, True)
 
 
 def caches(context: Context, key: Key, model: Any) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, caches
+from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, always_caches, caches
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
@@ -227,7 +227,8 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
         None if transaction is None else transaction.name,
         maker=BY_KIND if model is None else schema_of(model),
     )
-    return found[0] if identities is None else _known(key, found[0], identities)
+    # Somebody else may have read or written it while we waited: one object per key, and the later state.
+    return found[0] if identities is None else identities.keep(key, found[0])
 
 
 class ByKind:
@@ -248,18 +249,6 @@ class ByKind:
 
 
 BY_KIND = ByKind()
-
-
-def _known(key: Key, instance: Any, identities: IdentityMap) -> Any:
-    """What a lookup of *key* gives: *instance*, which is known from now on, or the one that is known by now.
-
-    Somebody else may have read or written it while we waited: one object per key, and the later state.
-    """
-    known = identities.get(key)
-    if known is not UNKNOWN:
-        return known
-    identities.put(key, instance)
-    return instance
 
 
 def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[Any]]:
@@ -292,32 +281,39 @@ def _get_all(
     context: Context, keys: Sequence[Key], models: Mapping[str, AnyModel | None], use_cache: bool | None
 ) -> Program[list[Any]]:
     """*models*: the class of each kind that *keys* are of."""
+    if len(set(path_bytes_of(keys))) < len(keys):
+        distinct = list(dict.fromkeys(keys))
+        if len(distinct) < len(keys):
+            found = yield from _get_all(context, distinct, models, use_cache)
+            known = dict(zip(distinct, found, strict=True))
+            return [known[key] for key in keys]
     transaction = context.transaction
     name = None if transaction is None else transaction.name
     # Of one kind, the schema is looked up once for all.
     model = next(iter(models.values())) if len(models) == 1 else None
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
-    if context.identities is None and len(set(path_bytes_of(keys))) == len(keys):
+    identities = context.identities
+    if identities is None or use_cache is False:
         plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
         return plain
-    known: dict[Key, Any] = {}
-    wanted: dict[Key, IdentityMap | None] = {}
-    for key in keys:
-        identities = context.identities
-        cls = models[key.path[-2]]
-        if identities is not None and not (caches(context, key, cls) if use_cache is None else use_cache):
-            identities = None
-        if identities is not None:
+    always = use_cache or all(always_caches(context, model) for model in models.values())
+    results: list[Any] = []
+    missing: list[int] = []
+    passed: set[int] = set()
+    for at, key in enumerate(keys):
+        instance: Any = UNKNOWN
+        if always or caches(context, key, models[key.path[-2]]):
             instance = identities.get(key)
-            if instance is not UNKNOWN:
-                known[key] = instance
-                continue
-        wanted[key] = identities
-    if wanted:
-        found: list[Any] = yield from context.store.lookup(list(wanted), name, maker=maker)
-        for (key, identities), instance in zip(wanted.items(), found, strict=True):
-            known[key] = instance if identities is None else _known(key, instance, identities)
-    return [known[key] for key in keys]
+        else:
+            passed.add(at)
+        if instance is UNKNOWN:
+            missing.append(at)
+        results.append(instance)
+    if missing:
+        read: list[Any] = yield from context.store.lookup([keys[at] for at in missing], name, maker=maker)
+        for at, instance in zip(missing, read, strict=True):
+            results[at] = instance if at in passed else identities.keep(keys[at], instance)
+    return results
 
 
 # Delete.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from kindstore.mapper.context import UNKNOWN, Context, caches
+from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.schema import schema_of
@@ -101,11 +101,7 @@ class Reading:
             return
         self._partition: Partition | None = None
         self._known: dict[bytes, Any] = {}
-        self._always = bool(use_cache) or (
-            model is not None
-            and context.policy is None
-            and getattr(model, "_use_cache", None) in (None, True)
-        )
+        self._always = bool(use_cache) or (model is not None and always_caches(context, model))
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
         """See `values.entity.Maker`."""
@@ -125,27 +121,31 @@ class Reading:
             return self._if_wanted(load, load) if self.predicates else load
 
         def make(key: Key, values: Any, version: int) -> Any:
-            return self._one(load, key, values, version)
+            # Past the properties of keys, which are calls.
+            packed = key._packed or key.path_bytes
+            if key._partition is not self._partition:
+                assert self.context.identities is not None
+                self._partition, self._known = key._partition, self.context.identities.of(key._partition)
+            instance = self._known.get(packed, UNKNOWN)
+            if instance is None:
+                self.dropped = True
+                return None
+            held = None if instance is UNKNOWN else instance._key
+            if (
+                held is None
+                or held._partition is not key._partition
+                or (held._packed or held.path_bytes) != packed
+            ):
+                instance = load(key, values, version)
+                if self._always or caches(self.context, key, type(instance)):
+                    self._known[packed] = instance
+            return instance
 
         return self._if_wanted(load, make) if self.predicates else make
 
     def present(self, results: list[Any]) -> list[Any]:
         """*results* without those that are left out."""
         return [each for each in results if each is not None] if self.dropped else results
-
-    def _one(self, load: Callable[[Key, Any, int], Any], key: Key, values: Any, version: int) -> Any:
-        if key.partition is not self._partition:
-            assert self.context.identities is not None
-            self._partition, self._known = key.partition, self.context.identities.of(key.partition)
-        known, packed = self._known, key.path_bytes
-        instance = known.get(packed, UNKNOWN)
-        if instance is UNKNOWN or (instance is not None and instance._key != key):
-            instance = load(key, values, version)
-            if self._always or caches(self.context, key, type(instance)):
-                known[packed] = instance
-        elif instance is None:
-            self.dropped = True
-        return instance
 
     def _if_wanted(
         self, load: Callable[[Key, Any, int], Any], make: Callable[[Key, Any, int], Any]

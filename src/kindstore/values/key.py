@@ -5,6 +5,8 @@ order-preserving bytes (`components.pack_path`), as the path itself, or as both:
 when first asked for, so that a query row costs no decoding and a lookup no second encoding.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import re
