@@ -67,7 +67,14 @@ class IdentityMap:
             return UNKNOWN
         packed = key._packed or key.path_bytes
         found = known.get(packed, UNKNOWN)
-        if found is not UNKNOWN and found is not None and found._key is not key and found._key != key:
+        if found is UNKNOWN or found is None or found._key is key:
+            return found
+        held = found._key
+        if (
+            held is None
+            or (held._packed or held.path_bytes) != packed
+            or held._partition is not key._partition
+        ):
             del known[packed]
             return UNKNOWN
         return found
@@ -81,15 +88,11 @@ class IdentityMap:
 
     def keep(self, key: Key, entity: Any) -> Any:
         """What is known of *key*; *entity* from now on (None: has none), if nothing is."""
-        known = self._maps.get(key._partition)
-        if known is None:
-            known = self.of(key._partition)
-        packed = key._packed or key.path_bytes
-        found = known.get(packed, UNKNOWN)
-        if found is UNKNOWN or (found is not None and found._key is not key and found._key != key):
-            known[packed] = entity
-            return entity
-        return found
+        found = self.get(key)
+        if found is not UNKNOWN:
+            return found
+        self.put(key, entity)
+        return entity
 
     def evict(self, key: Key) -> None:
         """Forget what is known of *key*."""
