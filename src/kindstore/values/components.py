@@ -144,6 +144,8 @@ def pack_path(flat: tuple[Any, ...]) -> bytes:
 
     Ids before names; an incomplete key ends after its kind.
     """
+    if len(flat) == 2 and type(flat[1]) is int and 0 < flat[1] <= INT_MAX:
+        return pack_kind(flat[0]) + pack_int(flat[1])  # what nearly every key is
     packed = b""
     last = len(flat) - 1
     if last < 1:
