@@ -23,7 +23,12 @@ from kindstore.store.messages import (
 )
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
 from kindstore.values.entity import ENTITIES, Maker
-from kindstore.values.errors import BadKeyError, BadQueryError, ReadOnlyTransactionError
+from kindstore.values.errors import (
+    BadKeyError,
+    BadQueryError,
+    ReadOnlyTransactionError,
+    TransactionNotFoundError,
+)
 from kindstore.values.key import Key, Partition, completed
 
 from . import commit, scan
@@ -202,7 +207,8 @@ class EngineStore:
 
     def _commit_in(self, mutations: Sequence[Mutation], name: bytes) -> Program[Committed]:
         transaction = self._transactions.get(name)
-        self._transactions.end(name)
+        if self._transactions.end(name) is None:  # another thread is committing it
+            raise TransactionNotFoundError("the transaction is over", hint="Begin a new one.")
         yield Release(name)
         if mutations and transaction.read_only:
             raise ReadOnlyTransactionError("a write in a read-only transaction")

@@ -102,7 +102,7 @@ def _put(context: Context, instance: Model, use_cache: bool | None, write: Write
     if type(key) is not type(asked):
         key = key_of_class(key, type(asked))  # stores may answer with plain keys, faces have their own
     # Past the descriptor, which checks what users set.
-    instance.__dict__["_key"] = key
+    vars(instance)["_key"] = key
     if context.identities is not None:
         _remember(context, context.identities, key, instance, use_cache)
     return key
@@ -139,7 +139,7 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     # What tells writes apart: the parts of the key, or the instance that has none yet.  The last write of each counts.
     last: dict[Name, int] = {}
     names: list[Name] = []
-    cls: type[Model] | None = None
+    cls: Any = None
     schema: Any = None
     new_key: Any = None
     for at, instance in enumerate(instances):
@@ -177,7 +177,7 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         key = stored[name]
         if type(key) is not type(like):
             key = key_of_class(key, type(like))
-        instance.__dict__["_key"] = key
+        vars(instance)["_key"] = key
         keys.append(key)
         if context.identities is not None:
             _remember(context, context.identities, key, instance, use_cache)

@@ -169,7 +169,7 @@ class Key:
         return self.path_bytes == other.path_bytes and self._partition is other._partition
 
     def __hash__(self) -> int:
-        return hash(self.path_bytes)
+        return hash(self._packed or self.path_bytes)
 
     def _order(self) -> tuple[tuple[str, str, str], bytes]:
         return self._partition.names(), self.path_bytes
