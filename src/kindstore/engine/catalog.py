@@ -20,6 +20,7 @@ from kindstore.values.record import StoredShape
 from .composite import Needs
 from .composites import Composite, State, load_definition
 from .dialect import Dialect
+from .form import Estimates, Form, FormOf
 from .index import Index, Rows, WritePlan, write_plan
 
 Place: TypeAlias = tuple[int, bytes]
@@ -62,31 +63,6 @@ class Missing:
         return bool(self.kinds or self.properties or self.shapes)
 
 
-class Estimates:
-    """How many rows some values have, as counted not long ago; good enough to choose an order by."""
-
-    USES = 1000
-    """Answers given before it is time to count again."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[Any, ...], list[Any]] = {}
-
-    def get(self, wanted: list[tuple[Index, bytes]]) -> tuple[int, ...] | None:
-        """The counts of these values, None if they have to be counted (again)."""
-        found = self._counts.get(tuple(wanted))
-        if found is None or found[1] <= 0:
-            return None
-        found[1] -= 1
-        counts: tuple[int, ...] = found[0]
-        return counts
-
-    def put(self, wanted: list[tuple[Index, bytes]], counts: tuple[int, ...]) -> None:
-        """Remember *counts*."""
-        if len(self._counts) > 10_000:
-            self._counts.clear()
-        self._counts[tuple(wanted)] = [counts, self.USES]
-
-
 class Catalog:
     """What this process knows of a database's numbers."""
 
@@ -99,8 +75,10 @@ class Catalog:
         self.indexes: dict[int, Index] = {}
         self.shapes: dict[int, StoredShape] = {}
         self.stored: dict[Shape, list[StoredShape]] = {}
-        self.forms: dict[tuple[Any, ...], tuple[str, int, int]] = {}
-        """Statements of simple queries, by the form of the query (`scan.form_of`)."""
+        self.forms: dict[FormOf | None, Form] = {}
+        """Statements of simple queries, by the form of the query."""
+        self.counts: dict[FormOf | None, Form] = {}
+        """The same of counts without limit or offset."""
         self.estimates = Estimates()
         self.strict = False
         """Whether a query that needs a composite index is refused without it."""

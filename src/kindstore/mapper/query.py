@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from kindstore.mapper.context import UNKNOWN, Context, caches
+from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.schema import schema_of
 from kindstore.store.messages import Count, Order, Page, PropertyFilter, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Maker, Shape
+from kindstore.values.entity import Maker, Readers, Shape, TypedMake
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -44,14 +44,13 @@ def compiled(
     `BadQueryError` for filters that are not supported yet (`filters.conjunction_of`).
     """
     nodes, after = conjunction_of(filters)
-    query = Query(
-        partition,
-        kind,
-        ancestor,
-        tuple([PropertyFilter(node.name, node.op, node.value) for node in nodes]) if nodes else (),
-        tuple([Order(order.name, order.reverse) for order in orders]) if orders else (),
-    )
-    return query, after
+    conditions: tuple[PropertyFilter, ...] = ()
+    for node in nodes:  # few of them: no comprehension, which is one more call
+        conditions += (PropertyFilter(node.name, node.op, node.value),)
+    sorting: tuple[Order, ...] = ()
+    for order in orders:
+        sorting += (Order(order.name, order.reverse),)
+    return Query(partition, kind, ancestor, conditions, sorting), after
 
 
 class Reading:
@@ -102,24 +101,45 @@ class Reading:
             return
         self._partition: Partition | None = None
         self._known: dict[bytes, Any] = {}
-        self._always = bool(use_cache) or (
-            model is not None
-            and context.policy is None
-            and getattr(model, "_use_cache", None) in (None, True)
-        )
+        self._always = bool(use_cache) or (model is not None and always_caches(context, model))
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
         """See `values.entity.Maker`."""
         if self._keys_only and not self.predicates:
             return _key_alone
-        load = self._load.of(shape)
+        return self._made_with(self._load.of(shape))
+
+    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
+        """See `values.entity.Maker`."""
+        found = self._load.typed(shape, readers)
+        return None if found is None else (found[0], self._made_with(found[1]))
+
+    def _made_with(self, load: Callable[[Key, Any, int], Any]) -> Callable[[Key, Any, int], Any]:
         if self._keys_only:
             return self._if_wanted(load, _key_alone)
         if self._plain:
             return self._if_wanted(load, load) if self.predicates else load
 
-        def make(key: Key, values: list[Any], version: int) -> Any:
-            return self._one(load, key, values, version)
+        def make(key: Key, values: Any, version: int) -> Any:
+            # Past the properties of keys, which are calls.
+            packed = key._packed or key.path_bytes
+            if key._partition is not self._partition:
+                assert self.context.identities is not None
+                self._partition, self._known = key._partition, self.context.identities.of(key._partition)
+            instance = self._known.get(packed, UNKNOWN)
+            if instance is None:
+                self.dropped = True
+                return None
+            held = None if instance is UNKNOWN else instance._key
+            if (
+                held is None
+                or held._partition is not key._partition
+                or (held._packed or held.path_bytes) != packed
+            ):
+                instance = load(key, values, version)
+                if self._always or caches(self.context, key, type(instance)):
+                    self._known[packed] = instance
+            return instance
 
         return self._if_wanted(load, make) if self.predicates else make
 
@@ -127,26 +147,10 @@ class Reading:
         """*results* without those that are left out."""
         return [each for each in results if each is not None] if self.dropped else results
 
-    def _one(
-        self, load: Callable[[Key, list[Any], int], Any], key: Key, values: list[Any], version: int
-    ) -> Any:
-        if key.partition is not self._partition:
-            assert self.context.identities is not None
-            self._partition, self._known = key.partition, self.context.identities.of(key.partition)
-        known, packed = self._known, key.path_bytes
-        instance = known.get(packed, UNKNOWN)
-        if instance is UNKNOWN or (instance is not None and instance._key != key):
-            instance = load(key, values, version)
-            if self._always or caches(self.context, key, type(instance)):
-                known[packed] = instance
-        elif instance is None:
-            self.dropped = True
-        return instance
-
     def _if_wanted(
-        self, load: Callable[[Key, list[Any], int], Any], make: Callable[[Key, list[Any], int], Any]
-    ) -> Callable[[Key, list[Any], int], Any]:
-        def made(key: Key, values: list[Any], version: int) -> Any:
+        self, load: Callable[[Key, Any, int], Any], make: Callable[[Key, Any, int], Any]
+    ) -> Callable[[Key, Any, int], Any]:
+        def made(key: Key, values: Any, version: int) -> Any:
             # What is stored decides, not an object that the context knows and that may have been edited.
             instance = load(key, values, version)
             if all(node.predicate(instance) for node in self.predicates):
@@ -157,7 +161,7 @@ class Reading:
         return made
 
 
-def _key_alone(key: Key, _values: list[Any], _version: int) -> Key:
+def _key_alone(key: Key, _values: Any, _version: int) -> Key:
     return key
 
 
