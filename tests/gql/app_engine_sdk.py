@@ -169,6 +169,8 @@ def known(
             return "a cast or an ancestor that makes no sense is a BadQueryError, whatever the SDK lets out"
         if "an encoded key has only" in found:
             return "an encoded key with other characters in it is refused"
+        if "KEY does not take these operands: a kind has" in found:
+            return "an empty kind is refused"
         if "IN takes values" in found and sdk.where == "arguments":
             return "IN with a single value that is written out is a BadQueryError"
         if sdk.error == "TypeError" and re.search("LIMIT", text, re.IGNORECASE):
