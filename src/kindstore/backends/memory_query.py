@@ -82,7 +82,8 @@ def encode_cursor(query: Query, match: Match | None) -> bytes:
     place: list[bytes] | None = None
     if match is not None:
         assert match.entity.key is not None
-        place = [*map(pack, match.sort_values[: len(columns)])]
+        values = dict(zip((order.property for order in sort_orders(query)), match.sort_values, strict=True))
+        place = [pack(values[order.property]) for order in columns if order.property != KEY]
         if not query.distinct_on:
             place.append(match.entity.key.path_bytes)
     body = msgspec.msgpack.encode([_digest(query, columns), columns[0].descending, place])
@@ -122,7 +123,11 @@ def _position(query: Query, place: list[bytes]) -> Position:
     if query.distinct_on:
         return position_of(orders[: len(query.distinct_on)], map(unpack, place), None)
     *packed, path = place
-    return position_of(orders, map(unpack, packed), Key.packed_in(query.partition, path))
+    key = Key.packed_in(query.partition, path)
+    values = iter(packed)
+    return position_of(
+        orders, [key if order.property == KEY else unpack(next(values)) for order in orders], key
+    )
 
 
 def _columns(query: Query) -> list[Order]:
