@@ -94,7 +94,7 @@ class Cases:
     def __init__(self, source: random.Random, *, app_engine: bool = False) -> None:
         self.random = source
         self.app_engine = app_engine
-        self.names = NAMES if app_engine else [*NAMES, "n.z", "n"]
+        self.names = NAMES if app_engine else [*NAMES, *NAMES, *NAMES, "n.z", "n"]
 
     def chance(self, probability: float) -> bool:
         """True as often as *probability* says."""
@@ -102,7 +102,7 @@ class Cases:
 
     def value(self) -> Any:
         """A value that can be indexed."""
-        if self.chance(0.7):
+        if self.chance(0.75):
             return self.random.choice(COMMON)
         return self.random.choice(RARE if self.app_engine or self.chance(0.7) else NEWER)
 
@@ -110,7 +110,7 @@ class Cases:
 
     def data(self) -> list[Entity]:
         """Some entities, of two kinds, in two namespaces."""
-        paths = self.random.sample(PATHS, self.random.randint(2, len(PATHS)))
+        paths = self.random.sample(PATHS, self.random.randint(4, len(PATHS)))
         flat = self.chance(0.3)
         entities = [self.entity(Key.of(SPACES[0], path), flat) for path in paths]
         others = self.random.sample(PATHS, self.random.randint(0, 2))
@@ -120,9 +120,9 @@ class Cases:
         """An entity; without lists where *flat*."""
         found: dict[str, Any] = {}
         for name in NAMES:
-            if self.chance(0.85):
+            if self.chance(0.9):
                 found[name] = self.values() if not flat and self.chance(0.4) else self.value()
-        if not self.app_engine and self.chance(0.3):
+        if not self.app_engine and self.chance(0.7):
             found["n"] = self.nested() if self.chance(0.6) else [self.nested(), self.value(), self.nested()]
         return Entity.of(key, found, [name for name in found if self.chance(0.04)])
 
@@ -155,8 +155,8 @@ class Cases:
 
     def query(self) -> Query:
         """A query that nearly always is one that the Datastore has."""
-        space = SPACES[0] if self.chance(0.93) else SPACES[1]
-        ancestor = Key.of(space, self.random.choice(PATHS)) if self.chance(0.15) else None
+        space = SPACES[0] if self.chance(0.95) else SPACES[1]
+        ancestor = Key.of(space, self.random.choice(PATHS)) if self.chance(0.1) else None
         limits: dict[str, Any] = {
             "limit": self.random.choice([None, None, None, 0, 1, 3, 5]),
             "offset": self.random.choice([0, 0, 0, 1, 2]),
@@ -166,11 +166,13 @@ class Cases:
             by_key = (Order("__key__", self.chance(0.3)),) if self.chance(0.5) else ()
             return Query(space, None, ancestor, filters, by_key, keys_only=self.chance(0.3), **limits)
         asked, ranged, equal = self.filters(space)
-        projection, distinct = self.columns([*(name for name in self.names if name not in equal)], ranged)
+        projection, distinct = self.columns(
+            [name for name in dict.fromkeys(self.names) if name not in equal], ranged
+        )
         orders = self.orders(ranged, distinct)
         return Query(
             space,
-            self.random.choice(["E", "E", "E", "E", "F"]),
+            self.random.choice([*"EEEEEEEF"]),
             ancestor,
             asked,
             orders,
@@ -187,7 +189,7 @@ class Cases:
 
     def filters(self, space: Partition) -> tuple[tuple[Filter, ...], str | None, set[str]]:
         """Filters, the property with inequalities that orders should begin with, those with equalities."""
-        equal = {self.random.choice(self.names) for _ in range(self.random.choice([0, 0, 0, 1, 1, 2]))}
+        equal = {self.random.choice(self.names) for _ in range(self.random.choice([0, 0, 0, 0, 1, 1, 2]))}
         found: list[Filter] = [PropertyFilter(name, "=", self.value()) for name in sorted(equal)]
         if equal and self.chance(0.1):
             found.append(PropertyFilter(min(equal), "=", self.value()))

@@ -7,6 +7,8 @@ assert difference(model, other, case) is None
 from __future__ import annotations
 
 import math
+import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,10 +16,10 @@ import msgspec
 
 from kindstore.backends.memory_matching import sort_orders
 from kindstore.store.abc import Store
-from kindstore.store.messages import Order, Query, Upsert
+from kindstore.store.messages import Delete, Order, Query, Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.errors import Error, NeedIndexError
-from tests.conformance.cases import Case
+from tests.conformance.cases import Case, Cases
 from tests.values.strategies import strict
 
 
@@ -25,6 +27,16 @@ def loaded(store: Store, entities: Iterable[Entity]) -> Store:
     """*store*, with *entities* in it."""
     store.run(store.commit([Upsert(entity) for entity in entities]))
     return store
+
+
+def replaced(store: Store, before: Iterable[Entity], after: Iterable[Entity]) -> Store:
+    """*store*, with *after* in it, where *before* was: so its indexes have been through changes and deletions."""
+    after = list(after)
+    loaded(store, before)
+    kept = {entity.key for entity in after}
+    gone = [Delete(entity.key) for entity in before if entity.key is not None and entity.key not in kept]
+    store.run(store.commit(gone))
+    return loaded(store, after)
 
 
 def written(result: Entity) -> Any:
@@ -145,6 +157,34 @@ def difference(model: Store, other: Store, case: Case) -> str | None:
             continue
         return f"{part.__name__} of {case}\n  model: {expected}\n  other: {found}"
     return None
+
+
+def compare(
+    model: Callable[[], Store],
+    other: Callable[[], Store],
+    seeds: Iterable[int],
+    cases: int = 12,
+) -> Counter[str]:
+    """Ask two new stores the same random queries: for each of *seeds* a data set, and so many *cases*.
+
+    `AssertionError`, with the seed and the data, at the first `difference`.  Returns how many were compared, and how
+    many had results or were refused, so that a test can tell that something was.
+    """
+    counted: Counter[str] = Counter()
+    for seed in seeds:
+        made = Cases(random.Random(seed))
+        before, after = made.data(), made.data()
+        stores = [replaced(opened(), before, after) for opened in (model, other)]
+        for _ in range(cases):
+            case = made.case()
+            found = difference(stores[0], stores[1], case)
+            assert found is None, f"seed {seed}: {found}\n  data: {[written(each) for each in after]}"
+            whole = answer(stores[0], case, Answers.whole)
+            counted["refused" if isinstance(whole, type) else "found" if whole else "empty"] += 1
+            counted["compared"] += 1
+        for store in stores:
+            store.close()
+    return counted
 
 
 def _alike(expected: Any, found: Any) -> bool:

@@ -24,6 +24,7 @@ from tests.conformance.places import Places
 from tests.conformance.projections import Projections
 from tests.conformance.queries import Queries
 from tests.conformance.refusals import Refusals
+from tests.conformance.refused_queries import QueryRefusals
 from tests.conformance.selections import Selections
 from tests.conformance.transactions import Transactions
 
@@ -61,7 +62,7 @@ class StoreSuite(Opened, Entities, Queries, Cursors, Transactions):
     """All behaviour but what is refused."""
 
 
-class EveryQuerySuite(Opened, Selections, Projections, Aggregations, Places):
+class EveryQuerySuite(Opened, Selections, Projections, Aggregations, Places, QueryRefusals):
     """Every query that the Datastore has: a store that answers all of them passes this one too."""
 
 

@@ -164,6 +164,17 @@ MEANT: dict[str, Callable[[Told], bool]] = {
 """Cases in which both answer, and the answers may differ."""
 
 
+def _cursor_compared_unpruned(told: Told) -> bool:
+    """Beside an equality, the stub compares a cursor with all values of a list, those out of the range too."""
+    return bool(told.fixed) and not told.query.projection and told.has_lists(told.ranged & set(told.orders))
+
+
+MEANT_OF_CURSORS: dict[str, Callable[[Told], bool]] = {
+    "cursor among results that are sorted by a list, beside an equality": _cursor_compared_unpruned,
+}
+"""The same, for answers that depend on cursors."""
+
+
 # Writing for the SDK.
 
 
@@ -298,7 +309,7 @@ class Tally:
 
     def one(self, told: Told, name: str, theirs: Any, ours: Any) -> bool:
         """Compare one answer; False if it is meant to differ."""
-        reason = self.reason(told, theirs, ours)
+        reason = self.reason(told, name, theirs, ours)
         if reason is not None:
             self.meant[reason] += 1
             return False
@@ -320,14 +331,15 @@ class Tally:
         return True
 
     @staticmethod
-    def reason(told: Told, theirs: Any, ours: Any) -> str | None:
+    def reason(told: Told, name: str, theirs: Any, ours: Any) -> str | None:
         """Why they are meant to differ."""
         if isinstance(theirs, dict) and "refused" in theirs:
             if not isinstance(ours, Error):
-                found = (name for name, holds in MEANT_REFUSALS.items() if holds(told, theirs["refused"]))
+                found = (each for each, holds in MEANT_REFUSALS.items() if holds(told, theirs["refused"]))
                 return next(found, None)
             return None
-        return next((name for name, holds in MEANT.items() if holds(told)), None)
+        meant = MEANT | MEANT_OF_CURSORS if name in {"between", "backwards"} else MEANT
+        return next((each for each, holds in meant.items() if holds(told)), None)
 
 
 def _without_order(results: list[Any]) -> list[Any]:
@@ -372,7 +384,7 @@ def test_random_queries_are_answered_as_app_engine_does() -> None:
     tally = Tally()
     for (at, case), theirs in zip(cases, answers, strict=True):
         tally.case(stores[at], Told(data[at], case), theirs)
-    figures = f"{dict(tally.compared)}, meant: {dict(tally.meant)}"
+    figures = f"{dict(tally.compared)}; meant: {dict(tally.meant)}"
     assert not tally.faults, f"{len(tally.faults)} differences; {figures}\n" + "\n".join(tally.faults[:3])
     print(figures)
     assert tally.compared["cases"] >= DATA_SETS * QUERIES_EACH * 0.6
