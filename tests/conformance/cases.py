@@ -139,17 +139,20 @@ class Cases:
     def case(self) -> Case:
         """A query and a walk through its results."""
         start, end = (self.random.choice([None, None, 0, 1, 2, 4]) for _ in range(2))
+        query = self.query()
         return Case(
-            self.query(),
+            query,
             start,
             None if end is None or start is None else end + start // 2,
             self.random.choice([None, 1, 2, 3]),
-            tuple(self.aggregation() for _ in range(self.random.randint(1, 3))),
+            tuple(self.aggregation(query) for _ in range(self.random.randint(1, 3))),
         )
 
-    def aggregation(self) -> Aggregation:
-        """Any of the three."""
-        name = self.random.choice(self.names)
+    def aggregation(self, query: Query) -> Aggregation:
+        """Any of the three that *query* can have."""
+        if query.keys_only or query.kind is None:
+            return Count()
+        name = self.random.choice(query.projection or self.names)
         choices: list[Aggregation] = [Count(), Count(self.random.randint(0, 4)), Sum(name), Average(name)]
         return self.random.choice(choices)
 

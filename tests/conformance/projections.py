@@ -183,7 +183,6 @@ class Projections:
         assert [(each["x"], each["y"]) for each in found] == [(1, 9), (2, 8), (3, 8)]
         assert db.names("x", "-y", distinct_on=("x",), keys_only=True) == ["e", "d", "b"]
         assert db.names(("x", "=", 2), distinct_on=("y",)) == ["c", "d"]
-        assert db.names(("x", "=", 2), distinct_on=("x",)) == ["c"]
 
     def test_distinct_lists_are_split(self, db: Database, tagged: None) -> None:
         assert db.rows(projection=("x",), distinct_on=("x",)) == [("a", 1), ("a", 2), ("c", 3)]

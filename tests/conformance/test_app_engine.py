@@ -94,13 +94,8 @@ def _kindless_descending(told: Told, refused: str) -> bool:
 
 
 def _cursor_in_a_list(told: Told, refused: str) -> bool:
-    return refused.startswith("Cursor does not match query: extra value") and told.has_lists(told.orders)
-
-
-def _distinct_is_fixed(told: Told, refused: str) -> bool:
-    return refused.startswith("items in the group by clause") and bool(
-        told.fixed & set(told.query.distinct_on)
-    )
+    sorted_by = told.ranged | set(told.orders)
+    return refused.startswith("Cursor does not match query: extra value") and told.has_lists(sorted_by)
 
 
 def _split_badly(told: Told, refused: str) -> bool:
@@ -108,7 +103,9 @@ def _split_badly(told: Told, refused: str) -> bool:
 
 
 def _cursor_without_distinct(told: Told, refused: str) -> bool:
-    return refused.startswith("Cursor does not match query: missing values") and _distinct_but_not_split(told)
+    return refused.startswith("Cursor does not match query: missing values") and (
+        _distinct_but_not_split(told) or _projected_behind_the_key(told)
+    )
 
 
 MEANT_REFUSALS: dict[str, Callable[[Told, str], bool]] = {
@@ -120,8 +117,6 @@ MEANT_REFUSALS: dict[str, Callable[[Told, str], bool]] = {
     "all kinds, downwards": _kindless_descending,
     # The stub's cursor has every value of the list, and then refuses itself.
     "cursor after a result that is sorted by a list": _cursor_in_a_list,
-    # The stub forgets the order on a property that has one value, and then misses it.
-    "distinct property with an equality filter, first in the orders": _distinct_is_fixed,
     # The stub's cursor lacks the properties that it does not split by, and then refuses itself.
     "cursor of a query with distinct properties that are not split": _cursor_without_distinct,
     # Its own fault, as it says.
@@ -155,7 +150,14 @@ def _equal_and_in_range(told: Told) -> bool:
     return bool(told.query.projection) and told.has_lists(equal & set(told.orders))
 
 
+def _distinct_and_equal(told: Told) -> bool:
+    """V1 refuses them, as it does projected ones; App Engine's client does, the stub does not."""
+    equal = {each.property for filters in told.alternatives for each in filters if each.op == "="}
+    return bool(equal & set(told.query.distinct_on))
+
+
 MEANT: dict[str, Callable[[Told], bool]] = {
+    "distinct, with an equality": _distinct_and_equal,
     "projected, and sorted by behind the key": _projected_behind_the_key,
     "distinct, neither projected nor sorted by": _distinct_but_not_split,
     "distinct before projected": _distinct_leads,
