@@ -27,6 +27,9 @@ MAX_INT64 = 2**63 - 1
 
 Position: TypeAlias = tuple[Any, ...]
 
+_Body: TypeAlias = tuple[bytes, bool, list[bytes] | None]
+"""What a cursor holds: the digest of its query, whether its first column descends, and its place."""
+
 
 # Pages.
 
@@ -98,7 +101,7 @@ def decode_cursor(query: Query, cursor: bytes) -> Callable[[Match], bool]:
         check, body = raw[:4], raw[4:]
         if hashlib.sha256(body).digest()[:4] != check:
             raise BadCursorError("not a cursor", hint="Pass on a cursor as it was given.")
-        digest, descending, place = msgspec.msgpack.decode(body)
+        digest, descending, place = msgspec.msgpack.decode(body, type=_Body)
         if digest != _digest(query, columns):
             raise BadCursorError(
                 "the cursor belongs to another query",
@@ -124,10 +127,11 @@ def _position(query: Query, place: list[bytes]) -> Position:
         return position_of(orders[: len(query.distinct_on)], map(unpack, place), None)
     *packed, path = place
     key = Key.packed_in(query.partition, path)
-    values = iter(packed)
-    return position_of(
-        orders, [key if order.property == KEY else unpack(next(values)) for order in orders], key
+    names = [order.property for order in orders]
+    values: dict[str, Any] = dict(
+        zip((name for name in names if name != KEY), map(unpack, packed), strict=True)
     )
+    return position_of(orders, [key if name == KEY else values[name] for name in names], key)
 
 
 def _columns(query: Query) -> list[Order]:
