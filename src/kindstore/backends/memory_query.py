@@ -27,6 +27,9 @@ MAX_INT64 = 2**63 - 1
 
 Position: TypeAlias = tuple[Any, ...]
 
+_Body: TypeAlias = tuple[bytes, bool, list[bytes] | None]
+"""What a cursor holds: the digest of its query, whether its first column descends, and its place."""
+
 
 # Pages.
 
@@ -82,7 +85,8 @@ def encode_cursor(query: Query, match: Match | None) -> bytes:
     place: list[bytes] | None = None
     if match is not None:
         assert match.entity.key is not None
-        place = [*map(pack, match.sort_values[: len(columns)])]
+        values = dict(zip((order.property for order in sort_orders(query)), match.sort_values, strict=True))
+        place = [pack(values[order.property]) for order in columns if order.property != KEY]
         if not query.distinct_on:
             place.append(match.entity.key.path_bytes)
     body = msgspec.msgpack.encode([_digest(query, columns), columns[0].descending, place])
@@ -97,7 +101,7 @@ def decode_cursor(query: Query, cursor: bytes) -> Callable[[Match], bool]:
         check, body = raw[:4], raw[4:]
         if hashlib.sha256(body).digest()[:4] != check:
             raise BadCursorError("not a cursor", hint="Pass on a cursor as it was given.")
-        digest, descending, place = msgspec.msgpack.decode(body)
+        digest, descending, place = msgspec.msgpack.decode(body, type=_Body)
         if digest != _digest(query, columns):
             raise BadCursorError(
                 "the cursor belongs to another query",
@@ -122,7 +126,12 @@ def _position(query: Query, place: list[bytes]) -> Position:
     if query.distinct_on:
         return position_of(orders[: len(query.distinct_on)], map(unpack, place), None)
     *packed, path = place
-    return position_of(orders, map(unpack, packed), Key.packed_in(query.partition, path))
+    key = Key.packed_in(query.partition, path)
+    names = [order.property for order in orders]
+    values: dict[str, Any] = dict(
+        zip((name for name in names if name != KEY), map(unpack, packed), strict=True)
+    )
+    return position_of(orders, [key if name == KEY else values[name] for name in names], key)
 
 
 def _columns(query: Query) -> list[Order]:
