@@ -220,21 +220,22 @@ class Walk:
         self._skip = query.offset if self._sieved else 0
         if self._sieved:
             self._query = replace(query, limit=None, offset=0)
-        self._ready: list[tuple[Any, Callable[[], bytes], Callable[[], bytes]]] = []
+        # The page at hand, the places in it of what is to be taken, and how many of those have been.
+        self._page: Page[Any] | None = None
+        self._places: Sequence[int] = ()
         self._at = 0
         self._more = True
-        self._before: Callable[[], bytes] | None = None
-        self._after: Callable[[], bytes] | None = None
+        self._taken: tuple[Page[Any], int] | None = None
 
     def is_ready(self) -> bool:
         """Whether the next result is at hand without reading."""
-        return self._left != 0 and self._at < len(self._ready)
+        return self._left != 0 and self._at < len(self._places)
 
     def has_next(self) -> Program[bool]:
         """Whether there is another result; reads the next page if need be."""
         if self._left == 0:
             return False
-        while self._at >= len(self._ready):
+        while self._at >= len(self._places):
             if not self._more:
                 return False
             yield from self._read()
@@ -242,23 +243,26 @@ class Walk:
 
     def probably_has_next(self) -> bool:
         """Whether there may be another result, as far as can be told without reading."""
-        return self._left != 0 and (self._more or self._at < len(self._ready))
+        return self._left != 0 and (self._more or self._at < len(self._places))
 
     def take(self) -> Any:
         """The next result, after `has_next` said that there is one."""
-        result, self._before, self._after = self._ready[self._at]
+        page = self._page
+        assert page is not None
+        at = self._places[self._at]
+        self._taken = page, at
         self._at += 1
         if self._left is not None:
             self._left -= 1
-        return result
+        return page.results[at]
 
     def cursor_before(self) -> bytes | None:
         """The cursor before the result taken last; None if none was."""
-        return None if self._before is None else self._before()
+        return None if self._taken is None else self._taken[0].cursor_after(self._taken[1] - 1)
 
     def cursor_after(self) -> bytes | None:
         """The cursor after the result taken last; None if none was."""
-        return None if self._after is None else self._after()
+        return None if self._taken is None else self._taken[0].cursor_after(self._taken[1])
 
     def _read(self) -> Program[None]:
         reading, query = self._reading, self._query
@@ -273,18 +277,14 @@ class Walk:
         if self._more:
             self._query = replace(query, start=page.cursor, offset=0, limit=limit)
         self._step = min(4 * self._step, self._largest)
-        self._ready, self._at = [], 0
-        for at, result in enumerate(page.results):
-            if result is None:
-                continue
-            if self._skip:
-                self._skip -= 1
-                continue
-            self._ready.append((result, _cursor(page, at - 1), _cursor(page, at)))
-
-
-def _cursor(page: Page[Any], at: int) -> Callable[[], bytes]:
-    return lambda: page.cursor_after(at)
+        self._page, self._at = page, 0
+        self._places = range(len(page.results))
+        if reading.dropped:
+            self._places = [at for at, result in enumerate(page.results) if result is not None]
+        if self._skip:
+            skipped = min(self._skip, len(self._places))
+            self._skip -= skipped
+            self._places = self._places[skipped:]
 
 
 def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[Any], bytes | None, bool]]:
