@@ -36,9 +36,10 @@ class Aggregations:
             ([-1, 1], [0, 0.0]),
             ([1, 2.5], [3.5, 1.75]),
             ([1.0, 2.0], [3.0, 1.5]),
-            # Whatever is no number is passed over; a list is none, whatever it holds.
-            ([None, "1", b"1", True, datetime(2026, 1, 1), GeoPt(1, 2)], [0, None]),
-            ([None, 4, "5", [6, 7], [8], [], False], [4, 4.0]),
+            # Whatever is no number in the index is passed over; a datetime is one there, and so is each of a list.
+            ([None, "1", b"1", True, GeoPt(1, 2)], [0, None]),
+            ([datetime(1970, 1, 1, 0, 0, 0, 7), 1], [8, 4.0]),
+            ([None, 4, "5", [6, 7, 7], [8], [], False], [25, 6.25]),
             # An int as long as it is one of the Datastore's.
             ([GREATEST, 0], [GREATEST, GREATEST / 2]),
             ([GREATEST, 1], [2.0**63, 2.0**62]),
@@ -70,7 +71,7 @@ class Aggregations:
         db.put("b", n=[Entity.of(None, {"z": 6})])
         db.put("c", n=Entity.of(None, {"z": [7, 8]}))
         db.put("d", n=Entity.of(None, {"z": 2.5}))
-        assert db.aggregate([Sum("n.z"), Average("n.z"), Sum("n")]) == [7.5, 3.75, 0]
+        assert db.aggregate([Sum("n.z"), Average("n.z"), Sum("n")]) == [28.5, 5.7, 0]
 
     @pytest.fixture
     def nine(self, db: Database) -> None:
@@ -115,7 +116,7 @@ class Aggregations:
     def test_what_a_projection_splits_is_summed_as_it_is_split(self, db: Database, nine: None) -> None:
         alone: list[Aggregation] = [Sum("m"), Count()]
         with_y: list[Aggregation] = [Sum("m"), Sum("y"), Count()]
-        assert db.aggregate(with_y) == [0, 9, 9]
+        assert db.aggregate(with_y) == [85, 9, 9]
         assert db.aggregate(alone, projection=("m",)) == [85, 17]
         assert db.aggregate(alone, projection=("m",), distinct_on=("m",)) == [45, 9]
         assert db.aggregate(with_y, projection=("m", "y")) == [85, 16, 17]

@@ -192,9 +192,10 @@ class QueryRefusals:
 
     @pytest.mark.parametrize("name", REFUSED)
     def test_a_query_that_there_is_not_is_refused(self, store: Store, name: str) -> None:
-        for run in (store.run_query(REFUSED[name]), store.run_aggregation(REFUSED[name], [Count()])):
-            with pytest.raises((BadQueryError, BadValueError)):
-                store.run(run)
+        with pytest.raises((BadQueryError, BadValueError)):
+            store.run(store.run_query(REFUSED[name]))
+        with pytest.raises((BadQueryError, BadValueError)):
+            store.run(store.run_aggregation(REFUSED[name], [Count()]))
 
     @pytest.mark.parametrize("name", ALLOWED)
     def test_a_query_within_the_limits_is_answered(self, db: Database, name: str) -> None:

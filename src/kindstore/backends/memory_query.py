@@ -72,7 +72,7 @@ def result_of(query: Query, match: Match) -> Entity:
     entity = match.entity
     if query.projection:
         values = [unpack(pack(match.split[name])) for name in query.projection]
-        return Entity(entity.key, Shape.of(query.projection), values, entity.version)
+        return Entity(entity.key, Shape.of(query.projection), values)
     return Entity(entity.key, EMPTY, [], entity.version) if query.keys_only else entity
 
 
@@ -181,19 +181,15 @@ def aggregations_of(
 
 
 def _numbers(query: Query, match: Match, name: str) -> list[int | float]:
-    """The number that *match* has under *name*, if it has one: several values are none, nor is a bool or a datetime.
+    """The numbers in the index rows of *match* under *name*: of a projection, the one that it reads.
 
-    What a projection reads is the number that it reads.
+    Of a list each distinct number, and of a datetime its microseconds, as in Firestore's emulator: an index can't
+    tell them from other numbers.
     """
-    is_read = name in query.projection
-    value = unpack(pack(match.split[name])) if is_read else _single_value(match.entity, name)
-    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
-
-
-def _single_value(entity: Entity, name: str) -> Any:
-    """The only indexed value of property *name*, or of one of an embedded entity; None if it has several."""
-    values = {pack(value): value for value in indexed_values(entity).get(name, [])}
-    return next(iter(values.values())) if len(values) == 1 else None
+    is_split = name in query.projection or name in query.distinct_on
+    read = [match.split[name]] if is_split else indexed_values(match.entity).get(name, [])
+    values = [unpack(packed) for packed in sorted({pack(value) for value in read})]
+    return [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
 
 
 def _total(numbers: Sequence[int | float]) -> int | float:

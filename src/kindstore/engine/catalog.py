@@ -218,15 +218,6 @@ class Catalog:
                 kind.plans[shape, signature, lists] = plan
         return plan
 
-    def may_hold_times(self, name: str) -> bool:
-        """Whether property *name* of some entity may be a datetime, which indexes hold as an integer."""
-        heads = {name, name.partition(".")[0]}
-        return any(
-            column in heads and codec != record.PLAIN
-            for stored in self.shapes.values()
-            for column, codec in zip(stored.shape.names, stored.codecs, strict=True)
-        )
-
     def stored_shape(self, shape: Shape, values: list[Any]) -> StoredShape | None:
         """A stored shape that can hold *values*: every codec is the value's, or the value is None.
 

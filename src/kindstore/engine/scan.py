@@ -10,13 +10,13 @@ from functools import partial
 from typing import Any
 
 from kindstore.store.conjunctions import comparisons, conjunctions
-from kindstore.store.messages import Aggregation, Average, Count, Page, Query, R, Sum
+from kindstore.store.messages import Aggregation, Count, Page, Query, R, Sum
 from kindstore.store.program import Program, Row, Snapshot, Statement
 from kindstore.values import record
-from kindstore.values.entity import EMPTY, Entity, Maker, Shape
-from kindstore.values.errors import BadQueryError, NeedIndexError
+from kindstore.values.entity import EMPTY, Maker, Shape
+from kindstore.values.errors import NeedIndexError
 from kindstore.values.limits import INT_MAX, INT_MIN
-from kindstore.values.ordered import pack, unpack
+from kindstore.values.ordered import unpack
 
 from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
@@ -24,7 +24,7 @@ from .composite import CompositeIndex, Needs, needs
 from .composites import State
 from .errors import MissingTableError
 from .form import Form, FormOf, form_of, remember
-from .index import Index, nested_values
+from .index import Index
 from .join import Join, join
 from .lookup import read
 from .plan import Plan, led_by, plan
@@ -311,11 +311,6 @@ def run_aggregation(
     transaction: Transaction | None = None,
 ) -> Program[list[Any]]:
     """The value of each aggregation, computed in the database; *form* is what is known of the count's form."""
-    for aggregation in aggregations:
-        if not isinstance(aggregation, Count | Sum | Average):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
-        if isinstance(aggregation, Count) and aggregation.up_to is not None and aggregation.up_to < 0:
-            raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
     whole = transaction is None and query.limit is None and not query.offset
     if form is not None and whole and len(aggregations) == 1 and aggregations[0] == Count():
         known = form.statement(query, catalog.estimates)
@@ -337,8 +332,6 @@ def run_aggregation(
         else:
             counted = partial(_values_again, catalog, scan, aggregation.property)
             rows = yield from _aggregated(counted, transaction)
-            if catalog.may_hold_times(aggregation.property):
-                rows = yield from _without_times(catalog, scan, aggregation.property, transaction)
             found.append((total if isinstance(aggregation, Sum) else mean)(rows))
     return found
 
@@ -346,29 +339,11 @@ def run_aggregation(
 def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
     """The values of property *name* among the results, each with how often it is there."""
     keys = _again(catalog, scan, statement.KEYS, scan.query.limit)
-    if keys is not None and name in scan.query.projection and isinstance(scan.plan, Join):
+    is_split = name in scan.query.projection or name in scan.query.distinct_on
+    if keys is not None and is_split and isinstance(scan.plan, Join):
         return join_statement.values_of(keys, scan.plan.names.index(name))
     index = scan.kinds[0].indexes.get(name) if scan.kinds else None
     return None if keys is None or index is None else statement.values_of(keys, index)
-
-
-def _without_times(
-    catalog: Catalog, scan: Scan, name: str, transaction: Transaction | None
-) -> Program[list[Row]]:
-    """The rows of `_values_again` without datetimes: read from the entities, since indexes hold them as integers."""
-    if name in scan.query.projection:
-        return (yield from _aggregated(partial(_values_again, catalog, scan, name), transaction))
-    whole = partial(_again, catalog, scan, statement.ROWS, scan.query.limit)
-    rows = yield from _aggregated(whole, transaction)
-    found: list[Row] = []
-    for row in rows:
-        shape, values = record.load(row[-1], catalog.shapes)
-        pairs = nested_values("", Entity(None, shape, values))
-        kept = {pack(value): value for path, value in pairs if path == f".{name}"}
-        found += [
-            (packed, 1) for packed, value in kept.items() if len(kept) == 1 and type(value) in (int, float)
-        ]
-    return found
 
 
 def _aggregated(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[list[Row]]:
@@ -395,14 +370,20 @@ def total(rows: list[Row]) -> int | float:
         exact = sum(number * times for number, times in numbers)
         if INT_MIN <= exact <= INT_MAX:
             return int(exact)
-    return math.fsum(number * times for number, times in numbers)
+    return _sum(numbers)
 
 
 def mean(rows: list[Row]) -> float | None:
     """The mean of the numbers among (packed value, how often) rows; None of none."""
     numbers = _numbers(rows)
     times = sum(times for _, times in numbers)
-    return math.fsum(float(number) * times for number, times in numbers) / times if times else None
+    return _sum(numbers) / times if times else None
+
+
+def _sum(numbers: list[tuple[int | float, int]]) -> float:
+    parts = [float(number) * times for number, times in numbers]
+    # Infinities that meet are NaN, which `fsum` refuses.
+    return math.fsum(parts) if all(map(math.isfinite, parts)) else sum(parts)
 
 
 def _numbers(rows: list[Row]) -> list[tuple[int | float, int]]:

@@ -341,17 +341,14 @@ def _entity_scan(
 
 
 def values_of(keys: Statement, index: Index) -> Statement:
-    """(value, how often) rows: the values in *index* of the entities whose paths lead the rows of *keys*.
-
-    Of entities with one value only: a list is no number.
-    """
+    """(value, how often) rows: the values in *index* of the entities whose paths lead the rows of *keys*."""
     text, values = keys
     assert isinstance(values, tuple)
-    term = index.term or ""
-    single = f"SELECT path, value FROM {index.table} AS i WHERE {term}prev IS NULL AND next IS NULL"
+    where = f" WHERE {index.term.removesuffix(' AND ')}" if index.term else ""
     return (
         (
-            f"WITH k AS MATERIALIZED (SELECT path FROM ({text})), s AS MATERIALIZED ({single})"
+            f"WITH k AS MATERIALIZED (SELECT path FROM ({text})),"
+            f" s AS MATERIALIZED (SELECT path, value FROM {index.table} AS i{where})"
             " SELECT s.value, count(*) FROM k CROSS JOIN s ON s.path = k.path GROUP BY s.value"
         ),
         values,

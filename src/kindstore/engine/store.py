@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kindstore.store.checks import check_keys, check_lookup, check_query, choice
+from kindstore.store.checks import check_aggregations, check_keys, check_lookup, check_query, choice
 from kindstore.store.ids import IdPolicy
 from kindstore.store.messages import (
     Aggregation,
     Committed,
     Concurrency,
     Consistency,
+    Count,
     Mutation,
     Page,
     Query,
@@ -43,6 +44,9 @@ from .form import form_of
 from .ids import Ids
 from .lookup import lookup
 from .transaction import Transaction, Transactions, check_groups, group_of
+
+COUNT = Count()
+"""The aggregation that most ask for."""
 
 
 class EngineStore:
@@ -153,6 +157,8 @@ class EngineStore:
         form = self.catalog.counts.get(form_of(query))
         if form is None or query.limit is not None or query.offset:
             check_query(query, self.project)
+        if form is None or aggregations != [COUNT]:
+            check_aggregations(query, aggregations)
         if transaction is None:
             return scan.run_aggregation(self.catalog, query, aggregations, form)
         return self._aggregate_in(self._transactions.get(transaction), query, aggregations)
