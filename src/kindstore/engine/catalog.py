@@ -82,15 +82,15 @@ class Catalog:
         self.estimates = Estimates()
         self.strict = False
         """Whether a query that needs a composite index is refused without it."""
-        self.wanted: dict[Needs, int] = {}
-        """How often a query ran that needs a composite index, there or not: what index.yaml is written from."""
+        self.wanted: dict[Needs, None] = {}
+        """What queries that ran need of composite indexes, there or not, in order: index.yaml is written from it."""
         self.index_epoch = 0
         """That of the composite indexes which are known here: the only part of the catalog that others may change."""
 
     def want(self, needs: Needs) -> None:
         """Note that a query with these needs runs."""
-        if needs in self.wanted or len(self.wanted) < MAX_PLANS:
-            self.wanted[needs] = self.wanted.get(needs, 0) + 1
+        if len(self.wanted) < MAX_PLANS:
+            self.wanted[needs] = None
 
     def kind(self, key: Key) -> Kind | None:
         """The kind of *key*, None where it is not known (yet)."""

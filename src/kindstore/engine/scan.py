@@ -87,6 +87,19 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     return scan
 
 
+def explain(catalog: Catalog, query: Query) -> Program[str]:
+    """See `Inspect.explain`."""
+    scan = yield from prepare(catalog, query)
+    reads: list[tuple[str, Statement]] = []
+    if isinstance(scan.plan, Join):
+        reads = [found for kind in scan.kinds[:1] for found in join_statement.reads(scan.plan, kind)]
+    elif scan.kinds:
+        reads = statement.reads(scan.plan, scan.kinds[0])
+    counts = (yield [text for _, text in reads]) if reads else []
+    lines = [f"  reads {rows[0][0]:,} rows of {name}" for (name, _), rows in zip(reads, counts, strict=True)]
+    return "\n".join([str(scan.plan), *lines])
+
+
 def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
     """The plan of *query*: by one index of a property, by composite indexes, or else by a join.
 

@@ -337,8 +337,7 @@ class EngineStore:
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""
         check_query(query, self.project)
-        made = yield from scan.prepare(self.catalog, query)
-        return str(made.plan)
+        return (yield from scan.explain(self.catalog, query))
 
 
 def _composite(kind: Kind, index: CompositeIndex) -> Composite:

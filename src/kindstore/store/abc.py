@@ -159,5 +159,8 @@ class Inspect(Protocol):
         ...
 
     def explain(self, query: Query) -> Program[str]:
-        """The plan of *query*, as text."""
+        """The plan of *query*, as text; below it, of each index that leads, how many rows it has for the query.
+
+        So many are read at most, less where a limit is reached before.
+        """
         ...
