@@ -95,7 +95,7 @@ def explain(catalog: Catalog, query: Query) -> Program[str]:
         reads = [found for kind in scan.kinds[:1] for found in join_statement.reads(scan.plan, kind)]
     elif scan.kinds:
         reads = statement.reads(scan.plan, scan.kinds[0])
-    counts = (yield [text for _, text in reads]) if reads else []
+    counts: list[list[Row]] = (yield [text for _, text in reads]) if reads else []
     lines = [f"  reads {rows[0][0]:,} rows of {name}" for (name, _), rows in zip(reads, counts, strict=True)]
     return "\n".join([str(scan.plan), *lines])
 
