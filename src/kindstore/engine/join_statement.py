@@ -9,7 +9,7 @@ from __future__ import annotations
 from kindstore.store.program import Statement
 
 from .catalog import Kind
-from .composites import Composite
+from .composites import Composite, State
 from .index import Index
 from .join import Branch, Column, Join
 from .plan import KEY, ancestor_bounds
@@ -117,6 +117,8 @@ def _branch(plan: Join, kind: Kind, branch: Branch, tables: _Tables) -> Text | N
     joined = Text()
     where = Text()
     composite = next((each for each in kind.composites if each.definition == branch.index), None)
+    if composite is not None and composite.state is not State.SERVING:
+        composite = None  # dropped since the query was planned, and made again
     if composite is not None:
         source = f"{composite.table} AS i"
         equal, columns, path = _lead_by(composite, branch, equal, columns, where, places)

@@ -23,7 +23,6 @@ from kindstore.values.ordered import pack, unpack
 from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind, Place
 from .composite import CompositeIndex, Needs, needs
-from .composites import State
 from .errors import MissingTableError
 from .index import Index, nested_values
 from .join import Join, join
@@ -225,9 +224,7 @@ def _need_index(lacking: list[Lacking]) -> NeedIndexError:
 
 def _existing(catalog: Catalog, query: Query) -> list[CompositeIndex]:
     """The composite indexes that can be read now."""
-    kind = None if query.kind is None else catalog.kinds.get((query.partition, query.kind))
-    composites = () if kind is None else kind.composites
-    return [each.definition for each in composites if each.state is State.SERVING]
+    return [] if query.kind is None else catalog.definitions(query.partition, query.kind)
 
 
 def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
@@ -405,12 +402,18 @@ def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -
     except MissingTableError:
         if not scan.uses_composites:
             raise
-        yield from catalog.load()  # another process has dropped an index
-        scan.plan = join(scan.query, _existing(catalog, scan.query))
+        # Another process has dropped an index, and may just be dropping the next one that would do.
+        yield from _replan(catalog, scan)
         text = scan.statement(fetch, limit, scan.query.offset)
         assert text is not None
         [rows] = yield [text]
     return rows
+
+
+def _replan(catalog: Catalog, scan: Scan) -> Program[None]:
+    """Plan without the composite indexes, of which one is gone."""
+    yield from catalog.load()
+    scan.plan = join(scan.query)
 
 
 def _again(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Statement | None:
@@ -439,11 +442,11 @@ def run_aggregation(
         if isinstance(aggregation, Count):
             limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
             again = partial(_again, catalog, scan, statement.COUNT, min(limits, default=None))
-            rows = yield from _aggregated(again, transaction)
+            rows = yield from _aggregated(catalog, scan, again, transaction)
             found.append(rows[0][0] if rows else 0)
         else:
             counted = partial(_values_again, catalog, scan, aggregation.property)
-            rows = yield from _aggregated(counted, transaction)
+            rows = yield from _aggregated(catalog, scan, counted, transaction)
             if catalog.may_hold_times(aggregation.property):
                 rows = yield from _without_times(catalog, scan, aggregation.property, transaction)
             found.append((total if isinstance(aggregation, Sum) else mean)(rows))
@@ -464,9 +467,10 @@ def _without_times(
 ) -> Program[list[Row]]:
     """The rows of `_values_again` without datetimes: read from the entities, since indexes hold them as integers."""
     if name in scan.query.projection:
-        return (yield from _aggregated(partial(_values_again, catalog, scan, name), transaction))
+        again = partial(_values_again, catalog, scan, name)
+        return (yield from _aggregated(catalog, scan, again, transaction))
     whole = partial(_again, catalog, scan, statement.ROWS, scan.query.limit)
-    rows = yield from _aggregated(whole, transaction)
+    rows = yield from _aggregated(catalog, scan, whole, transaction)
     found: list[Row] = []
     for row in rows:
         shape, values = record.load(row[-1], catalog.shapes)
@@ -478,13 +482,22 @@ def _without_times(
     return found
 
 
-def _aggregated(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[list[Row]]:
+def _aggregated(
+    catalog: Catalog, scan: Scan, again: Callable[[], Statement | None], transaction: Transaction | None
+) -> Program[list[Row]]:
     """The rows of an aggregation; in a transaction commit repeats it."""
     rows: list[Row] = []
     text = again()
     if text is not None:
-        with suppress(MissingTableError):
+        try:
             [rows] = yield read([text], transaction)
+        except MissingTableError:
+            # In a snapshot that is older than the index of a property there is nothing to find.
+            if transaction is None and scan.uses_composites:
+                yield from _replan(catalog, scan)  # another process has dropped an index
+                text = again()
+                assert text is not None
+                [rows] = yield [text]
     elif transaction is not None:
         yield Snapshot(transaction.name, [])
     if transaction is not None:
