@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from kindstore import __version__
-from kindstore.cli import check, demo, gql
+from kindstore.cli import check, demo, gql, indexes
 from kindstore.cli.failure import CannotStart
 
 
@@ -54,4 +54,5 @@ def parser() -> argparse.ArgumentParser:
     demo.add_to(commands)
     check.add_to(commands)
     gql.add_to(commands)
+    indexes.add_to(commands)
     return top
