@@ -250,16 +250,16 @@ class Catalog:
         """The composite indexes that can be read now; of a kind that is not stored, those of other namespaces."""
         found = self.kinds.get((partition, kind))
         if found is not None:
-            composites = found.composites
-        else:
-            place = partition.names()[:2]
-            beside = (
-                each
-                for (other, name), each in self.kinds.items()
-                if name == kind and other.names()[:2] == place
-            )
-            composites = tuple(composite for each in beside for composite in each.composites)
-        return [each.definition for each in composites if each.state is State.SERVING]
+            return [each.definition for each in found.composites if each.state is State.SERVING]
+        # Of nothing, an index that is still being built elsewhere has all rows.
+        place = partition.names()[:2]
+        beside = (
+            composite
+            for (other, name), each in self.kinds.items()
+            if name == kind and other.names()[:2] == place
+            for composite in each.composites
+        )
+        return [each.definition for each in beside if each.state in {State.BUILDING, State.SERVING}]
 
     def rows(self, kind: Kind | None, shape: Shape, values: list[Any]) -> Rows | None:
         """The index rows of an entity of *kind* with these columns and values; None if anything is missing.
