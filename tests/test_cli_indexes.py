@@ -158,7 +158,7 @@ def test_cleanup_does_not_remove_without_an_answer(
 ) -> None:
     assert indexes("create", database, "--index-file", file) == 0
     file.write_text("indexes:\n")
-    with open(os.devnull, encoding="utf-8") as nothing:
+    with Path(os.devnull).open(encoding="utf-8") as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         assert indexes("cleanup", database, "--index-file", file) == 2
     assert "give --yes" in capsys.readouterr().err
@@ -170,7 +170,16 @@ def test_cleanup_asks(database: Path, file: Path, answer: str, status: int, left
     assert indexes("create", database, "--index-file", file) == 0
     file.write_text("indexes:\n")
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "kindstore.cli", "indexes", "cleanup", database, "--index-file", file]
+    command = [
+        sys.executable,
+        "-m",
+        "kindstore.cli",
+        "indexes",
+        "cleanup",
+        str(database),
+        "--index-file",
+        str(file),
+    ]
     with subprocess.Popen(
         command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as asked:

@@ -16,6 +16,7 @@ import pytest
 from kindstore.backends import sqlite
 from kindstore.engine.composite import CompositeIndex, IndexProperty
 from kindstore.engine.composites import State
+from kindstore.engine.dialect import Dialect
 from kindstore.store.messages import Count, Delete, Order, PropertyFilter, Query, Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.errors import FormatError
@@ -99,7 +100,7 @@ def test_it_takes_writes_and_composite_indexes(old: Path) -> None:
 
 def test_an_upgrade_that_fails_leaves_format_1(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ("CREATE TABLE composite (id INTEGER PRIMARY KEY)", "CREATE TABLE composite (id)")
-    monkeypatch.setattr(sqlite.Dialect, "upgrades", ((1, texts),))
+    monkeypatch.setattr(Dialect, "upgrades", ((1, texts),))
     with pytest.raises(Exception, match="already exists"):
         sqlite.open_store(old)
     assert format_of(old) == 1

@@ -16,9 +16,8 @@ class Document:
 
     def results(self, pages: Iterator[list[Entity]], query: Query, home: Partition) -> None:  # noqa: ARG002
         """``{"ok": true, "results": [{"key": […], "properties": {…}}, …]}``."""
-        first: list[Entity] = next(
-            pages, []
-        )  # before anything is written: a query that is refused writes another document
+        # Before anything is written: a query that is refused writes another document.
+        first = next(pages)
         write = sys.stdout.write
         write('{"ok": true, "results": [')
         separator = _write(first, "\n", home)
