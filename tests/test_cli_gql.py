@@ -13,6 +13,8 @@ import kindstore
 from kindstore import Entity, GeoPt, Key, User
 from kindstore.cli.gql.notation import argument, as_json
 from kindstore.cli.main import main
+from kindstore.engine.composite import CompositeIndex, IndexProperty
+from kindstore.engine.composites import State
 from kindstore.store.messages import Upsert
 
 EVERYTHING: dict[str, Any] = {
@@ -286,13 +288,49 @@ def test_a_query_that_the_datastore_does_not_have_is_refused(
 def test_explain_tells_the_plan(database: Path, capsys: pytest.CaptureFixture[str]) -> None:
     query = "SELECT * FROM Author WHERE born > 1800"
     assert ask(database, query, "--explain") == 0
-    text = capsys.readouterr().out
-    assert text.startswith("IndexScan(Author.born ")
-    assert "Results: 2 in " in text
+    plan, indexes, rows, results = capsys.readouterr().out.splitlines()
+    assert plan.startswith("Plan: IndexScan(Author.born ")
+    assert indexes == "Indexes: Author.born"
+    assert rows == "Rows: 2 in the ranges that are read"
+    assert results.startswith("Results: 2 in ")
     assert ask(database, query, "--explain", "--json") == 0
     found = document(capsys)
-    assert (found["ok"], found["results"]) == (True, 2)
+    assert (found["ok"], found["indexes"], found["rows"], found["results"]) == (True, ["Author.born"], 2, 2)
     assert found["plan"][0].startswith("IndexScan(Author.born ")
+
+
+def test_explain_counts_what_each_scan_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "many.db"
+    store: Any = kindstore.connect(path)
+    home = store.partition()
+    numbers = range(200)
+    entities = [Entity.of(Key.of(home, ("N", n + 1)), {"a": n % 4, "b": n, "c": [n % 2, 7]}) for n in numbers]
+    store.run(store.commit([Upsert(each) for each in entities]))
+
+    def read(condition: str) -> tuple[list[str], int]:
+        assert ask(path, f"SELECT * FROM N {condition}", "--explain", "--json") == 0
+        found = document(capsys)
+        return found["indexes"], found["rows"]
+
+    assert read("") == ([], 200)
+    assert read("LIMIT 3") == ([], 200)
+    assert read("WHERE __key__ > KEY(N, 150)") == ([], 50)
+    assert read("WHERE a = 1") == (["N.a"], 50)
+    assert read("WHERE b >= 190") == (["N.b"], 10)
+    assert read("WHERE a = 1 AND b >= 190") == (["N.b"], 10)
+    assert read("WHERE a = 1 AND b < 5 AND c < 100") == (["N.b", "N.c"], 5 + 400)
+    assert read("WHERE a = 1 OR b = 2") == (["N.a", "N.b"], 50 + 1)
+    assert read("ORDER BY a, b") == (["N.a", "N.b"], 400)
+    assert read("WHERE nothing = 1") == (["N.nothing"], 0)
+    assert ask(path, "SELECT * FROM Nobody WHERE a = 1 ORDER BY b", "--explain", "--json") == 0
+    assert document(capsys)["rows"] == 0
+
+    index = CompositeIndex("N", False, (IndexProperty("a"), IndexProperty("b")))
+    store.run(store.create_indexes([index]))
+    assert store.run(store.build_index(index)).state is State.SERVING
+    assert read("WHERE a = 1 AND b >= 190") == (["N(a, b)"], 2)
+    assert read("WHERE a = 1 ORDER BY b") == (["N(a, b)"], 50)
+    store.close()
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,7 @@ from .composite import CompositeIndex, Needs
 from .composites import Composite
 from .dialect import Dialect
 from .ids import Ids
+from .reading import Reading, reading
 from .transaction import Transaction, Transactions, check_groups, group_of
 
 
@@ -345,6 +346,12 @@ class EngineStore:
     def check(self) -> Program[list[str]]:
         """See `Inspect.check`."""
         return check(self.catalog)
+
+    def reading(self, query: Query) -> Program[Reading]:
+        """Which indexes *query* reads, and how many of their rows; raises as `Store.run_query` does."""
+        check_query(query, self.project)
+        made = yield from scan.prepare(self.catalog, query)
+        return (yield from reading(made))
 
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""

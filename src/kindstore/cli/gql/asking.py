@@ -12,6 +12,8 @@ import msgspec
 from kindstore.cli.failure import CannotStart
 from kindstore.cli.gql.notation import argument, projected
 from kindstore.cli.opening import opened
+from kindstore.engine.reading import Reading
+from kindstore.engine.store import EngineStore
 from kindstore.store.abc import Inspect, Store
 from kindstore.store.gql import Bound, Dialect, bind, parse
 from kindstore.store.messages import Query
@@ -99,6 +101,7 @@ def _explained(store: Store, bound: Bound, as_document: bool) -> str:
     if not isinstance(store, Inspect):
         raise BadArgumentError("this store does not explain its plans")
     plan = store.run(store.explain(bound.query))
+    read = store.run(store.reading(bound.query)) if isinstance(store, EngineStore) else Reading((), 0)
     began = time.perf_counter()
     if bound.aggregations:
         store.run(store.run_aggregation(bound.query, bound.aggregations))
@@ -108,11 +111,23 @@ def _explained(store: Store, bound: Bound, as_document: bool) -> str:
     seconds = time.perf_counter() - began
     if as_document:
         return json.dumps(
-            {"ok": True, "plan": plan.splitlines(), "results": number, "seconds": round(seconds, 6)},
+            {
+                "ok": True,
+                "plan": plan.splitlines(),
+                "indexes": list(read.indexes),
+                "rows": read.rows,
+                "results": number,
+                "seconds": round(seconds, 6),
+            },
             ensure_ascii=False,
             indent=2,
         )
-    return f"{plan}\nResults: {number:,} in {seconds * 1000:,.1f} ms"
+    return (
+        f"Plan: {plan}\n"
+        f"Indexes: {', '.join(read.indexes) or 'none but that of keys'}\n"
+        f"Rows: {read.rows:,} in the ranges that are read\n"
+        f"Results: {number:,} in {seconds * 1000:,.1f} ms"
+    )
 
 
 def columns_of(entities: Sequence[Entity]) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ def _as_text(value: Any, home: Partition) -> str:
 
 def _inner(value: Any, home: Partition) -> str:
     """A value inside another one: a text has quotes there."""
-    return f"'{as_text(value, home)}'" if isinstance(value, str) else as_text(value, home)
+    return _quoted(value) if isinstance(value, str) else as_text(value, home)
 
 
 def key_as_text(key: Key, home: Partition) -> str:

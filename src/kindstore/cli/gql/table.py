@@ -132,6 +132,7 @@ class Screen:
             label = Text(f"  {set_cell_size(as_text(name, home), width)}  ", style="dim")
             lines = Text(text).wrap(self._out, max(self._width - width - 4, READABLE), overflow="fold")
             for at, line in enumerate(lines or [Text("")]):
+                line.rstrip()
                 self._out.print(Text.assemble(label if at == 0 else " " * len(label), line), soft_wrap=True)
 
     def _write(self, text: str, style: str = "") -> None:
