@@ -44,14 +44,14 @@ class Lines:
                 culprit = "an entity that is gone by now" if each.culprit is None else repr(each.culprit)
                 print(f"    {culprit} {TOO_MANY}")
         for index in missing:
-            print(f"{index}: missing")
+            print(f"{_shown(str(index))}: missing")
         if not found and not missing:
             print("no composite indexes")
 
     def removed(self, indexes: Sequence[CompositeIndex]) -> None:
         """Each index that is gone."""
         for index in indexes:
-            print(f"{index}: removed")
+            print(f"{_shown(str(index))}: removed")
         if not indexes:
             print("nothing to remove")
 
@@ -108,7 +108,12 @@ def bar(index: Progress) -> Generator[Callable[[Progress], None]]:
 
 
 def _named(index: Progress) -> str:
-    return f"{index.index} in {index.namespace}" if index.namespace else str(index.index)
+    return _shown(f"{index.index} in {index.namespace}" if index.namespace else str(index.index))
+
+
+def _shown(text: str) -> str:
+    """*text* without anything that a terminal would obey."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _state(index: Progress) -> str:
