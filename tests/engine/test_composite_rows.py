@@ -1,265 +1,113 @@
-"""The rows of an entity in a composite index: laws of their bytes, and limits."""
+"""The rows of an entity in a composite index: one for each combination of its values, and of its ancestors."""
 
 from __future__ import annotations
 
-import re
-from functools import cmp_to_key
-from itertools import pairwise
-from pathlib import Path
+from itertools import product
+from math import prod
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindstore.engine.composite import CompositeIndex, IndexProperty
-from kindstore.engine.composite_rows import ancestors, check_entries, composite_rows, read_row, row_start
-from kindstore.values.components import pack_path, unpack_path
+from kindstore.engine.composite import KEY, CompositeIndex, IndexProperty
+from kindstore.engine.composites import Composite, State, ancestors, rows_of
+from kindstore.engine.dialect import Dialect
+from kindstore.values.components import pack_path
 from kindstore.values.errors import CorruptionError, TooLargeError
-from kindstore.values.limits import MAX_COMPOSITE_BYTES
-from kindstore.values.order import order_of, path_order
-from kindstore.values.ordered import descending, pack, unpack
-from tests.engine.shapes import index, under
-from tests.values.strategies import indexable, paths, strict
+from kindstore.values.ordered import pack
+from tests.values.strategies import paths
 
-ADA = pack_path(("Author", "ada", "Book", 1))
+ADA = pack_path(("Author", "ada"))
+
+
+def composite(text: str, ancestor: bool = False) -> Composite:
+    properties = tuple(IndexProperty(name.lstrip("-"), name[0] == "-") for name in text.split())
+    return Composite(1, CompositeIndex("K", ancestor, properties), State.SERVING, Dialect())
 
 
 def packed(**values: Any) -> dict[str, list[bytes]]:
-    """Values by property as the built-in indexes have them."""
     return {
         name: sorted({pack(item) for item in (value if isinstance(value, list) else [value])})
         for name, value in values.items()
     }
 
 
-def test_a_row_is_the_values_one_after_the_other() -> None:
-    assert composite_rows(index("a b"), packed(a=1, b="x"), ADA) == [pack(1) + pack("x")]
+def rows(made: Composite, path: bytes = ADA, **values: Any) -> list[tuple[Any, ...]]:
+    return rows_of([made], packed(**values), path, 0).get(made, [])
 
 
-def test_a_descending_part_is_complemented() -> None:
-    assert composite_rows(index("a -b"), packed(a=1, b="x"), ADA) == [pack(1) + descending(pack("x"))]
+def test_one_value_each_is_one_row() -> None:
+    assert rows(composite("a -b"), a=1, b="x") == [(pack(1), pack("x"), ADA, None, None)]
 
 
-def test_the_key_is_the_path_with_its_end() -> None:
-    assert composite_rows(index("a -__key__"), packed(a=1), ADA) == [pack(1) + descending(ADA + b"\0")]
+def test_a_row_tells_which_value_comes_before_each_of_its_own_in_the_index() -> None:
+    one, two, three = map(pack, (1, 2, 3))
+    assert rows(composite("a"), a=[1, 2, 3]) == [(one, ADA, None), (two, ADA, one), (three, ADA, two)]
+    assert rows(composite("-a"), a=[1, 2, 3]) == [(one, ADA, two), (two, ADA, three), (three, ADA, None)]
 
 
-def test_an_entity_without_one_of_the_properties_has_no_row() -> None:
-    assert composite_rows(index("a b"), packed(a=1, c=2), ADA) == []
-    assert composite_rows(under("a b"), packed(a=1, b=[]), ADA) == []
+def test_an_entity_that_lacks_a_property_has_no_row() -> None:
+    assert rows(composite("a b"), a=1) == []
+    assert rows(composite("a b"), a=1, b=[]) == []
 
 
-def test_null_has_a_row() -> None:
-    assert composite_rows(index("a b"), packed(a=None, b=None), ADA) == [pack(None) * 2]
+def test_the_key_is_a_property() -> None:
+    assert rows(composite(f"a -{KEY}"), a=1) == [(pack(1), ADA, ADA, None, None)]
 
 
-def test_every_combination_of_values_has_a_row() -> None:
-    rows = composite_rows(index("a -b"), packed(a=[2, 1, 2], b=[3, "x"]), ADA)
-    assert [read_row(index("a -b"), row) for row in rows] == [
-        (None, [1, b"x"]),
-        (None, [1, 3]),
-        (None, [2, b"x"]),
-        (None, [2, 3]),
-    ]
+def test_each_ancestor_has_the_rows() -> None:
+    path = pack_path(("A", 1, "B", "x", "K", 3))
+    above = [pack_path(("A", 1)), pack_path(("A", 1, "B", "x")), path]
+    assert rows(composite("a", ancestor=True), path, a=1) == [(each, pack(1), path, None) for each in above]
 
 
-def test_a_property_that_an_index_names_twice_counts_twice() -> None:
-    rows = composite_rows(index("a a"), packed(a=[1, 5]), ADA)
-    assert [read_row(index("a a"), row)[1] for row in rows] == [[1, 1], [1, 5], [5, 1], [5, 5]]
-
-
-def test_an_ancestor_index_has_a_row_for_each_ancestor_and_the_entity_itself() -> None:
-    rows = composite_rows(under("a"), packed(a=[1, 2]), ADA)
-    assert [read_row(under("a"), row) for row in rows] == [
-        (("Author", "ada"), [1]),
-        (("Author", "ada"), [2]),
-        (("Author", "ada", "Book", 1), [1]),
-        (("Author", "ada", "Book", 1), [2]),
-    ]
-
-
-# Laws.
-
-directions = st.booleans()
-atoms = st.sampled_from([None, 0, 1, 256, True, "", "a", "a\0", "a\1", "b", 0.0, 1.0]) | indexable
-
-
-@st.composite
-def indexes(draw: st.DrawFn) -> CompositeIndex:
-    names = draw(st.lists(st.sampled_from(["a", "b", "__key__"]), min_size=1, max_size=3))
-    return CompositeIndex(
-        "K", draw(st.booleans()), tuple(IndexProperty(name, draw(directions)) for name in names)
-    )
-
-
-entities = st.tuples(st.fixed_dictionaries({"a": atoms, "b": atoms}), paths)
-lists = st.tuples(
-    st.fixed_dictionaries({"a": st.lists(atoms, max_size=3), "b": st.lists(atoms, max_size=3)}), paths
+@given(
+    st.lists(st.sampled_from(("a", "-a", "b", "-b", "c")), min_size=1, max_size=3),
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(0, 3), max_size=3)),
+    st.booleans(),
+    paths.filter(lambda path: path[-1] is not None),
 )
-
-
-def compare(one: Any, other: Any) -> int:
-    return int(one > other) - int(one < other)
-
-
-@given(indexes(), entities, entities)
-def test_rows_sort_as_their_values_do(
-    made: CompositeIndex, one: tuple[dict[str, Any], Any], other: tuple[dict[str, Any], Any]
+def test_there_is_a_row_for_each_combination(
+    names: list[str], values: dict[str, list[int]], ancestor: bool, flat: tuple[Any, ...]
 ) -> None:
-    """Of an index without ancestors, followed by the path; ancestors only come before."""
-    made = CompositeIndex(made.kind, False, made.properties)
-
-    def by_law(left: tuple[dict[str, Any], Any], right: tuple[dict[str, Any], Any]) -> int:
-        for each in made.properties:
-            found = [
-                path_order(path) if each.name == "__key__" else order_of(values[each.name])
-                for values, path in (left, right)
-            ]
-            if found[0] != found[1]:
-                return compare(*found) * (-1 if each.descending else 1)
-        return compare(path_order(left[1]), path_order(right[1]))
-
-    def row(entity: tuple[dict[str, Any], Any]) -> tuple[bytes, bytes]:
-        path = pack_path(entity[1])
-        (found,) = composite_rows(made, packed(**entity[0]), path)
-        return found, path
-
-    assert compare(row(one), row(other)) == by_law(one, other)
-    assert sorted([one, other], key=cmp_to_key(by_law)) == sorted([one, other], key=row)
+    path = pack_path(flat)
+    made = composite(" ".join(names), ancestor)
+    found = rows(made, path, **values)
+    columns = [packed(**values).get(name.lstrip("-"), []) for name in names]
+    above = len(ancestors(path)) if ancestor else 1
+    assert len(found) == prod(map(len, columns)) * above
+    assert len({row[: made.key_width()] for row in found}) == len(found)
+    skipped = 1 if ancestor else 0
+    assert {row[skipped : skipped + len(names)] for row in found} == set(product(*columns))
+    # Of each column one value has none before it, and the others lead to it one by one.
+    for at in range(len(names)):
+        before = {row[skipped + at]: row[made.key_width() + at] for row in found}
+        assert sum(value is None for value in before.values()) == bool(before)
 
 
-@given(indexes(), lists)
-def test_the_rows_of_an_entity_are_the_product_in_order(
-    made: CompositeIndex, entity: tuple[dict[str, Any], Any]
-) -> None:
-    values, path = packed(**entity[0]), pack_path(entity[1])
-    rows = composite_rows(made, values, path)
-    expected = len(entity[1]) // 2 if made.ancestor else 1
-    for each in made.properties:
-        expected *= 1 if each.name == "__key__" else len(values[each.name])
-    assert len(rows) == expected
-    assert all(one < other for one, other in pairwise(rows))
+@given(paths.filter(lambda path: path[-1] is not None))
+def test_ancestors_are_the_paths_that_begin_a_path(flat: tuple[Any, ...]) -> None:
+    expected = [pack_path(flat[:end]) for end in range(2, len(flat) + 1, 2)]
+    assert ancestors(pack_path(flat)) == expected
 
 
-@given(indexes(), lists)
-def test_a_row_is_read_as_it_was_made(made: CompositeIndex, entity: tuple[dict[str, Any], Any]) -> None:
-    values, path = packed(**entity[0]), pack_path(entity[1])
-    for row in composite_rows(made, values, path):
-        ancestor, found = read_row(made, row)
-        assert (ancestor is not None) is made.ancestor
-        if ancestor is not None:
-            assert pack_path(ancestor) in ancestors(path)
-        for each, value in zip(made.properties, found, strict=True):
-            if each.name == "__key__":
-                assert value == entity[1]
-            else:
-                assert strict(value) in [strict(unpack(one)) for one in values[each.name]]
-        start = b"" if ancestor is None else pack_path(ancestor)
-        again = [
-            path if each.name == "__key__" else pack(value)
-            for each, value in zip(made.properties, found, strict=True)
-        ]
-        assert row_start(made, again, start if made.ancestor else None) == row
+@pytest.mark.parametrize("path", [b"A", b"A\0", b"A\0\x30x"])
+def test_a_malformed_path_has_no_ancestors(path: bytes) -> None:
+    with pytest.raises(CorruptionError):
+        ancestors(path)
 
 
-@given(indexes(), entities, entities, st.integers(0, 3))
-def test_the_rows_that_begin_with_given_parts_are_one_range(
-    made: CompositeIndex, one: tuple[dict[str, Any], Any], other: tuple[dict[str, Any], Any], size: int
-) -> None:
-    parts = [
-        [
-            pack_path(path) if each.name == "__key__" else pack(values[each.name])
-            for each in made.properties[:size]
-        ]
-        for values, path in (one, other)
-    ]
-    root = pack_path(one[1][:2])
-    start = row_start(made, parts[0], root if made.ancestor else None)
-    path = pack_path(other[1])
-    for row in composite_rows(made, packed(**other[0]), path):
-        is_alike = parts[0] == parts[1] and (not made.ancestor or row.startswith(root + b"\0"))
-        assert (start <= row < start + b"\xff") is is_alike
-        assert row.startswith(start) is is_alike
-
-
-@given(paths)
-def test_the_ancestors_of_a_path_are_its_beginnings(path: tuple[Any, ...]) -> None:
-    found = ancestors(pack_path(path))
-    assert [unpack_path(each) for each in found] == [path[:end] for end in range(2, len(path) + 1, 2)]
-
-
-@given(st.binary(max_size=12), indexes())
-def test_bytes_that_are_no_row_are_an_error_of_ours(row: bytes, made: CompositeIndex) -> None:
-    for read in (lambda: read_row(made, row), lambda: ancestors(row)):
-        try:
-            read()
-        except CorruptionError as error:
-            assert error.message  # noqa: PT017  # some bytes are a row
-
-
-# Limits.
-
-
-@given(st.lists(indexes(), max_size=3), lists)
-def test_the_limits_count_what_the_rows_are(
-    made: list[CompositeIndex], entity: tuple[dict[str, Any], Any]
-) -> None:
-    values, path = packed(**entity[0]), pack_path(entity[1])
-    rows = [row for each in made for row in composite_rows(each, values, path)]
-    check_entries(made, values, path, 20_000 - len(rows))
-    if rows:
-        with pytest.raises(TooLargeError) as caught:
-            check_entries(made, values, path, 20_001 - len(rows))
-        assert caught.value.entries > 20_000
-
-
-def test_an_exploding_index_is_refused_without_being_multiplied_out() -> None:
-    values = packed(**{name: list(range(1_000)) for name in "abcdef"})
-    with pytest.raises(TooLargeError) as caught:
-        check_entries([index("a"), index("a b c d e f")], values, ADA, 6_000)
-    assert caught.value.index == "K(a, b, c, d, e, f)"
-    assert caught.value.entries == 6_000 + 1_000 + 1_000**6
-
-
-def test_two_mebibytes_of_rows_are_allowed_and_no_more() -> None:
-    path = pack_path(("K", 1))
-    row = len(pack("x" * 1_000)) + len(pack(1 << 40)) + len(path)
-    most = MAX_COMPOSITE_BYTES // row
-    numbers = [(1 << 40) + n for n in range(most + 1)]
-    made = [index("a b")]
-    check_entries(made, packed(a="x" * 1_000, b=numbers[:-1]), path, 0)
-    with pytest.raises(TooLargeError) as caught:
-        check_entries(made, packed(a="x" * 1_000, b=numbers), path, 0)
-    assert caught.value.size == (most + 1) * row
-
-
-def test_entries_count_together_over_all_indexes() -> None:
+def test_too_many_rows_are_refused_and_those_of_single_properties_count() -> None:
+    made = composite("a b")
     values = packed(a=list(range(100)), b=list(range(100)))
-    check_entries([index("a b"), index("b a")], values, ADA, 0)
-    with pytest.raises(TooLargeError):
-        check_entries([index("a b"), index("b a")], values, ADA, 1)
-    check_entries([index("a b"), under("a c")], values, ADA, 10_000)  # no c, no row
+    assert len(rows_of([made], values, ADA, 10_000)[made]) == 10_000
+    with pytest.raises(TooLargeError, match="20,000"):
+        rows_of([made], values, ADA, 10_001)
 
 
-# docs/format.md.
-
-PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
-EXAMPLES: list[tuple[str, str, str]] = re.findall(
-    r"^\| `(.+)` \| `(.+)` \| `([0-9a-f ]+)` \|$",
-    PAGE.partition("| index | entity | row |")[2].partition("\n\n")[0],
-    re.MULTILINE,
-)
-
-
-def test_the_page_has_examples() -> None:
-    assert len(EXAMPLES) == 4
-
-
-@pytest.mark.parametrize(("named", "entity", "expected"), EXAMPLES)
-def test_a_row_is_packed_as_the_page_says(named: str, entity: str, expected: str) -> None:
-    values, path = eval(entity)
-    is_ancestor, names = named.startswith("ancestor; "), named.removeprefix("ancestor; ").split(", ")
-    made = index(" ".join(f"-{name.removesuffix(' desc')}" if " " in name else name for name in names))
-    made = CompositeIndex("K", is_ancestor, made.properties)
-    assert composite_rows(made, packed(**values), pack_path(path))[0].hex(" ") == expected
+def test_two_mebibytes_of_rows_are_refused() -> None:
+    made = composite("a b")
+    values = packed(a=["x" * 1400 + str(n) for n in range(40)], b=list(range(40)))
+    with pytest.raises(TooLargeError, match="2 MiB"):
+        rows_of([made], values, ADA, 0)

@@ -16,15 +16,12 @@ from typing import Any
 import msgspec
 
 from kindstore.store.program import Row
+from kindstore.values.components import INT_ZERO, STRING
 from kindstore.values.errors import CorruptionError, TooLargeError
-from kindstore.values.limits import MAX_INDEX_ENTRIES
+from kindstore.values.limits import MAX_COMPOSITE_BYTES, MAX_INDEX_ENTRIES
 
 from .composite import KEY, CompositeIndex, IndexProperty
-from .composite_rows import ancestors
 from .dialect import Dialect
-
-MAX_BYTES = 2 * 1024 * 1024
-"""Of all rows of one entity in composite indexes (spec/service.md 3.5)."""
 
 
 class State(enum.IntEnum):
@@ -98,7 +95,7 @@ def rows_of(
         entries += number
         size += sum(sum(map(len, part)) * (number // len(part)) for part in parts)
         size += number * len(path) + (sum(map(len, above)) * (number // len(above)) if above else 0)
-        if entries > MAX_INDEX_ENTRIES or size > MAX_BYTES:
+        if entries > MAX_INDEX_ENTRIES or size > MAX_COMPOSITE_BYTES:
             raise TooLargeError(
                 "an entity would have more than 20,000 index rows, or 2 MiB of them",
                 index=str(index),
@@ -107,6 +104,21 @@ def rows_of(
                 hint="Shorten its lists, or drop the index that combines them.",
             )
         found[composite] = _combined(index, parts, above, path)
+    return found
+
+
+def ancestors(path: bytes) -> list[bytes]:
+    """The paths of all ancestors of a complete path, the root first and itself last; `CorruptionError` if malformed."""
+    found: list[bytes] = []
+    at, size = 0, len(path)
+    try:
+        while at < size:
+            at = path.index(b"\0", at) + 1
+            code = path[at]
+            at = path.index(b"\0", at) + 1 if code == STRING else at + 1 + code - INT_ZERO
+            found.append(path[:at])
+    except (IndexError, ValueError) as exc:
+        raise CorruptionError("malformed key path", path=path) from exc
     return found
 
 
