@@ -19,6 +19,7 @@ from kindstore.store.abc import Store
 from tests.conformance.cursors import Cursors
 from tests.conformance.database import Clock, Database, Opener
 from tests.conformance.entities import Entities
+from tests.conformance.metadata import Metadata
 from tests.conformance.queries import Queries
 from tests.conformance.refusals import Refusals
 from tests.conformance.transactions import Transactions
@@ -53,7 +54,7 @@ class Opened:
         return Database(store)
 
 
-class StoreSuite(Opened, Entities, Queries, Cursors, Transactions):
+class StoreSuite(Opened, Entities, Queries, Cursors, Transactions, Metadata):
     """All behaviour but what is refused."""
 
 

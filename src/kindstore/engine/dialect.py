@@ -111,8 +111,19 @@ class Dialect:
     select_group = "SELECT version FROM entity_group WHERE space = ? AND root = ?"
     set_group = (
         "INSERT INTO entity_group (space, root, version) VALUES (?, ?, ?)"
-        " ON CONFLICT (space, root) DO UPDATE SET version = excluded.version"
+        " ON CONFLICT (space, root) DO UPDATE SET version = CASE WHEN excluded.version > entity_group.version"
+        " THEN excluded.version ELSE entity_group.version + 1 END"
     )
+    """A version only grows, even if the clock is set back."""
+    select_group_version = (
+        "SELECT (SELECT version FROM entity_group WHERE space = ? AND root = ?), max(version), count(*) FROM entity"
+        " WHERE kind IN (SELECT id FROM kind WHERE space = ?) AND path >= ? AND path < ?"
+    )
+    """The version kept of a group, and of its entities the greatest one and their number."""
+
+    # Metadata: whether there is anything
+    some_of_space = "SELECT 1 FROM entity WHERE kind IN (SELECT id FROM kind WHERE space = ?) LIMIT 1"
+    some_of_kind = "SELECT 1 FROM entity WHERE kind = ? LIMIT 1"
 
     # What the checker reads
     all_entities = "SELECT id, kind, path, body FROM entity WHERE id > ? ORDER BY id LIMIT ?"
@@ -200,6 +211,17 @@ class Dialect:
         columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
         columns += [*(f"b{at}" for at in range(width)), "id"]
         return f"SELECT {', '.join(columns)} FROM composite_{number:d}"
+
+    def some_rows(self, index: int) -> str:
+        """Whether an index has a row."""
+        term = self.index_term(index, "i").removesuffix(" AND ")
+        return f"SELECT 1 FROM {self.index_table(index)} AS i{f' WHERE {term}' if term else ''} LIMIT 1"
+
+    def some_of_types(self, index: int, ranges: int) -> str:
+        """For each range of values (from, up to and without) whether an index has a row in it."""
+        table, term = self.index_table(index), self.index_term(index, "i")
+        one = f"EXISTS (SELECT 1 FROM {table} AS i WHERE {term}i.value >= ? AND i.value < ?)"
+        return f"SELECT {', '.join([one] * ranges)}"
 
     def all_rows(self, index: int) -> str:
         """Every row of an index after (value, path), for the checker."""

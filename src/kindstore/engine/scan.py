@@ -12,6 +12,7 @@ from typing import Any
 from kindstore.store.checks import check_lookup
 from kindstore.store.conjunctions import COMPARISONS, comparisons, conjunctions
 from kindstore.store.messages import Aggregation, Average, Count, Page, PropertyFilter, Query, R, Sum
+from kindstore.store.metadata import ENTITY_GROUP
 from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY, Entity, Maker, Shape
@@ -20,7 +21,7 @@ from kindstore.values.key import Key
 from kindstore.values.limits import INT_MAX, INT_MIN
 from kindstore.values.ordered import pack, unpack
 
-from . import cursor, join_statement, statement
+from . import cursor, entity_group, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind, Place
 from .composite import CompositeIndex, Needs, needs
 from .composites import State
@@ -50,6 +51,8 @@ def lookup(
     places = _places(catalog, keys)
     if None in places:
         check_lookup(keys, project)
+        if any(key.path[-2] == ENTITY_GROUP for key in keys):
+            return (yield from _with_groups(catalog, keys, transaction, maker, project))
         yield from catalog.load()
         places = _places(catalog, keys)
     wanted = [place for place in places if place is not None]
@@ -91,6 +94,20 @@ def lookup(
             known, make = shape, maker.of(shape)
         made.append(make(key, values, version))
     return made
+
+
+def _with_groups(
+    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, maker: Maker[R], project: str
+) -> Program[list[R | None]]:
+    """`lookup` where versions of entity groups are among what is asked for."""
+    asked = [key for key in keys if key.path[-2] == ENTITY_GROUP]
+    others = [key for key in keys if key.path[-2] != ENTITY_GROUP]
+    versions = iter((yield from entity_group.lookup(catalog, asked, transaction, maker)))
+    found: list[R | None] = []
+    if others:
+        found = yield from lookup(catalog, others, transaction, maker, project)
+    rest = iter(found)
+    return [next(versions if key.path[-2] == ENTITY_GROUP else rest) for key in keys]
 
 
 _ABSENT = (0, b"")

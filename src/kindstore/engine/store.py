@@ -21,12 +21,13 @@ from kindstore.store.messages import (
     Query,
     R,
 )
+from kindstore.store.metadata import METADATA, check_metadata
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
 from kindstore.values.entity import ENTITIES, Maker
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError, ReadOnlyTransactionError
 from kindstore.values.key import Key, Partition, completed
 
-from . import commit, scan
+from . import commit, metadata, scan
 from .building import Progress, build, create, drop
 from .catalog import Catalog, Kind, Missing
 from .check import check
@@ -121,11 +122,23 @@ class EngineStore:
         # A query whose form has been planned before is sound, but for its value.
         if scan.form_of(query) not in self.catalog.forms or (query.limit or 0) < 0 or query.offset < 0:
             check_query(query, self.project)
+            if query.kind in METADATA:
+                return self._query_metadata(query, transaction, page_size, maker)
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
         if transaction is None:
             return scan.run_query(self.catalog, query, None, page_size, maker)
         return self._query_in(self._transactions.get(transaction), query, page_size, maker)
+
+    def _query_metadata(
+        self, query: Query, transaction: bytes | None, page_size: int | None, maker: Maker[R]
+    ) -> Program[Page[R]]:
+        if page_size is not None and page_size < 0:
+            raise BadQueryError("a page has at least 0 results", page_size=page_size)
+        if transaction is not None:
+            self._transactions.get(transaction)
+        check_metadata(query, transaction is not None)
+        return metadata.run_query(self.catalog, query, page_size, maker)
 
     def _query_in(
         self, transaction: Transaction, query: Query, page_size: int | None, maker: Maker[R]
@@ -142,6 +155,9 @@ class EngineStore:
     ) -> Program[list[Any]]:
         """See `Store.run_aggregation`."""
         check_query(query, self.project)
+        if query.kind in METADATA:
+            check_metadata(query, transaction is not None)
+            return metadata.run_aggregation(self.catalog, query, aggregations)
         if transaction is None:
             return scan.run_aggregation(self.catalog, query, aggregations)
         return self._aggregate_in(self._transactions.get(transaction), query, aggregations)
@@ -319,6 +335,9 @@ class EngineStore:
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""
         check_query(query, self.project)
+        if query.kind in METADATA:
+            check_metadata(query)
+            return metadata.explain(query)
         made = yield from scan.prepare(self.catalog, query)
         return str(made.plan)
 
