@@ -125,6 +125,8 @@ class Dialect:
     some_of_space = "SELECT 1 FROM entity WHERE kind IN (SELECT id FROM kind WHERE space = ?) LIMIT 1"
     some_of_kind = "SELECT 1 FROM entity WHERE kind = ? LIMIT 1"
 
+    some_paths = "SELECT path FROM entity WHERE kind = ? AND path > ? ORDER BY path LIMIT ?"
+
     # What the checker reads
     all_entities = "SELECT id, kind, path, body FROM entity WHERE id > ? ORDER BY id LIMIT ?"
 
@@ -223,9 +225,26 @@ class Dialect:
         one = f"EXISTS (SELECT 1 FROM {table} AS i WHERE {term}i.value >= ? AND i.value < ?)"
         return f"SELECT {', '.join([one] * ranges)}"
 
+    def sum_rows(self, index: int) -> str:
+        """How many rows an index has in a range of values (from, up to and without), and their bytes."""
+        table, term = self.index_table(index), self.index_term(index, "i")
+        size = _lengths("i.value", "i.path", "i.prev", "i.next")
+        return f"SELECT count(*), {size} FROM {table} AS i WHERE {term}i.value >= ? AND i.value < ?"
+
+    def sum_composite_rows(self, number: int, width: int, ancestor: bool) -> str:
+        """How many rows a composite index has, and their bytes."""
+        columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
+        size = _lengths(*columns, *(f"b{at}" for at in range(width)))
+        return f"SELECT count(*), {size} FROM composite_{number:d}"
+
     def all_rows(self, index: int) -> str:
         """Every row of an index after (value, path), for the checker."""
         return (
             f"SELECT value, path, id, prev, next FROM {self.index_table(index)} AS i WHERE "
             f"{self.index_term(index, 'i')}(value, path) > (?, ?) ORDER BY value, path LIMIT ?"
         )
+
+
+def _lengths(*columns: str) -> str:
+    """The bytes in *columns* of all rows together."""
+    return f"coalesce(sum({' + '.join(f'coalesce(length({column}), 0)' for column in columns)}), 0)"

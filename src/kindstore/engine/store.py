@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from kindstore.store.checks import check_keys, check_lookup, check_query, choice
@@ -16,6 +17,7 @@ from kindstore.store.messages import (
     Committed,
     Concurrency,
     Consistency,
+    Delete,
     Mutation,
     Page,
     Query,
@@ -23,11 +25,12 @@ from kindstore.store.messages import (
 )
 from kindstore.store.metadata import METADATA, check_metadata
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
+from kindstore.store.statistics import Progress as Progressed
 from kindstore.values.entity import ENTITIES, Maker
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError, ReadOnlyTransactionError
 from kindstore.values.key import Key, Partition, completed
 
-from . import commit, metadata, scan
+from . import commit, metadata, scan, statistics
 from .building import Progress, build, create, drop
 from .catalog import Catalog, Kind, Missing
 from .check import check
@@ -327,6 +330,16 @@ class EngineStore:
             missing.kinds.add(place)
             self.catalog.absorb(*(yield Write(self.catalog.define(missing))))
         return self.catalog.kinds[place]
+
+    def refresh_statistics(self, progress: Callable[[Progressed], None] | None = None) -> Program[int]:
+        """See `Inspect.refresh_statistics`."""
+        now = datetime(1970, 1, 1) + timedelta(microseconds=self._now() // 1000)
+        return statistics.refresh(self.catalog, self._commit_reserved, now, progress)
+
+    def _commit_reserved(self, mutations: Sequence[Mutation]) -> Program[Committed]:
+        """Commit entities of reserved kinds, which users may not write."""
+        keys = [each.key if isinstance(each, Delete) else each.entity.key for each in mutations]
+        return self._commit(mutations, [key for key in keys if key is not None], None)
 
     def check(self) -> Program[list[str]]:
         """See `Inspect.check`."""
