@@ -253,10 +253,8 @@ def test_the_statistics_of_three_entities(db: Database, store: EngineStore) -> N
     db.put("E", "b", "F", "c", x=[1, 2])
     store.run(store.refresh_statistics())
     found = statistics(store)
-    whole = {each: figures for (space, each, _), figures in found.items() if each == "__Stat_Total__"}
-    assert whole["__Stat_Total__"]["count"] == 3
-    assert whole["__Stat_Total__"]["builtin_index_count"] == 3 + 2 * 4
-    assert whole["__Stat_Total__"]["timestamp"] == NOW
+    whole = found["", "__Stat_Total__", "total_entity_usage"]
+    assert (whole["count"], whole["builtin_index_count"], whole["timestamp"]) == (3, 3 + 2 * 4, NOW)
     assert found["", "__Stat_PropertyType__", "Text"]["entity_bytes"] == len(b"\xa4long")
     assert found["", "__Stat_PropertyType__", "Text"]["builtin_index_count"] == 0
     integers = found["", "__Stat_PropertyType_Kind__", "INT64_E"]
@@ -370,7 +368,7 @@ def test_nobody_else_writes_statistics(db: Database, store: EngineStore) -> None
 
 def test_names_too_long_for_a_key_are_cut(db: Database, store: EngineStore) -> None:
     long = "p" * 1500
-    db.put("E", 1, **{long: 1, long[:-1] + "q": 1})
+    db.commit(Upsert(Entity.of(db.key("E", 1), {long: 1, long[:-1] + "q": 1})))
     store.run(store.refresh_statistics())
     names = [
         each["property_name"] for each in db.page(Query(db.partition, "__Stat_PropertyName_Kind__")).results

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from kindstore.store.checks import (
@@ -253,8 +254,8 @@ class MemoryStore:
             reader = self._transaction(transaction)
             state = self._reading(reader, map(root_of, keys))
             reader.keys.update(keys)
-            groups = [root_of(key) for key in keys if key.path[-2] == ENTITY_GROUP]
-            reader.queries += [lambda state, root=root: state.groups.get(root) for root in groups]
+            asked = [key for key in keys if key.path[-2] == ENTITY_GROUP]
+            reader.queries += [partial(_version_of_group, key) for key in asked]
         return [_found(state, key) for key in keys]
 
     def _run_query(self, query: Query, transaction: bytes | None, page_size: int | None) -> Page[Entity]:
@@ -461,10 +462,14 @@ def _stored(entity: Entity, key: Key, version: int) -> Entity:
     return Entity(key, entity.shape, list(map(_copy_value, entity.values)), version)
 
 
+def _version_of_group(key: Key, state: _State) -> int:
+    return state.groups.get(root_of(key), 0)
+
+
 def _found(state: _State, key: Key) -> Entity | None:
     """What *state* has under *key*."""
     if key.path[-2] == ENTITY_GROUP:
-        return group_version(key, state.groups.get(root_of(key), 0))
+        return group_version(key, _version_of_group(key, state))
     entity = state.entities.get(key)
     return None if entity is None else _copy(entity)
 
