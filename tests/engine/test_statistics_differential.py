@@ -5,7 +5,8 @@ anew: the Google Cloud SDK has it (``gcloud`` on the path, or the file's name in
 Python of a virtual environment with ``appengine-python-standard`` is named by ``KINDSTORE_APPENGINE_PYTHON``.
 ``python -m tests.engine.test_statistics_differential`` writes the answers down.
 
-One difference is meant: the generator counts index rows of unindexed values as well, which don't have any.
+Differences are meant in three places: the generator counts index rows of unindexed values, which don't have any; it
+counts in the totals the statistics that are there; it writes none of single namespaces if only the default one is used.
 """
 
 from __future__ import annotations
