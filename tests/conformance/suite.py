@@ -19,6 +19,7 @@ from kindstore.store.abc import Store
 from tests.conformance.cursors import Cursors
 from tests.conformance.database import Clock, Database, Opener
 from tests.conformance.entities import Entities
+from tests.conformance.entity_groups import EntityGroups
 from tests.conformance.metadata import Metadata
 from tests.conformance.queries import Queries
 from tests.conformance.refusals import Refusals
@@ -54,7 +55,7 @@ class Opened:
         return Database(store)
 
 
-class StoreSuite(Opened, Entities, Queries, Cursors, Transactions, Metadata):
+class StoreSuite(Opened, Entities, Queries, Cursors, Transactions, Metadata, EntityGroups):
     """All behaviour but what is refused."""
 
 
