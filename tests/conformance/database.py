@@ -8,9 +8,11 @@ from typing import Any, TypeAlias
 
 from kindstore.store.abc import Store
 from kindstore.store.messages import (
+    Aggregation,
     Concurrency,
     Count,
     Delete,
+    Filter,
     Insert,
     Mutation,
     Order,
@@ -87,12 +89,16 @@ class Database:
         self.store.run(self.store.rollback(transaction))
 
     def query(self, *terms: Any, kind: str | None = "E", **options: Any) -> Query:
-        """A query whose *terms* are filters (("x", ">", 1)) and orders ("x", "-x")."""
-        filters = tuple(PropertyFilter(*term) for term in terms if isinstance(term, tuple))
+        """A query whose *terms* are filters (("x", ">", 1), OrFilter(…)) and orders ("x", "-x")."""
+        filters: list[Filter] = [
+            PropertyFilter(*term) if isinstance(term, tuple) else term
+            for term in terms
+            if not isinstance(term, str)
+        ]
         orders = tuple(
             Order(term.removeprefix("-"), term.startswith("-")) for term in terms if isinstance(term, str)
         )
-        return Query(self.partition, kind, filters=filters, orders=orders, **options)
+        return Query(self.partition, kind, filters=tuple(filters), orders=orders, **options)
 
     def page(
         self, query: Query, transaction: bytes | None = None, page_size: int | None = None
@@ -103,6 +109,22 @@ class Database:
     def names(self, *terms: Any, transaction: bytes | None = None, **options: Any) -> list[Any]:
         """The last ids of the results of a query."""
         return last_ids(self.page(self.query(*terms, **options), transaction))
+
+    def rows(self, *terms: Any, transaction: bytes | None = None, **options: Any) -> list[Any]:
+        """The last id and the values of each result of a query, in the order of its projection."""
+        page = self.page(self.query(*terms, **options), transaction)
+        return [(last, *each.values) for last, each in zip(last_ids(page), page.results, strict=True)]
+
+    def aggregate(
+        self,
+        aggregations: Sequence[Aggregation],
+        *terms: Any,
+        transaction: bytes | None = None,
+        **options: Any,
+    ) -> list[Any]:
+        """The values of *aggregations* over the results of a query."""
+        query = self.query(*terms, **options)
+        return self.store.run(self.store.run_aggregation(query, aggregations, transaction))
 
     def count(
         self, *terms: Any, up_to: int | None = None, transaction: bytes | None = None, **options: Any

@@ -16,13 +16,18 @@ from pathlib import Path
 import pytest
 
 from kindstore.store.abc import Store
+from tests.conformance.aggregations import Aggregations
 from tests.conformance.cursors import Cursors
 from tests.conformance.database import Clock, Database, Opener
 from tests.conformance.entities import Entities
 from tests.conformance.entity_groups import EntityGroups
 from tests.conformance.metadata import Metadata
+from tests.conformance.places import Places
+from tests.conformance.projections import Projections
 from tests.conformance.queries import Queries
 from tests.conformance.refusals import Refusals
+from tests.conformance.refused_queries import QueryRefusals
+from tests.conformance.selections import Selections
 from tests.conformance.transactions import Transactions
 
 
@@ -57,6 +62,10 @@ class Opened:
 
 class StoreSuite(Opened, Entities, Queries, Cursors, Transactions, Metadata, EntityGroups):
     """All behaviour but what is refused."""
+
+
+class EveryQuerySuite(Opened, Selections, Projections, Aggregations, Places, QueryRefusals):
+    """Every query that the Datastore has: a store that answers all of them passes this one too."""
 
 
 class RefusalSuite(Opened, Refusals):

@@ -11,10 +11,15 @@ from kindstore.store.abc import Store
 from kindstore.store.ids import FIRST_SCATTERED, LAST_SCATTERED, IdPolicy, counter_of, nth_id
 from kindstore.values.errors import BadArgumentError
 from tests.conformance.database import Clock, Database
-from tests.conformance.suite import RefusalSuite, StoreSuite
+from tests.conformance.suite import EveryQuerySuite, RefusalSuite, StoreSuite
 
 
 class TestMemory(StoreSuite):
+    def open(self, path: Path, clock: Clock) -> Store:
+        return MemoryStore(clock=clock)
+
+
+class TestMemoryEveryQuery(EveryQuerySuite):
     def open(self, path: Path, clock: Clock) -> Store:
         return MemoryStore(clock=clock)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kindstore.engine import statement
+from kindstore.engine import join_statement, statement
 from kindstore.engine.catalog import Catalog
 from kindstore.engine.dialect import Dialect
+from kindstore.engine.join import join
 from kindstore.engine.plan import plan
 from kindstore.store.messages import Order, PropertyFilter, Query
 from kindstore.values.errors import BadQueryError
@@ -113,9 +114,12 @@ def test_a_name_never_enters_the_text_of_a_statement() -> None:
     known = catalog()
     known.absorb([], [(3, 1, hostile)], [(4, 3, hostile, 0)], [])
     kind = known.kinds[SPACE, hostile]
-    found = statement.scan(
-        plan(query((hostile, "=", hostile), kind=hostile)), [kind], statement.ROWS, None, None, 1, 0
-    )
+    asked = query((hostile, "=", hostile), kind=hostile)
+    made = plan(asked)
+    assert made is not None
+    found = statement.scan(made, [kind], statement.ROWS, None, None, 1, 0)
+    joined = join_statement.scan(join(asked), [kind], statement.ROWS, None, None, 1, 0)
     assert found is not None
-    assert "DROP" not in found[0]
+    assert joined is not None
+    assert "DROP" not in found[0] + joined[0]
     assert hostile.encode() in found[1][0]

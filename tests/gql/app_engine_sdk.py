@@ -131,6 +131,8 @@ def plain(value: Any) -> Any:
     """*value*, ours or the SDK's, as something to compare: its type and its parts."""
     if value is None or isinstance(value, bool | int | float | str | bytes | datetime):
         return type(value).__name__, value
+    if isinstance(value, list):
+        return "list", tuple(map(plain, value))
     if isinstance(value, Key):
         return "Key", tuple(value.path)
     if isinstance(value, GeoPt):
@@ -167,8 +169,10 @@ def known(
     if our.error == "BadQueryError":
         if found.startswith("arguments") and sdk.where == "arguments":
             return "a cast or an ancestor that makes no sense is a BadQueryError, whatever the SDK lets out"
-        if "an encoded key has only" in found:
-            return "an encoded key with other characters in it is refused"
+        if "encoded key" in found.partition("\n")[0]:
+            return "a damaged encoded key is refused"
+        if "KEY does not take these operands: a kind has" in found:
+            return "an empty kind is refused"
         if "IN takes values" in found and sdk.where == "arguments":
             return "IN with a single value that is written out is a BadQueryError"
         if sdk.error == "TypeError" and re.search("LIMIT", text, re.IGNORECASE):
@@ -188,6 +192,8 @@ def known(
             plain_text = _DISTINCT.sub(r"\1", text)
             if same(sdks(gql, plain_text, args, kwargs), ours(plain_text, args, kwargs)):
                 return "DISTINCT goes with ANCESTOR IS and with keywords as names"
+            if _DISTINCT.match(plain_text):
+                return "DISTINCT DISTINCT is distinct values of the property distinct"
         if re.search(r"[+.]\d", text):
             return "+5 and .5 are numbers wherever they stand"
     return ""

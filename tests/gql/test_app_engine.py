@@ -331,7 +331,7 @@ def test_a_text_that_is_no_query_is_refused_with_the_place(marked: str) -> None:
         "DATE(2024)",
         "DATE(2024, 2, 29, 1)",
         "DATE(2024, 2, '29')",
-        "DATE(TRUE, 2, 29)",
+        "DATE(TRUE, 2, 28)",
         "TIME('24:00:00')",
         "TIME('12:34')",
         "TIME(24)",
@@ -366,6 +366,12 @@ def test_ndb_has_not_in() -> None:
         PropertyFilter("a", "NOT_IN", (1, 2)),
         PropertyFilter("b", "NOT_IN", (4,)),
         PropertyFilter("c", "=", 3),
+    )
+
+
+def test_ndb_leaves_not_in_of_nothing_to_the_store() -> None:
+    assert query_of(Dialect.NDB, "SELECT * WHERE a NOT IN :1", [[]]).filters == (
+        PropertyFilter("a", "NOT_IN", ()),
     )
 
 

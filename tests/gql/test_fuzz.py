@@ -49,8 +49,8 @@ def test_queries_are_read_and_near_misses_are_refused(dialect: Dialect) -> None:
                 read(text, dialect, sentences.args, sentences.kwargs)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {text!r}") from error
-    # What is not bound are the casts of dates and places that do not exist.
-    assert bound >= ROUNDS * (1 if dialect is Dialect.V1 else 0.8)
+    # What is not bound are casts of dates and places that do not exist, and __key__ selected twice.
+    assert bound >= ROUNDS * (0.95 if dialect is Dialect.V1 else 0.8)
 
 
 @settings(max_examples=EXAMPLES)

@@ -488,7 +488,7 @@ def test_a_coroutine_function_needs_the_async_form(pair: Pair) -> None:
     with pytest.raises(TypeError, match="transaction_async"):
         _ = ndb.transaction(work)
     with pytest.raises(TypeError, match="transaction_async"):
-        ndb.transaction(lambda: ndb.transaction(work, join=True))
+        _ = ndb.transaction(lambda: ndb.transaction(work, join=True))
 
 
 def test_transaction_async_without_a_loop_runs_when_asked(pair: Pair) -> None:

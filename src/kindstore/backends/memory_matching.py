@@ -100,7 +100,7 @@ def sort_orders(query: Query) -> list[Order]:
     alternatives = [comparisons(each) for each in conjunctions(query)]
     fixed = fixed_properties(alternatives)
     orders: list[Order] = []
-    seen = fixed - set(query.distinct_on)
+    seen = set(fixed)
     for order in () if KEY in fixed else query.orders:
         if order.property not in seen:
             orders.append(order)

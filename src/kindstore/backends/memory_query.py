@@ -27,6 +27,9 @@ MAX_INT64 = 2**63 - 1
 
 Position: TypeAlias = tuple[Any, ...]
 
+_Body: TypeAlias = tuple[bytes, bool, list[bytes] | None]
+"""What a cursor holds: the digest of its query, whether its first column descends, and its place."""
+
 
 # Pages.
 
@@ -69,7 +72,7 @@ def result_of(query: Query, match: Match) -> Entity:
     entity = match.entity
     if query.projection:
         values = [unpack(pack(match.split[name])) for name in query.projection]
-        return Entity(entity.key, Shape.of(query.projection), values, entity.version)
+        return Entity(entity.key, Shape.of(query.projection), values)
     return Entity(entity.key, EMPTY, [], entity.version) if query.keys_only else entity
 
 
@@ -82,7 +85,8 @@ def encode_cursor(query: Query, match: Match | None) -> bytes:
     place: list[bytes] | None = None
     if match is not None:
         assert match.entity.key is not None
-        place = [*map(pack, match.sort_values[: len(columns)])]
+        values = dict(zip((order.property for order in sort_orders(query)), match.sort_values, strict=True))
+        place = [pack(values[order.property]) for order in columns if order.property != KEY]
         if not query.distinct_on:
             place.append(match.entity.key.path_bytes)
     body = msgspec.msgpack.encode([_digest(query, columns), columns[0].descending, place])
@@ -97,7 +101,7 @@ def decode_cursor(query: Query, cursor: bytes) -> Callable[[Match], bool]:
         check, body = raw[:4], raw[4:]
         if hashlib.sha256(body).digest()[:4] != check:
             raise BadCursorError("not a cursor", hint="Pass on a cursor as it was given.")
-        digest, descending, place = msgspec.msgpack.decode(body)
+        digest, descending, place = msgspec.msgpack.decode(body, type=_Body)
         if digest != _digest(query, columns):
             raise BadCursorError(
                 "the cursor belongs to another query",
@@ -122,7 +126,12 @@ def _position(query: Query, place: list[bytes]) -> Position:
     if query.distinct_on:
         return position_of(orders[: len(query.distinct_on)], map(unpack, place), None)
     *packed, path = place
-    return position_of(orders, map(unpack, packed), Key.packed_in(query.partition, path))
+    key = Key.packed_in(query.partition, path)
+    names = [order.property for order in orders]
+    values: dict[str, Any] = dict(
+        zip((name for name in names if name != KEY), map(unpack, packed), strict=True)
+    )
+    return position_of(orders, [key if name == KEY else values[name] for name in names], key)
 
 
 def _columns(query: Query) -> list[Order]:
@@ -172,19 +181,15 @@ def aggregations_of(
 
 
 def _numbers(query: Query, match: Match, name: str) -> list[int | float]:
-    """The number that *match* has under *name*, if it has one: several values are none, nor is a bool or a datetime.
+    """The numbers in the index rows of *match* under *name*: of a projection, the one that it reads.
 
-    What a projection reads is the number that it reads.
+    Of a list each distinct number, and of a datetime its microseconds, as in Firestore's emulator: an index can't
+    tell them from other numbers.
     """
-    is_read = name in query.projection
-    value = unpack(pack(match.split[name])) if is_read else _single_value(match.entity, name)
-    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
-
-
-def _single_value(entity: Entity, name: str) -> Any:
-    """The only indexed value of property *name*, or of one of an embedded entity; None if it has several."""
-    values = {pack(value): value for value in indexed_values(entity).get(name, [])}
-    return next(iter(values.values())) if len(values) == 1 else None
+    is_split = name in query.projection or name in query.distinct_on
+    read = [match.split[name]] if is_split else indexed_values(match.entity).get(name, [])
+    values = [unpack(packed) for packed in sorted({pack(value) for value in read})]
+    return [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
 
 
 def _total(numbers: Sequence[int | float]) -> int | float:

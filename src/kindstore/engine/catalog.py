@@ -20,6 +20,7 @@ from kindstore.values.record import StoredShape
 from .composite import Needs
 from .composites import Composite, State, load_definition
 from .dialect import Dialect
+from .form import Estimates, Form, FormOf
 from .index import Index, Rows, WritePlan, write_plan
 
 Place: TypeAlias = tuple[int, bytes]
@@ -62,31 +63,6 @@ class Missing:
         return bool(self.kinds or self.properties or self.shapes)
 
 
-class Estimates:
-    """How many rows some values have, as counted not long ago; good enough to choose an order by."""
-
-    USES = 1000
-    """Answers given before it is time to count again."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[Any, ...], list[Any]] = {}
-
-    def get(self, wanted: list[tuple[Index, bytes]]) -> tuple[int, ...] | None:
-        """The counts of these values, None if they have to be counted (again)."""
-        found = self._counts.get(tuple(wanted))
-        if found is None or found[1] <= 0:
-            return None
-        found[1] -= 1
-        counts: tuple[int, ...] = found[0]
-        return counts
-
-    def put(self, wanted: list[tuple[Index, bytes]], counts: tuple[int, ...]) -> None:
-        """Remember *counts*."""
-        if len(self._counts) > 10_000:
-            self._counts.clear()
-        self._counts[tuple(wanted)] = [counts, self.USES]
-
-
 class Catalog:
     """What this process knows of a database's numbers."""
 
@@ -99,20 +75,22 @@ class Catalog:
         self.indexes: dict[int, Index] = {}
         self.shapes: dict[int, StoredShape] = {}
         self.stored: dict[Shape, list[StoredShape]] = {}
-        self.forms: dict[tuple[Any, ...], tuple[str, int, int]] = {}
-        """Statements of simple queries, by the form of the query (`scan.form_of`)."""
+        self.forms: dict[FormOf | None, Form] = {}
+        """Statements of simple queries, by the form of the query."""
+        self.counts: dict[FormOf | None, Form] = {}
+        """The same of counts without limit or offset."""
         self.estimates = Estimates()
         self.strict = False
         """Whether a query that needs a composite index is refused without it."""
-        self.wanted: dict[Needs, int] = {}
-        """How often a query ran that needs a composite index, there or not: what index.yaml is written from."""
+        self.wanted: dict[Needs, None] = {}
+        """What queries that ran need of composite indexes, there or not, in order: index.yaml is written from it."""
         self.index_epoch = 0
         """That of the composite indexes which are known here: the only part of the catalog that others may change."""
 
     def want(self, needs: Needs) -> None:
         """Note that a query with these needs runs."""
-        if needs in self.wanted or len(self.wanted) < MAX_PLANS:
-            self.wanted[needs] = self.wanted.get(needs, 0) + 1
+        if len(self.wanted) < MAX_PLANS:
+            self.wanted[needs] = None
 
     def kind(self, key: Key) -> Kind | None:
         """The kind of *key*, None where it is not known (yet)."""
@@ -239,15 +217,6 @@ class Catalog:
                     kind.plans.clear()
                 kind.plans[shape, signature, lists] = plan
         return plan
-
-    def may_hold_times(self, name: str) -> bool:
-        """Whether property *name* of some entity may be a datetime, which indexes hold as an integer."""
-        heads = {name, name.partition(".")[0]}
-        return any(
-            column in heads and codec != record.PLAIN
-            for stored in self.shapes.values()
-            for column, codec in zip(stored.shape.names, stored.codecs, strict=True)
-        )
 
     def stored_shape(self, shape: Shape, values: list[Any]) -> StoredShape | None:
         """A stored shape that can hold *values*: every codec is the value's, or the value is None.

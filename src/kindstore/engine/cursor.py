@@ -7,7 +7,9 @@ bounds are applied again on top of it, so a forged position reads nothing that t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -46,7 +48,7 @@ def digest(query: Query, columns: tuple[tuple[str, bool], ...]) -> bytes:
 
 def _of_filter(condition: Filter) -> list[object]:
     if isinstance(condition, PropertyFilter):
-        values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+        values: Iterable[Any] = condition.value if condition.op in {"IN", "NOT_IN"} else (condition.value,)
         return [condition.property, condition.op, list(map(pack, values))]
     return [isinstance(condition, AndFilter), *map(_of_filter, condition.filters)]
 

@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from kindstore.store.program import Statement
+
+AT_ONCE = 256
+"""Keys that are looked up by one statement; fewer by powers of two, so that there are few texts."""
+
 OWN_TABLES = 1000
 """Indexes with a table of their own (2.7 times faster to count); the ones after that share one."""
 
@@ -130,11 +135,15 @@ class Dialect:
     # What the checker reads
     all_entities = "SELECT id, kind, path, body FROM entity WHERE id > ? ORDER BY id LIMIT ?"
 
-    @staticmethod
-    @lru_cache(maxsize=64)
-    def select_entities(paths: int) -> str:
-        """Entities of one kind by *paths* paths; a path may be given twice."""
-        return f"SELECT path, version, body FROM entity WHERE kind = ? AND path IN ({', '.join('?' * paths)})"
+    def select_entities(self, kind: int, paths: list[bytes]) -> list[Statement]:
+        """Version and body of the entity of each path, nulls where there is none: the rows of all statements in order."""
+        statements: list[Statement] = []
+        at = 0
+        while at < len(paths):
+            size = 1 << min(len(paths) - at, AT_ONCE).bit_length() - 1
+            statements.append((_select_entities(size), (*paths[at : at + size], kind)))
+            at += size
+        return statements
 
     def has_own_table(self, index: int) -> bool:
         """Whether the index of this number has a table of its own."""
@@ -243,6 +252,16 @@ class Dialect:
             f"SELECT value, path, id, prev, next FROM {self.index_table(index)} AS i WHERE "
             f"{self.index_term(index, 'i')}(value, path) > (?, ?) ORDER BY value, path LIMIT ?"
         )
+
+
+@lru_cache
+def _select_entities(paths: int) -> str:
+    """Left joins go through the rows on their left in order."""
+    wanted = ", ".join(["(?)"] * paths)
+    return (
+        f"WITH wanted (path) AS (VALUES {wanted}) SELECT e.version, e.body FROM wanted"
+        " LEFT JOIN entity AS e ON e.kind = ? AND e.path = wanted.path"
+    )
 
 
 def _lengths(*columns: str) -> str:

@@ -49,7 +49,7 @@ def scan(
     """
     tables = _Tables()
     branches = [
-        text for kind in kinds[:1] for each in plan.branches if (text := _branch(plan, kind, each, tables))
+        made for kind in kinds[:1] for each in plan.branches if (made := _branch(plan, kind, each, tables))
     ]
     if not branches:
         return None
@@ -60,14 +60,14 @@ def scan(
     # After a position only the order of keys tells that; sorted by values, it may have come before in another branch.
     early = limit is not None and not plan.split and (start is None or not plan.width)
     found = Text()
-    for text in branches:
+    for branch in branches:
         if early and len(branches) > 1:
             after = Text()
             _between(plan, after, start, None)
-            page = f"SELECT {columns} FROM ({text.parts[0]}) AS r{after.where()} ORDER BY {order} LIMIT ?"
-            found.add(f"SELECT * FROM ({page})", *text.values, *after.values, (limit or 0) + offset)
+            page = f"SELECT {columns} FROM ({branch.parts[0]}) AS r{after.where()} ORDER BY {order} LIMIT ?"
+            found.add(f"SELECT * FROM ({page})", *branch.values, *after.values, (limit or 0) + offset)
         else:
-            found.add(text.parts[0], *text.values)
+            found.add(branch.parts[0], *branch.values)
     text, bound = " UNION ALL ".join(found.parts), found.values
     if plan.distinct:
         group = ", ".join(values[plan.names.index(name)] for name in plan.distinct)
@@ -96,6 +96,35 @@ def scan(
         f"{head}SELECT {wanted} FROM ({page}) AS r CROSS JOIN entity AS e ON e.id = r.id ORDER BY {again}",
         tuple(bound),
     )
+
+
+def reads(plan: Join, kind: Kind) -> list[tuple[str, Statement]]:
+    """What leads each branch, or is joined, and the statement that counts its rows for the query."""
+    found: dict[str, Statement] = {}
+    for branch in plan.branches:
+        names = {name for name, _ in branch.equal} | {column.property for column in branch.columns}
+        if not names <= kind.indexes.keys():
+            continue
+        composite = next((each for each in kind.composites if each.definition == branch.index), None)
+        where = Text()
+        if composite is not None:
+            equal = [(kind.indexes[name], value) for name, value in branch.equal]
+            columns = [(kind.indexes[column.property], column) for column in branch.columns]
+            _lead_by(composite, branch, equal, columns, where, {})
+            text = f"SELECT count(*) FROM {composite.table} AS i{where.where()}"
+            found[f"{composite.definition}, {branch}"] = text, tuple(where.values)
+            continue
+        for column in branch.columns:
+            index = kind.indexes[column.property]
+            where = _rows_of(index, column)
+            text = f"SELECT count(*) FROM {index.table} AS i{where.where()}"
+            found[f"{kind.name}({column})"] = text, tuple(where.values)
+        if not branch.columns and branch.equal:
+            name, value = branch.equal[0]
+            index = kind.indexes[name]
+            text = f"SELECT count(*) FROM {index.table} AS i WHERE {index.term}i.value = ?"
+            found[f"{kind.name}({name} = {value.hex(' ')})"] = text, (value,)
+    return list(found.items())
 
 
 def values_of(keys: Statement, at: int) -> Statement:
@@ -226,7 +255,8 @@ def _between(plan: Join, where: Text, start: Position | None, end: Position | No
         values = iter(position.values)
         places = [position.path if name == KEY else next(values) for name, _ in plan.places]
         # a > ? OR (a = ? AND (b < ? OR …)): row values can't mix directions.
-        text, bound = ("1", []) if after == position.before else ("0", [])
+        text = "1" if after == position.before else "0"
+        bound: list[bytes] = []
         for (name, descending), value in reversed(list(zip(plan.places, places, strict=True))):
             column = _column(plan, name)
             sign = ">" if after != descending else "<"

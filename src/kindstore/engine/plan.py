@@ -114,7 +114,8 @@ def plan(query: Query) -> Plan | None:
         return None
     source = next(iter(ranges), None)
     descending = False
-    for name, descending in orders:
+    if orders:
+        [(name, descending)] = orders
         if source is None and name != KEY:
             source = name
         elif name != source and (source is not None or name != KEY):
@@ -173,6 +174,7 @@ def ancestor_bounds(path: bytes | None) -> Bounds:
 
 
 def key_path(query: Query, value: Any) -> bytes:
+    """The path of a key that *query* compares with."""
     if not isinstance(value, Key):
         raise BadQueryError("__key__ is compared with a key", value=value)
     if value.partition != query.partition:

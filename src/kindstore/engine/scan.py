@@ -1,5 +1,5 @@
 # pyright: reportPrivateUsage=false
-"""Reading: lookups, pages of queries, counts.  Programs that yield one batch each where the catalog is warm."""
+"""Reading: pages of queries, counts.  Programs that yield one batch each where the catalog is warm."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from kindstore.store.checks import check_lookup
-from kindstore.store.conjunctions import COMPARISONS, comparisons, conjunctions
-from kindstore.store.messages import Aggregation, Average, Count, Page, PropertyFilter, Query, R, Sum
-from kindstore.store.metadata import ENTITY_GROUP
-from kindstore.store.program import Batch, Program, Row, Snapshot, Statement
+from kindstore.store.conjunctions import comparisons, conjunctions
+from kindstore.store.messages import Aggregation, Count, Page, Query, R, Sum
+from kindstore.store.program import Program, Row, Snapshot, Statement
 from kindstore.values import record
-from kindstore.values.entity import EMPTY, Entity, Maker, Shape
-from kindstore.values.errors import BadQueryError, NeedIndexError
-from kindstore.values.key import Key
+from kindstore.values.entity import EMPTY, Maker, Shape
+from kindstore.values.errors import NeedIndexError
 from kindstore.values.limits import INT_MAX, INT_MIN
-from kindstore.values.ordered import pack, unpack
+from kindstore.values.ordered import unpack
 
-from . import cursor, entity_group, join_statement, statement
-from .catalog import INDEX_EPOCH, Catalog, Kind, Place
+from . import cursor, join_statement, statement
+from .catalog import INDEX_EPOCH, Catalog, Kind
 from .composite import CompositeIndex, Needs, needs
 from .composites import State
 from .errors import MissingTableError
-from .index import Index, nested_values
+from .form import Form, FormOf, form_of, remember
+from .index import Index
 from .join import Join, join
-from .plan import KEY, Plan, led_by, plan
+from .lookup import read
+from .plan import Plan, led_by, plan
 from .serving import Missing as Lacking
 from .serving import serve
 from .stanza import stanza
@@ -37,114 +36,6 @@ from .transaction import Transaction
 
 ESTIMATES = (64, 4096)
 """Rows counted at most to choose which of several equalities leads a join; the second if the first can't tell."""
-
-
-def read(batch: Batch, transaction: Transaction | None) -> Any:
-    """The request for *batch*: in the transaction's snapshot, or in the newest state."""
-    return batch if transaction is None else Snapshot(transaction.name, batch)
-
-
-def lookup(
-    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, maker: Maker[R], project: str
-) -> Program[list[R | None]]:
-    """What *maker* makes of the entity of each key; in a transaction what was found is remembered."""
-    places = _places(catalog, keys)
-    if None in places:
-        check_lookup(keys, project)
-        if any(key.path[-2] == ENTITY_GROUP for key in keys):
-            return (yield from _with_groups(catalog, keys, transaction, maker, project))
-        yield from catalog.load()
-        places = _places(catalog, keys)
-    wanted = [place for place in places if place is not None]
-    found: dict[Place, tuple[int, bytes]] = {}
-    if len(wanted) == 1:
-        [rows] = yield read([(catalog.dialect.select_entity, wanted[0])], transaction)
-        if rows:
-            found[wanted[0]] = rows[0]
-    elif wanted:
-        batch, numbers = _by_paths(catalog, wanted)
-        replies = yield read(batch, transaction)
-        for number, rows in zip(numbers, replies, strict=True):
-            for path, version, body in rows:
-                found[number, path] = (version, body)
-    elif transaction is not None:
-        yield Snapshot(transaction.name, [])  # nothing to find, and from now on it stays so
-    if transaction is not None:
-        for key, place in zip(keys, places, strict=True):
-            if place is None:
-                transaction.unplaced.add(key)
-            else:
-                transaction.entities[place] = (key, found.get(place, _ABSENT)[0])
-    load, shapes = record.load, catalog.shapes
-    made: list[R | None] = []
-    known: Shape | None = None
-    make: Callable[[Key, list[Any], int], R] | None = None
-    for key, place in zip(keys, places, strict=True):
-        stored = found.get(place) if place is not None else None
-        if stored is None:
-            made.append(None)
-            continue
-        version, body = stored
-        try:
-            shape, values = load(body, shapes)
-        except KeyError:  # a shape that another process has defined
-            yield from catalog.load()
-            shape, values = load(body, shapes)
-        if shape is not known or make is None:
-            known, make = shape, maker.of(shape)
-        made.append(make(key, values, version))
-    return made
-
-
-def _with_groups(
-    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, maker: Maker[R], project: str
-) -> Program[list[R | None]]:
-    """`lookup` where versions of entity groups are among what is asked for."""
-    asked = [key for key in keys if key.path[-2] == ENTITY_GROUP]
-    others = [key for key in keys if key.path[-2] != ENTITY_GROUP]
-    versions = iter((yield from entity_group.lookup(catalog, asked, transaction, maker)))
-    found: list[R | None] = []
-    if others:
-        found = yield from lookup(catalog, others, transaction, maker, project)
-    rest = iter(found)
-    return [next(versions if key.path[-2] == ENTITY_GROUP else rest) for key in keys]
-
-
-_ABSENT = (0, b"")
-
-
-AT_ONCE = (1, 3, 10, 30, 100, 300)
-"""Keys in one statement; a list is filled up to one of these with its last key, so that there are few texts."""
-
-
-def _by_paths(catalog: Catalog, wanted: list[Place]) -> tuple[Batch, list[int]]:
-    """Statements that look the places up, and the kind that each of them is about."""
-    by_kind: dict[int, list[bytes]] = {}
-    for number, path in wanted:
-        by_kind.setdefault(number, []).append(path)
-    batch: Batch = []
-    numbers: list[int] = []
-    for number, paths in by_kind.items():
-        for at in range(0, len(paths), AT_ONCE[-1]):
-            some = paths[at : at + AT_ONCE[-1]]
-            size = next(size for size in AT_ONCE if size >= len(some))
-            some += some[-1:] * (size - len(some))
-            batch.append((catalog.dialect.select_entities(size), (number, *some)))
-            numbers.append(number)
-    return batch, numbers
-
-
-def _places(catalog: Catalog, keys: Sequence[Key]) -> list[Place | None]:
-    """Kind number and path of each key; None for one of an unknown kind, or incomplete."""
-    kinds = catalog.kinds
-    places: list[Place | None] = []
-    for key in keys:
-        # Past the properties, which are calls: this is done for every key of every lookup.
-        path = key._flat or key.path
-        kind = kinds.get((key._partition, path[-2]))
-        known = kind is not None and path[-1] is not None
-        places.append((kind.number, key._packed or key.path_bytes) if known and kind is not None else None)
-    return places
 
 
 class Scan:
@@ -196,6 +87,19 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     return scan
 
 
+def explain(catalog: Catalog, query: Query) -> Program[str]:
+    """See `Inspect.explain`."""
+    scan = yield from prepare(catalog, query)
+    reads: list[tuple[str, Statement]] = []
+    if isinstance(scan.plan, Join):
+        reads = [found for kind in scan.kinds[:1] for found in join_statement.reads(scan.plan, kind)]
+    elif scan.kinds:
+        reads = statement.reads(scan.plan, scan.kinds[0])
+    counts: list[list[Row]] = (yield [text for _, text in reads]) if reads else []
+    lines = [f"  reads {rows[0][0]:,} rows of {name}" for (name, _), rows in zip(reads, counts, strict=True)]
+    return "\n".join([str(scan.plan), *lines])
+
+
 def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
     """The plan of *query*: by one index of a property, by composite indexes, or else by a join.
 
@@ -219,9 +123,9 @@ def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
 
 def _needs(query: Query) -> Needs | None:
     """`composite.needs`, without its work for queries of equalities alone, which are many."""
-    if not query.orders and not query.projection and not query.distinct_on:
-        if all(each.op == "=" for each in comparisons(query)):
-            return None
+    is_bare = not query.orders and not query.projection and not query.distinct_on
+    if is_bare and all(each.op == "=" for each in comparisons(query)):
+        return None
     return needs(query)
 
 
@@ -279,21 +183,30 @@ def _count_some(wanted: list[tuple[Index, bytes]]) -> Program[tuple[int, ...]]:
 
 
 def run_query(
-    catalog: Catalog, query: Query, transaction: Transaction | None, page_size: int | None, maker: Maker[R]
+    catalog: Catalog,
+    query: Query,
+    form: Form | None,
+    transaction: Transaction | None,
+    page_size: int | None,
+    maker: Maker[R],
 ) -> Program[Page[R]]:
-    """The first page of *query*."""
+    """The first page of *query*; *form* is what is known of its form."""
     limit = query.limit
     if page_size is not None:
         limit = page_size if limit is None else min(limit, page_size)
-    known = _known_form(catalog, query, limit) if transaction is None else None
-    if known is not None:
-        text, width = known
+    text: Statement | None = None
+    if form is not None and transaction is None:
+        text = form.statement(query, catalog.estimates, (-1 if limit is None else limit, query.offset))
+    if text is not None:
         [rows] = yield [text]
+        width = 0 if rows and rows[0][1] is None else 1
         results = yield from _made(catalog, query, rows, maker)
     else:
         scan = yield from prepare(catalog, query)
         rows = yield from _rows(catalog, scan, limit, transaction)
-        _remember_form(catalog, scan)
+        # With a limit and an offset, so that the text has places for them.
+        fetch = statement.KEYS if query.keys_only else statement.ROWS
+        _remember(catalog.forms, scan, partial(scan.statement, fetch, 1, 0), 2)
         width = scan.plan.width
         if query.projection and isinstance(scan.plan, Join):
             results = _projected(query, scan.plan, rows, maker)
@@ -309,49 +222,16 @@ def run_query(
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
 
-def form_of(query: Query) -> tuple[Any, ...] | None:
-    """What decides the statement of a simple query: one filter at most, no ancestor, no cursor.  None for others."""
-    filters = query.filters
-    if query.ancestor is not None or query.start is not None or query.end is not None:
-        return None
-    if query.projection or query.distinct_on:
-        return None
-    if not filters:
-        return query.partition, query.kind, query.keys_only, query.orders
-    [only, *more] = filters
-    if not more and isinstance(only, PropertyFilter) and only.property != KEY and only.op in COMPARISONS:
-        return query.partition, query.kind, query.keys_only, query.orders, only.property, only.op
-    return None
-
-
-def _known_form(catalog: Catalog, query: Query, limit: int | None) -> tuple[Statement, int] | None:
-    """The statement of a query whose form was planned before, and the width of its positions.
-
-    Only its value has to be bound.
-    """
-    form = form_of(query)
-    found = None if form is None else catalog.forms.get(form)
-    if found is None:
-        return None
-    text, times, width = found
-    values = (-1 if limit is None else limit, query.offset)
-    if not times:
-        return (text, values), width
-    only: Any = query.filters[0]
-    return (text, ((pack(only.value),) * times) + values), width
-
-
-def _remember_form(catalog: Catalog, scan: Scan) -> None:
-    query = scan.query
-    form = form_of(query)
-    if form is None or query.kind is None or not isinstance(scan.plan, Plan):
+def _remember(
+    forms: dict[FormOf | None, Form], scan: Scan, make: Callable[[], Statement | None], rest: int
+) -> None:
+    """Keep the text that *make* makes, which binds *rest* values besides operands, for queries of the same form."""
+    form = form_of(scan.query)
+    if form is None or scan.query.kind is None or not isinstance(scan.plan, Plan):
         return
-    text = scan.statement(statement.KEYS if query.keys_only else statement.ROWS, 1, 0)
+    text = make()
     if text is not None:
-        if len(catalog.forms) > 2000:
-            catalog.forms.clear()
-        # The value is bound once, or twice where it also bounds the neighbours of a list's values.
-        catalog.forms[form] = (text[0], len(text[1]) - 2, scan.plan.width)
+        remember(forms, form, scan.query, scan.plan, scan.kinds[0].indexes, text[0], len(text[1]) - rest)
 
 
 def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> Program[list[R]]:
@@ -362,10 +242,10 @@ def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> P
     if rows and len(rows[0]) != 4:
         rows = [(row[0], None, *row[-2:]) for row in rows]
     try:
-        return record.load_all(rows, query.partition, catalog.shapes, maker)
+        return record.load_rows(rows, query.partition, catalog.shapes, maker)
     except KeyError:  # a shape that another process has defined
         yield from catalog.load()
-        return record.load_all(rows, query.partition, catalog.shapes, maker)
+        return record.load_rows(rows, query.partition, catalog.shapes, maker)
 
 
 def _projected(query: Query, plan: Join, rows: list[Row], maker: Maker[R]) -> list[R]:
@@ -440,17 +320,21 @@ def run_aggregation(
     catalog: Catalog,
     query: Query,
     aggregations: Sequence[Aggregation],
+    form: Form | None,
     transaction: Transaction | None = None,
 ) -> Program[list[Any]]:
-    """The value of each aggregation, computed in the database."""
-    for aggregation in aggregations:
-        if not isinstance(aggregation, Count | Sum | Average):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadQueryError("an unknown aggregation", type=type(aggregation).__name__)
-        if isinstance(aggregation, Count) and aggregation.up_to is not None and aggregation.up_to < 0:
-            raise BadQueryError("a count is up to a number from 0", up_to=aggregation.up_to)
+    """The value of each aggregation, computed in the database; *form* is what is known of the count's form."""
+    whole = transaction is None and query.limit is None and not query.offset
+    if form is not None and whole and len(aggregations) == 1 and aggregations[0] == Count():
+        known = form.statement(query, catalog.estimates)
+        if known is not None:
+            [[(number,)]] = yield [known]
+            return [number]
     scan = yield from prepare(catalog, query)
     if transaction is not None and scan.uses_composites:
         scan.plan = join(query)  # the snapshot may hold an index that is not built yet
+    if whole:
+        _remember(catalog.counts, scan, partial(scan.statement, statement.COUNT, None, 0), 0)
     found: list[Any] = []
     for aggregation in aggregations:
         if isinstance(aggregation, Count):
@@ -461,8 +345,6 @@ def run_aggregation(
         else:
             counted = partial(_values_again, catalog, scan, aggregation.property)
             rows = yield from _aggregated(counted, transaction)
-            if catalog.may_hold_times(aggregation.property):
-                rows = yield from _without_times(catalog, scan, aggregation.property, transaction)
             found.append((total if isinstance(aggregation, Sum) else mean)(rows))
     return found
 
@@ -470,29 +352,11 @@ def run_aggregation(
 def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
     """The values of property *name* among the results, each with how often it is there."""
     keys = _again(catalog, scan, statement.KEYS, scan.query.limit)
-    if keys is not None and name in scan.query.projection and isinstance(scan.plan, Join):
+    is_split = name in scan.query.projection or name in scan.query.distinct_on
+    if keys is not None and is_split and isinstance(scan.plan, Join):
         return join_statement.values_of(keys, scan.plan.names.index(name))
     index = scan.kinds[0].indexes.get(name) if scan.kinds else None
     return None if keys is None or index is None else statement.values_of(keys, index)
-
-
-def _without_times(
-    catalog: Catalog, scan: Scan, name: str, transaction: Transaction | None
-) -> Program[list[Row]]:
-    """The rows of `_values_again` without datetimes: read from the entities, since indexes hold them as integers."""
-    if name in scan.query.projection:
-        return (yield from _aggregated(partial(_values_again, catalog, scan, name), transaction))
-    whole = partial(_again, catalog, scan, statement.ROWS, scan.query.limit)
-    rows = yield from _aggregated(whole, transaction)
-    found: list[Row] = []
-    for row in rows:
-        shape, values = record.load(row[-1], catalog.shapes)
-        pairs = nested_values("", Entity(None, shape, values))
-        kept = {pack(value): value for path, value in pairs if path == f".{name}"}
-        found += [
-            (packed, 1) for packed, value in kept.items() if len(kept) == 1 and type(value) in (int, float)
-        ]
-    return found
 
 
 def _aggregated(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[list[Row]]:
@@ -519,14 +383,20 @@ def total(rows: list[Row]) -> int | float:
         exact = sum(number * times for number, times in numbers)
         if INT_MIN <= exact <= INT_MAX:
             return int(exact)
-    return math.fsum(number * times for number, times in numbers)
+    return _sum(numbers)
 
 
 def mean(rows: list[Row]) -> float | None:
     """The mean of the numbers among (packed value, how often) rows; None of none."""
     numbers = _numbers(rows)
     times = sum(times for _, times in numbers)
-    return math.fsum(float(number) * times for number, times in numbers) / times if times else None
+    return _sum(numbers) / times if times else None
+
+
+def _sum(numbers: list[tuple[int | float, int]]) -> float:
+    parts = [float(number) * times for number, times in numbers]
+    # Infinities that meet are NaN, which `fsum` refuses.
+    return math.fsum(parts) if all(map(math.isfinite, parts)) else sum(parts)
 
 
 def _numbers(rows: list[Row]) -> list[tuple[int | float, int]]:

@@ -19,6 +19,9 @@ _INDEX_COLUMNS = {
     VERSIONS: "i.path, e.version",
     COUNT: "count(*)",
 }
+_EQUAL_COLUMNS = {**_INDEX_COLUMNS, ROWS: "i.path, NULL, e.version, e.body", KEYS: "i.path, NULL"}
+"""Where all rows have one value; their order is that of the paths, so a cursor needs no more."""
+
 _ENTITY_COLUMNS = {
     ROWS: "path, NULL, version, body",
     KEYS: "path, NULL",
@@ -52,6 +55,9 @@ class Position:
         return (">" if descending else "<") + ("" if self.before else "=")
 
 
+JOINED = 20
+"""Equalities at most that are joined, which is faster than to ask whether there is a row: SQLite joins 64 tables."""
+
 Probe: TypeAlias = tuple[Index, bytes | Bounds]
 """An index and what an entity must have in it: a value, or any in a range."""
 
@@ -66,6 +72,7 @@ class Text:
         self.values: list[Any] = []
 
     def add(self, text: str, *values: Any) -> None:
+        """One more condition, or part."""
         self.parts.append(text)
         self.values += values
 
@@ -108,13 +115,40 @@ def scan(
     if plan.descending and plan.equal is None and plan.paths is ALL:
         return _downwards(plan, source, probes, fetch, start, end, rest)
     where = _conditions(plan, source, probes, start, end)
+    columns = (_INDEX_COLUMNS if plan.equal is None else _EQUAL_COLUMNS)[fetch]
     if plan.equal is None:
         # Downwards within a few paths: what is left after those are picked out is sorted.
         order = "i.value DESC, i.path" if plan.descending else "i.value, i.path"
     else:
         order = "i.path DESC" if plan.descending else "i.path"
-    text = f"SELECT {_INDEX_COLUMNS[fetch]} FROM {source.table} AS i{_join(fetch)}{where.where()} ORDER BY {order}{rest[0]}"
+    tables = f"{source.table} AS i{_probed(probes)}{_join(fetch)}"
+    text = f"SELECT {columns} FROM {tables}{where.where()} ORDER BY {order}{rest[0]}"
     return text, (*where.values, *rest[1])
+
+
+def reads(plan: Plan, kind: Kind) -> list[tuple[str, Statement]]:
+    """What leads, and the statement that counts its rows."""
+    where = Text()
+    if plan.source is None:
+        where.add(f"kind = {kind.number:d}")
+        where.bound("path", plan.paths)
+        name = kind.name if plan.kind is not None else "all kinds"
+        source = "entity" + (where.where() if plan.kind is not None else "")
+        return [
+            (name, (f"SELECT count(*) FROM {source}", tuple(where.values) if plan.kind is not None else ()))
+        ]
+    index = kind.indexes.get(plan.source)
+    if index is None:
+        return []
+    if index.term:
+        where.add(index.term.removesuffix(" AND "))
+    if plan.equal is None:
+        where.bound("i.value", plan.values)
+    else:
+        where.add("i.value = ?", plan.equal)
+        where.bound("i.path", plan.paths)
+    text = f"SELECT count(*) FROM {index.table} AS i{where.where()}"
+    return [(f"{kind.name}({plan.source})", (text, tuple(where.values)))]
 
 
 def cut(limit: int | None, offset: int) -> tuple[str, tuple[int, ...]]:
@@ -157,18 +191,32 @@ def _conditions(
     return where
 
 
+def _is_joined(at: int, probe: Probe) -> bool:
+    """Whether probe number *at* is a table of the join: an entity has at most one row of a value, but several in a range."""
+    return at < JOINED and not isinstance(probe[1], Bounds)
+
+
+def _probed(probes: list[Probe]) -> str:
+    """The tables of the probes that are joined."""
+    tables = [
+        f" CROSS JOIN {probe[0].table} AS p{at}" for at, probe in enumerate(probes) if _is_joined(at, probe)
+    ]
+    return "".join(tables)
+
+
 def _probe(where: Text, probes: list[Probe]) -> None:
     """The entity has each of these values, or one in the range, too: the merge join of equalities."""
-    for index, value in probes:
+    for at, probe in enumerate(probes):
+        index, value = probe
         wanted = Text()
         if isinstance(value, Bounds):
-            wanted.bound("p.value", value)
+            wanted.bound(f"p{at}.value", value)
         else:
-            wanted.add("p.value = ?", value)
-        term = index.term.replace("i.", "p.") + " AND ".join(wanted.parts)
-        where.add(
-            f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {term} AND p.path = i.path)", *wanted.values
-        )
+            wanted.add(f"p{at}.value = ?", value)
+        term = f"{index.term.replace('i.', f'p{at}.')}{' AND '.join(wanted.parts)} AND p{at}.path = i.path"
+        if not _is_joined(at, probe):
+            term = f"EXISTS (SELECT 1 FROM {index.table} AS p{at} WHERE {term})"
+        where.add(term, *wanted.values)
 
 
 def first_of_several(
@@ -242,7 +290,11 @@ def _downwards(
         where.add(f"(i.value > ? OR i.path {end.until(False)} ?)", end.value, end.path)
     where.bound("i.path", plan.paths)
     _probe(where, probes)
-    return f"{text}{_join(fetch)}{where.where()}{rest[0]}", (*values, *where.values, *rest[1])
+    return f"{text}{_probed(probes)}{_join(fetch)}{where.where()}{rest[0]}", (
+        *values,
+        *where.values,
+        *rest[1],
+    )
 
 
 def _count(
@@ -257,16 +309,17 @@ def _count(
     marked to have several values; the mark is read in the statement itself, as it may have been set a moment ago.
     """
     where = _conditions(plan, source, probes, start, end)
+    tables = f"{source.table} AS i{_probed(probes)}"
     if rest[0]:
-        text = f"SELECT count(*) FROM (SELECT 1 FROM {source.table} AS i{where.where()}{rest[0]})"
+        text = f"SELECT count(*) FROM (SELECT 1 FROM {tables}{where.where()}{rest[0]})"
         return text, (*where.values, *rest[1])
-    exact = f"SELECT count(*) FROM {source.table} AS i{where.where()}"
+    exact = f"SELECT count(*) FROM {tables}{where.where()}"
     if plan.equal is not None or source.multiple:
         return exact, tuple(where.values)
     plain = _conditions(plan, source, probes, start, end, distinct=False)
     text = (
         f"SELECT CASE WHEN (SELECT multiple FROM property WHERE id = {source.number:d}) THEN ({exact})"
-        f" ELSE (SELECT count(*) FROM {source.table} AS i{plain.where()}) END"
+        f" ELSE (SELECT count(*) FROM {tables}{plain.where()}) END"
     )
     return text, (*where.values, *plain.values)
 
@@ -313,17 +366,16 @@ def _entity_scan(
 
 
 def values_of(keys: Statement, index: Index) -> Statement:
-    """(value, how often) rows: the values in *index* of the entities whose paths lead the rows of *keys*.
-
-    Of entities with one value only: a list is no number.
-    """
+    """(value, how often) rows: the values in *index* of the entities whose paths lead the rows of *keys*."""
     text, values = keys
     assert isinstance(values, tuple)
-    term = index.term or ""
-    single = f"SELECT path, value FROM {index.table} AS i WHERE {term}prev IS NULL AND next IS NULL"
+    where = f" WHERE {index.term.removesuffix(' AND ')}" if index.term else ""
     return (
-        f"WITH k AS MATERIALIZED (SELECT path FROM ({text})), s AS MATERIALIZED ({single})"
-        " SELECT s.value, count(*) FROM k CROSS JOIN s ON s.path = k.path GROUP BY s.value",
+        (
+            f"WITH k AS MATERIALIZED (SELECT path FROM ({text})),"
+            f" s AS MATERIALIZED (SELECT path, value FROM {index.table} AS i{where})"
+            " SELECT s.value, count(*) FROM k CROSS JOIN s ON s.path = k.path GROUP BY s.value"
+        ),
         values,
     )
 

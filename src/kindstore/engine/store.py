@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from kindstore.store.checks import check_keys, check_lookup, check_query, choice
+from kindstore.store.checks import check_aggregations, check_keys, check_lookup, check_query, choice
 from kindstore.store.ids import IdPolicy
 from kindstore.store.messages import (
     Aggregation,
     Committed,
     Concurrency,
     Consistency,
+    Count,
     Delete,
     Mutation,
     Page,
@@ -27,7 +28,13 @@ from kindstore.store.metadata import METADATA, check_metadata
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
 from kindstore.store.statistics import Progress as Progressed
 from kindstore.values.entity import ENTITIES, Maker
-from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError, ReadOnlyTransactionError
+from kindstore.values.errors import (
+    BadArgumentError,
+    BadKeyError,
+    BadQueryError,
+    ReadOnlyTransactionError,
+    TransactionNotFoundError,
+)
 from kindstore.values.key import Key, Partition, completed
 
 from . import commit, metadata, scan, statistics
@@ -37,8 +44,13 @@ from .check import check
 from .composite import CompositeIndex
 from .composites import Composite
 from .dialect import Dialect
+from .form import form_of
 from .ids import Ids
+from .lookup import lookup
 from .transaction import Transaction, Transactions, check_groups, group_of
+
+COUNT = Count()
+"""The aggregation that most ask for."""
 
 
 class EngineStore:
@@ -99,18 +111,18 @@ class EngineStore:
     ) -> Program[list[Any]]:
         """See `Store.lookup`."""
         if transaction is None:
-            return scan.lookup(self.catalog, keys, None, maker, self.project)
+            return lookup(self.catalog, keys, None, maker, self.project)
         opened = self._transactions.get(transaction)
         if opened.by_group:
             return self._lookup_in_groups(opened, keys, maker)
-        return scan.lookup(self.catalog, keys, opened, maker, self.project)
+        return lookup(self.catalog, keys, opened, maker, self.project)
 
     def _lookup_in_groups(
         self, transaction: Transaction, keys: Sequence[Key], maker: Maker[R]
     ) -> Program[list[R | None]]:
         check_lookup(keys, self.project)
         yield from self._enter_groups(transaction, {group_of(key) for key in keys})
-        return (yield from scan.lookup(self.catalog, keys, transaction, maker, self.project))
+        return (yield from lookup(self.catalog, keys, transaction, maker, self.project))
 
     def run_query(
         self,
@@ -122,15 +134,16 @@ class EngineStore:
         maker: Maker[Any] = ENTITIES,
     ) -> Program[Page[Any]]:
         """See `Store.run_query`."""
-        # A query whose form has been planned before is sound, but for its value.
-        if scan.form_of(query) not in self.catalog.forms or (query.limit or 0) < 0 or query.offset < 0:
+        # A query whose form has been planned before is sound, but for its operands.
+        form = self.catalog.forms.get(form_of(query))
+        if form is None or (query.limit or 0) < 0 or query.offset < 0:
             check_query(query, self.project)
             if query.kind in METADATA:
                 return self._query_metadata(query, transaction, page_size, maker)
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
         if transaction is None:
-            return scan.run_query(self.catalog, query, None, page_size, maker)
+            return scan.run_query(self.catalog, query, form, None, page_size, maker)
         return self._query_in(self._transactions.get(transaction), query, page_size, maker)
 
     def _query_metadata(
@@ -147,7 +160,7 @@ class EngineStore:
         self, transaction: Transaction, query: Query, page_size: int | None, maker: Maker[R]
     ) -> Program[Page[R]]:
         yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
-        return (yield from scan.run_query(self.catalog, query, transaction, page_size, maker))
+        return (yield from scan.run_query(self.catalog, query, None, transaction, page_size, maker))
 
     def run_aggregation(
         self,
@@ -157,19 +170,23 @@ class EngineStore:
         consistency: Consistency = Consistency.STRONG,  # noqa: ARG002
     ) -> Program[list[Any]]:
         """See `Store.run_aggregation`."""
-        check_query(query, self.project)
-        if query.kind in METADATA:
-            check_metadata(query, transaction is not None)
-            return metadata.run_aggregation(self.catalog, query, aggregations)
+        form = self.catalog.counts.get(form_of(query))
+        if form is None or query.limit is not None or query.offset:
+            check_query(query, self.project)
+            if query.kind in METADATA:
+                check_metadata(query, transaction is not None)
+                return metadata.run_aggregation(self.catalog, query, aggregations)
+        if form is None or aggregations != [COUNT]:
+            check_aggregations(query, aggregations)
         if transaction is None:
-            return scan.run_aggregation(self.catalog, query, aggregations)
+            return scan.run_aggregation(self.catalog, query, aggregations, form)
         return self._aggregate_in(self._transactions.get(transaction), query, aggregations)
 
     def _aggregate_in(
         self, transaction: Transaction, query: Query, aggregations: Sequence[Aggregation]
     ) -> Program[list[Any]]:
         yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
-        return (yield from scan.run_aggregation(self.catalog, query, aggregations, transaction))
+        return (yield from scan.run_aggregation(self.catalog, query, aggregations, None, transaction))
 
     # Transactions
 
@@ -219,7 +236,8 @@ class EngineStore:
 
     def _commit_in(self, mutations: Sequence[Mutation], name: bytes) -> Program[Committed]:
         transaction = self._transactions.get(name)
-        self._transactions.end(name)
+        if self._transactions.end(name) is None:  # another thread is committing it
+            raise TransactionNotFoundError("the transaction is over", hint="Begin a new one.")
         yield Release(name)
         if mutations and transaction.read_only:
             raise ReadOnlyTransactionError("a write in a read-only transaction")
@@ -277,7 +295,7 @@ class EngineStore:
                 completed[at] = keys[at].completed(number)
             # An id that somebody chose by hand is passed over.
             taken = [completed[at] for at in pending]
-            found = yield from scan.lookup(self.catalog, taken, None, ENTITIES, self.project)
+            found = yield from lookup(self.catalog, taken, None, ENTITIES, self.project)
             pending = [at for at, entity in zip(pending, found, strict=True) if entity is not None]
         return [completed[at] for at in range(len(keys))]
 
@@ -351,8 +369,7 @@ class EngineStore:
         if query.kind in METADATA:
             check_metadata(query)
             return metadata.explain(query)
-        made = yield from scan.prepare(self.catalog, query)
-        return str(made.plan)
+        return (yield from scan.explain(self.catalog, query))
 
 
 def _composite(kind: Kind, index: CompositeIndex) -> Composite:

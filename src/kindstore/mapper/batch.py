@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 from kindstore.store.abc import Store
 from kindstore.store.messages import Committed, Delete, Mutation
 from kindstore.store.program import Program
-from kindstore.values.entity import ENTITIES, Maker, Shape
+from kindstore.values.entity import ENTITIES, Maker, Readers, Shape
 from kindstore.values.errors import Error, OutcomeUnknownError
 from kindstore.values.key import Key
 
@@ -177,6 +177,9 @@ class _PartsMaker:
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Parts]:
         return lambda key, values, version: (key, shape, values, version)
+
+    def typed(self, shape: Shape, readers: Readers) -> None:
+        """See `values.entity.Maker`."""
 
 
 _PARTS = _PartsMaker()

@@ -11,6 +11,8 @@ A context belongs to the code that entered it: to its thread, and to the asyncio
 Outside an entered context there is no identity map: nothing would ever end it, and other processes write too.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import threading
@@ -59,20 +61,44 @@ class IdentityMap:
 
     def get(self, key: Key) -> Any:
         """The entity of *key*, None, or `UNKNOWN`.  An entity whose key was changed since is forgotten."""
-        known, packed = self.of(key.partition), key.path_bytes
+        # Past the properties of keys, which are calls; so everywhere in this class.
+        known = self._maps.get(key._partition)
+        if known is None:
+            return UNKNOWN
+        packed = key._packed or key.path_bytes
         found = known.get(packed, UNKNOWN)
-        if found is not UNKNOWN and found is not None and found._key is not key and found._key != key:
+        if found is UNKNOWN or found is None or found._key is key:
+            return found
+        held = found._key
+        if (
+            held is None
+            or (held._packed or held.path_bytes) != packed
+            or held._partition is not key._partition
+        ):
             del known[packed]
             return UNKNOWN
         return found
 
     def put(self, key: Key, entity: Any) -> None:
         """From now on *key* is *entity* (None: has none)."""
-        self.of(key.partition)[key.path_bytes] = entity
+        known = self._maps.get(key._partition)
+        if known is None:
+            known = self.of(key._partition)
+        known[key._packed or key.path_bytes] = entity
+
+    def keep(self, key: Key, entity: Any) -> Any:
+        """What is known of *key*; *entity* from now on (None: has none), if nothing is."""
+        found = self.get(key)
+        if found is not UNKNOWN:
+            return found
+        self.put(key, entity)
+        return entity
 
     def evict(self, key: Key) -> None:
         """Forget what is known of *key*."""
-        self.of(key.partition).pop(key.path_bytes, None)
+        known = self._maps.get(key._partition)
+        if known is not None:
+            known.pop(key._packed or key.path_bytes, None)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -101,7 +127,6 @@ class Context:
 
     __slots__ = (
         "_batching",
-        "_open",
         "client",
         "ends",
         "identities",
@@ -114,12 +139,9 @@ class Context:
         "writing",
     )
 
-    store: Store
-    """Opened when it is first needed, if it was given as a function."""
-
     def __init__(
         self,
-        store: Store | Callable[[], Store],
+        store: Store,
         partition: Partition,
         *,
         identities: IdentityMap | None = None,
@@ -129,10 +151,7 @@ class Context:
         client: Any = None,
         ends: bool = False,
     ) -> None:
-        if callable(store):
-            self._open = store
-        else:
-            self.store = store
+        self.store = store
         self.partition = partition
         self.identities = identities
         self.policy = policy
@@ -143,13 +162,6 @@ class Context:
         self._batching: Context | None = None
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        # Called for a slot that is empty, so that the others cost nothing.
-        if name != "store":
-            raise AttributeError(name)
-        self.store = self._open()
-        return self.store
 
     def __repr__(self) -> str:
         kind = "in a transaction" if self.transaction is not None else "outside of transactions"
@@ -323,6 +335,26 @@ class Context:
             _current.reset(token)
 
 
+class LateContext(Context):
+    """A context whose store is opened, by *open_store*, when it is first needed.  Keys can be made before.
+
+    A class of its own, because CPython looks up every attribute slowly where there is a `__getattr__`.
+    """
+
+    __slots__ = ("_open",)
+
+    def __init__(self, open_store: Callable[[], Store], partition: Partition) -> None:
+        super().__init__(cast("Any", None), partition)
+        del self.store
+        self._open = open_store
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "store":
+            raise AttributeError(name)
+        self.store = self._open()
+        return self.store
+
+
 def never(_: Key) -> bool:
     """The policy of a context that keeps nothing."""
     return False
@@ -391,6 +423,11 @@ def _fallback() -> Context:
     if _default is None:
         raise ContextError("no current context", hint="Enter one: with client.context(): …")
     return _default()
+
+
+def always_caches(context: Context, model: Any) -> bool:
+    """Whether every entity of *model* (None: of any kind) goes into the identity map, without asking key by key."""
+    return context.policy is None and getattr(model, "_use_cache", None) in (None, True)
 
 
 def caches(context: Context, key: Key, model: Any) -> bool:

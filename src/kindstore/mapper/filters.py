@@ -316,6 +316,8 @@ def conjunction_of(node: Node | None) -> tuple[tuple[FilterNode, ...], tuple[Pos
     """
     if node is None:
         return (), ()
+    if type(node) is FilterNode and node.op in _RUN:
+        return (node,), ()
     filters: list[FilterNode] = []
     after: list[PostFilterNode] = []
     for part in node.nodes if isinstance(node, ConjunctionNode) else (node,):

@@ -11,10 +11,10 @@ the plural ones because they are most of what applications do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, caches
+from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, always_caches, caches
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
@@ -22,15 +22,16 @@ from kindstore.mapper.schema import schema_of
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity, Maker, Shape
+from kindstore.values.entity import Entity, Maker, Readers, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
-from kindstore.values.key import Key
+from kindstore.values.key import Key, Partition, path_bytes_of
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 AnyModel: TypeAlias = type[Model]
 
 Write: TypeAlias = type[Upsert] | type[Insert]
+Name: TypeAlias = tuple[Partition, bytes] | int
 
 
 def _hooked(
@@ -101,7 +102,7 @@ def _put(context: Context, instance: Model, use_cache: bool | None, write: Write
     if type(key) is not type(asked):
         key = key_of_class(key, type(asked))  # stores may answer with plain keys, faces have their own
     # Past the descriptor, which checks what users set.
-    instance.__dict__["_key"] = key
+    vars(instance)["_key"] = key
     if context.identities is not None:
         _remember(context, context.identities, key, instance, use_cache)
     return key
@@ -135,10 +136,10 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     legacy = context.legacy_data
     entities: list[Entity] = []
     asked: list[Key] = []
-    # What tells writes apart: the key, or the instance that has none yet.  The last write of each counts.
-    last: dict[Key | int, int] = {}
-    names: list[Key | int] = []
-    cls: type[Model] | None = None
+    # What tells writes apart: the parts of the key, or the instance that has none yet.  The last write of each counts.
+    last: dict[Name, int] = {}
+    names: list[Name] = []
+    cls: Any = None
     schema: Any = None
     new_key: Any = None
     for at, instance in enumerate(instances):
@@ -151,7 +152,9 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         key: Key = instance._key or new_key
         asked.append(key)
         entities.append(schema.to_entity(instance, key, legacy))
-        name = id(instance) if key is new_key or not key.is_complete else key
+        # Past the properties and the hash of keys, which are calls.
+        incomplete = key is new_key or (key._flat or key.path)[-1] is None
+        name = id(instance) if incomplete else (key._partition, key._packed or key.path_bytes)
         names.append(name)
         last[name] = at
     transaction = context.transaction
@@ -159,19 +162,22 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         committed: Committed = yield from context.store.commit([Upsert(entities[at]) for at in last.values()])
         stored = dict(zip(last, committed.keys, strict=True))
     else:
-        stored = {name: asked[at] for name, at in last.items()}
-        missing = [name for name in last if isinstance(name, int)]
+        stored = dict(zip(names, asked, strict=True))
+        missing = [name for name in last if type(name) is int]
         if missing:
             given = yield from context.store.allocate_ids([stored[name] for name in missing])
             stored.update(zip(missing, given, strict=True))
         for name, at in last.items():
-            transaction.keep_back(Upsert(Entity(stored[name], entities[at].shape, entities[at].values)))
+            entity = entities[at]
+            if entity.key is not stored[name]:
+                entity = Entity(stored[name], entity.shape, entity.values)
+            transaction.keep_back(Upsert(entity))
     keys: list[Key] = []
     for instance, like, name in zip(instances, asked, names, strict=True):
         key = stored[name]
         if type(key) is not type(like):
             key = key_of_class(key, type(like))
-        instance.__dict__["_key"] = key
+        vars(instance)["_key"] = key
         keys.append(key)
         if context.identities is not None:
             _remember(context, context.identities, key, instance, use_cache)
@@ -221,7 +227,8 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
         None if transaction is None else transaction.name,
         maker=BY_KIND if model is None else schema_of(model),
     )
-    return found[0] if identities is None else _known(key, found[0], identities)
+    # Somebody else may have read or written it while we waited: one object per key, and the later state.
+    return found[0] if identities is None else identities.keep(key, found[0])
 
 
 class ByKind:
@@ -237,32 +244,24 @@ class ByKind:
 
         return make
 
+    def typed(self, shape: Shape, readers: Readers) -> None:
+        """See `values.entity.Maker`."""
+
 
 BY_KIND = ByKind()
-
-
-def _known(key: Key, instance: Any, identities: IdentityMap) -> Any:
-    """What a lookup of *key* gives: *instance*, which is known from now on, or the one that is known by now.
-
-    Somebody else may have read or written it while we waited: one object per key, and the later state.
-    """
-    known = identities.get(key)
-    if known is not UNKNOWN:
-        return known
-    identities.put(key, instance)
-    return instance
 
 
 def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[Any]]:
     """The entity of each of *keys*, None where there is none.  A key named twice is looked up once."""
     listed = list(keys)
     kind_map = Model._kind_map
-    models = [kind_map.get((key._flat or key.path)[-2]) for key in listed]
-    hooks = [
-        (key, model)
-        for key, model in zip(listed, models, strict=True)
-        if model is not None and model._overridden
-    ]
+    models = {kind: kind_map.get(kind) for kind in {(key._flat or key.path)[-2] for key in listed}}
+    hooks: list[tuple[Key, AnyModel]] = []
+    for model in models.values():
+        if model is not None and model._overridden:
+            named = [(key, models[key.path[-2]]) for key in listed]
+            hooks = [(key, model) for key, model in named if model is not None and model._overridden]
+            break
     for key, model in hooks:
         model._pre_get_hook(key)
     try:
@@ -279,33 +278,42 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
 
 
 def _get_all(
-    context: Context, keys: Sequence[Key], models: Sequence[AnyModel | None], use_cache: bool | None
+    context: Context, keys: Sequence[Key], models: Mapping[str, AnyModel | None], use_cache: bool | None
 ) -> Program[list[Any]]:
+    """*models*: the class of each kind that *keys* are of."""
+    if len(set(path_bytes_of(keys))) < len(keys):
+        distinct = list(dict.fromkeys(keys))
+        if len(distinct) < len(keys):
+            found = yield from _get_all(context, distinct, models, use_cache)
+            known = dict(zip(distinct, found, strict=True))
+            return [known[key] for key in keys]
     transaction = context.transaction
     name = None if transaction is None else transaction.name
     # Of one kind, the schema is looked up once for all.
-    model = models[0] if models and models.count(models[0]) == len(models) else None
+    model = next(iter(models.values())) if len(models) == 1 else None
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
-    if context.identities is None and len({key._packed or key.path_bytes for key in keys}) == len(keys):
+    identities = context.identities
+    if identities is None or use_cache is False:
         plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
         return plain
-    known: dict[Key, Any] = {}
-    wanted: dict[Key, IdentityMap | None] = {}
-    for key, cls in zip(keys, models, strict=True):
-        identities = context.identities
-        if identities is not None and not (caches(context, key, cls) if use_cache is None else use_cache):
-            identities = None
-        if identities is not None:
+    always = use_cache or all(always_caches(context, model) for model in models.values())
+    results: list[Any] = []
+    missing: list[int] = []
+    passed: set[int] = set()
+    for at, key in enumerate(keys):
+        instance: Any = UNKNOWN
+        if always or caches(context, key, models[key.path[-2]]):
             instance = identities.get(key)
-            if instance is not UNKNOWN:
-                known[key] = instance
-                continue
-        wanted[key] = identities
-    if wanted:
-        found: list[Any] = yield from context.store.lookup(list(wanted), name, maker=maker)
-        for (key, identities), instance in zip(wanted.items(), found, strict=True):
-            known[key] = instance if identities is None else _known(key, instance, identities)
-    return [known[key] for key in keys]
+        else:
+            passed.add(at)
+        if instance is UNKNOWN:
+            missing.append(at)
+        results.append(instance)
+    if missing:
+        read: list[Any] = yield from context.store.lookup([keys[at] for at in missing], name, maker=maker)
+        for at, instance in zip(missing, read, strict=True):
+            results[at] = instance if at in passed else identities.keep(keys[at], instance)
+    return results
 
 
 # Delete.

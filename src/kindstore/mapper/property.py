@@ -404,7 +404,7 @@ class Property(Generic[T]):
             )
         if isinstance(value, Parameter):
             node: Any = ParameterNode(self, op, value)
-            return node
+            return cast("FilterNode", node)
         return comparison(self._name, op, self._operand(value))
 
     def _operand(self, value: Any) -> Any:

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from kindstore.mapper.context import UNKNOWN, Context, caches
+from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.schema import schema_of
 from kindstore.store.messages import Count, Order, Page, PropertyFilter, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Maker, Shape
+from kindstore.values.entity import Maker, Readers, Shape, TypedMake
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -44,14 +44,13 @@ def compiled(
     `BadQueryError` for filters that are not supported yet (`filters.conjunction_of`).
     """
     nodes, after = conjunction_of(filters)
-    query = Query(
-        partition,
-        kind,
-        ancestor,
-        tuple([PropertyFilter(node.name, node.op, node.value) for node in nodes]) if nodes else (),
-        tuple([Order(order.name, order.reverse) for order in orders]) if orders else (),
-    )
-    return query, after
+    conditions: tuple[PropertyFilter, ...] = ()
+    for node in nodes:  # few of them: no comprehension, which is one more call
+        conditions += (PropertyFilter(node.name, node.op, node.value),)
+    sorting: tuple[Order, ...] = ()
+    for order in orders:
+        sorting += (Order(order.name, order.reverse),)
+    return Query(partition, kind, ancestor, conditions, sorting), after
 
 
 class Reading:
@@ -102,24 +101,45 @@ class Reading:
             return
         self._partition: Partition | None = None
         self._known: dict[bytes, Any] = {}
-        self._always = bool(use_cache) or (
-            model is not None
-            and context.policy is None
-            and getattr(model, "_use_cache", None) in (None, True)
-        )
+        self._always = bool(use_cache) or (model is not None and always_caches(context, model))
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
         """See `values.entity.Maker`."""
         if self._keys_only and not self.predicates:
             return _key_alone
-        load = self._load.of(shape)
+        return self._made_with(self._load.of(shape))
+
+    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
+        """See `values.entity.Maker`."""
+        found = self._load.typed(shape, readers)
+        return None if found is None else (found[0], self._made_with(found[1]))
+
+    def _made_with(self, load: Callable[[Key, Any, int], Any]) -> Callable[[Key, Any, int], Any]:
         if self._keys_only:
             return self._if_wanted(load, _key_alone)
         if self._plain:
             return self._if_wanted(load, load) if self.predicates else load
 
-        def make(key: Key, values: list[Any], version: int) -> Any:
-            return self._one(load, key, values, version)
+        def make(key: Key, values: Any, version: int) -> Any:
+            # Past the properties of keys, which are calls.
+            packed = key._packed or key.path_bytes
+            if key._partition is not self._partition:
+                assert self.context.identities is not None
+                self._partition, self._known = key._partition, self.context.identities.of(key._partition)
+            instance = self._known.get(packed, UNKNOWN)
+            if instance is None:
+                self.dropped = True
+                return None
+            held = None if instance is UNKNOWN else instance._key
+            if (
+                held is None
+                or held._partition is not key._partition
+                or (held._packed or held.path_bytes) != packed
+            ):
+                instance = load(key, values, version)
+                if self._always or caches(self.context, key, type(instance)):
+                    self._known[packed] = instance
+            return instance
 
         return self._if_wanted(load, make) if self.predicates else make
 
@@ -127,26 +147,10 @@ class Reading:
         """*results* without those that are left out."""
         return [each for each in results if each is not None] if self.dropped else results
 
-    def _one(
-        self, load: Callable[[Key, list[Any], int], Any], key: Key, values: list[Any], version: int
-    ) -> Any:
-        if key.partition is not self._partition:
-            assert self.context.identities is not None
-            self._partition, self._known = key.partition, self.context.identities.of(key.partition)
-        known, packed = self._known, key.path_bytes
-        instance = known.get(packed, UNKNOWN)
-        if instance is UNKNOWN or (instance is not None and instance._key != key):
-            instance = load(key, values, version)
-            if self._always or caches(self.context, key, type(instance)):
-                known[packed] = instance
-        elif instance is None:
-            self.dropped = True
-        return instance
-
     def _if_wanted(
-        self, load: Callable[[Key, list[Any], int], Any], make: Callable[[Key, list[Any], int], Any]
-    ) -> Callable[[Key, list[Any], int], Any]:
-        def made(key: Key, values: list[Any], version: int) -> Any:
+        self, load: Callable[[Key, Any, int], Any], make: Callable[[Key, Any, int], Any]
+    ) -> Callable[[Key, Any, int], Any]:
+        def made(key: Key, values: Any, version: int) -> Any:
             # What is stored decides, not an object that the context knows and that may have been edited.
             instance = load(key, values, version)
             if all(node.predicate(instance) for node in self.predicates):
@@ -157,7 +161,7 @@ class Reading:
         return made
 
 
-def _key_alone(key: Key, _values: list[Any], _version: int) -> Key:
+def _key_alone(key: Key, _values: Any, _version: int) -> Key:
     return key
 
 
@@ -216,21 +220,22 @@ class Walk:
         self._skip = query.offset if self._sieved else 0
         if self._sieved:
             self._query = replace(query, limit=None, offset=0)
-        self._ready: list[tuple[Any, Callable[[], bytes], Callable[[], bytes]]] = []
+        # The page at hand, the places in it of what is to be taken, and how many of those have been.
+        self._page: Page[Any] | None = None
+        self._places: Sequence[int] = ()
         self._at = 0
         self._more = True
-        self._before: Callable[[], bytes] | None = None
-        self._after: Callable[[], bytes] | None = None
+        self._taken: tuple[Page[Any], int] | None = None
 
     def is_ready(self) -> bool:
         """Whether the next result is at hand without reading."""
-        return self._left != 0 and self._at < len(self._ready)
+        return self._left != 0 and self._at < len(self._places)
 
     def has_next(self) -> Program[bool]:
         """Whether there is another result; reads the next page if need be."""
         if self._left == 0:
             return False
-        while self._at >= len(self._ready):
+        while self._at >= len(self._places):
             if not self._more:
                 return False
             yield from self._read()
@@ -238,23 +243,26 @@ class Walk:
 
     def probably_has_next(self) -> bool:
         """Whether there may be another result, as far as can be told without reading."""
-        return self._left != 0 and (self._more or self._at < len(self._ready))
+        return self._left != 0 and (self._more or self._at < len(self._places))
 
     def take(self) -> Any:
         """The next result, after `has_next` said that there is one."""
-        result, self._before, self._after = self._ready[self._at]
+        page = self._page
+        assert page is not None
+        at = self._places[self._at]
+        self._taken = page, at
         self._at += 1
         if self._left is not None:
             self._left -= 1
-        return result
+        return page.results[at]
 
     def cursor_before(self) -> bytes | None:
         """The cursor before the result taken last; None if none was."""
-        return None if self._before is None else self._before()
+        return None if self._taken is None else self._taken[0].cursor_after(self._taken[1] - 1)
 
     def cursor_after(self) -> bytes | None:
         """The cursor after the result taken last; None if none was."""
-        return None if self._after is None else self._after()
+        return None if self._taken is None else self._taken[0].cursor_after(self._taken[1])
 
     def _read(self) -> Program[None]:
         reading, query = self._reading, self._query
@@ -269,18 +277,14 @@ class Walk:
         if self._more:
             self._query = replace(query, start=page.cursor, offset=0, limit=limit)
         self._step = min(4 * self._step, self._largest)
-        self._ready, self._at = [], 0
-        for at, result in enumerate(page.results):
-            if result is None:
-                continue
-            if self._skip:
-                self._skip -= 1
-                continue
-            self._ready.append((result, _cursor(page, at - 1), _cursor(page, at)))
-
-
-def _cursor(page: Page[Any], at: int) -> Callable[[], bytes]:
-    return lambda: page.cursor_after(at)
+        self._page, self._at = page, 0
+        self._places = range(len(page.results))
+        if reading.dropped:
+            self._places = [at for at, result in enumerate(page.results) if result is not None]
+        if self._skip:
+            skipped = min(self._skip, len(self._places))
+            self._skip -= skipped
+            self._places = self._places[skipped:]
 
 
 def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[Any], bytes | None, bool]]:

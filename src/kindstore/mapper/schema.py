@@ -11,9 +11,11 @@ Nothing that comes from outside enters their text but property names, as quoted 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import GenericAlias
 from typing import Any, cast
 
-from kindstore.values.entity import Entity, Shape
+from kindstore.values.entity import Entity, Readers, Shape, TypedMake
 from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition
 from kindstore.values.source import Source
@@ -39,17 +41,29 @@ def schema_of(cls: type[Any]) -> Schema:
 class Schema:
     """How instances of one model class are stored and loaded."""
 
-    __slots__ = ("_dump", "_loaders", "_new_key", "_shape", "cls", "key_class", "properties")
+    __slots__ = (
+        "_dump",
+        "_loaders",
+        "_looks",
+        "_new_key",
+        "_shape",
+        "_typed",
+        "cls",
+        "key_class",
+        "properties",
+    )
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
         self.key_class: type[Key] = cls._key_class
         self.properties: Mapping[str, Property[Any]] = cls._properties
         self._loaders: dict[Shape, Loader] = {}
+        self._typed: dict[tuple[Shape, Readers], tuple[tuple[Any, ...], TypedMake[Any]]] = {}
         self._new_key: Key | None = None
         self._dump: Callable[[Any], list[Any]] | None = None
         self._shape: Shape | None = None
         properties = self.properties.values()
+        self._looks: bool = cls._dynamic or any(prop._prefixed for prop in properties)
         if not any(_varies(prop) for prop in properties):
             self._dump = _compile_dump(self)
             self._shape = Shape.of(
@@ -118,6 +132,21 @@ class Schema:
             load = self._loaders[shape] = _compile_load(self, shape)
         return load
 
+    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
+        """The same of values of known types (`values.entity.Maker`); None where structures or dynamic properties look at
+        all of them.
+        """
+        if self._looks:
+            return None
+        known = self._typed.get((shape, readers))
+        if known is None:
+            if len(self._typed) >= _MAX_LOADERS:
+                self._typed.clear()
+            types: list[Any] = []
+            load = _compile_load(self, shape, types, readers)
+            known = self._typed[shape, readers] = (tuple(types), load)
+        return known
+
 
 def uninitialized(instance: Any) -> BadValueError:
     """The error of required properties that are None: all of them, by stored name."""
@@ -174,7 +203,17 @@ def _compile_dump(schema: Schema) -> Callable[[Any], list[Any]]:
     return source.compiled("dump")
 
 
-def _compile_load(schema: Schema, shape: Shape) -> Loader:
+_DECODED: frozenset[type] = frozenset({bool, int, str, bytes, datetime})
+"""The types that whoever decodes a record can be asked to see to."""
+
+
+def _compile_load(
+    schema: Schema,
+    shape: Shape,
+    types: list[Any] | None = None,
+    readers: Readers = (),
+) -> Callable[[Any, Any, int], Any]:
+    """The loader of *shape*; with *types* and *readers* the one of `Schema.typed`, which adds to *types*."""
     cls = schema.cls
     source = Source("def load(k, values, version):", new=object.__new__, K=cls._key_class)
     blank = cls._blank()
@@ -192,7 +231,10 @@ def _compile_load(schema: Schema, shape: Shape) -> Loader:
     groups: dict[str, Property[Any]] = {}
     extra: list[int] = []
     seen: set[str] = set()
+    reads = dict(readers)
     for at, name in enumerate(shape.names):
+        if types is not None:
+            types.append(Any)
         prop = schema.properties.get(name)
         head = name.partition(".")[0]
         if prop is None and head != name:
@@ -208,16 +250,23 @@ def _compile_load(schema: Schema, shape: Shape) -> Loader:
             targets.append("_")
             continue
         place = f"d[{prop._code_name!r}]"
-        convert = prop._loader(meanings.get(name))
-        if convert is None:
-            targets.append(place)
-            continue
         value = f"v{at}"
-        targets.append(value)
-        function = source.name(convert, "convert")
+        targets.append(value if at in reads else place)
+        if at in reads:
+            after.append(f"if {value} is not None: {value} = {source.name(reads[at], 'read')}({value})")
+        convert = prop._loader(meanings.get(name))
         plain = Nothing if name in meanings or prop._repeated else prop._plain_type()
-        item = prop._plain_type() if prop._repeated and name not in meanings else Nothing
-        if item is not Nothing and not prop._lazy:
+        item = prop._plain_type() if prop._repeated and name not in meanings and not prop._lazy else Nothing
+        if types is not None and convert is not None and (plain in _DECODED or item in _DECODED):
+            types[-1] = GenericAlias(list, item) if prop._repeated else plain
+            convert = None
+        if convert is None:
+            if at in reads:
+                after.append(f"{place} = {value}")
+            continue
+        targets[-1] = value
+        function = source.name(convert, "convert")
+        if item is not Nothing:
             # A list of what is stored as it is, as nearly every list is.
             only = source.name(frozenset({item}).issuperset, "only")
             after.append(
@@ -233,8 +282,10 @@ def _compile_load(schema: Schema, shape: Shape) -> Loader:
             )
         else:
             after.append(f"{place} = None if {value} is None else {function}({value})")
+    if types is not None:
+        targets.append("_")
     if targets:
-        source.add(f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = values")
+        source.add(f"{''.join(f'{target}, ' for target in targets)}= values")
     for line in after:
         source.add(line)
     for prop in groups.values():

@@ -8,6 +8,8 @@
 4. After the commit the context outside forgets the entities that were written, so that it reads them anew.
 """
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 import enum
@@ -30,7 +32,7 @@ from kindstore.values.errors import (
     Retryable,
     TransactionNotFoundError,
 )
-from kindstore.values.key import Key
+from kindstore.values.key import Partition
 
 T = TypeVar("T")
 
@@ -70,7 +72,7 @@ class Transaction:
         self.read_only = read_only
         self.ended = False
         self.begun: list[Future[Any]] = []
-        self.mutations: dict[Key, Mutation] = {}
+        self.mutations: dict[tuple[Partition, bytes], Mutation] = {}
         self.on_commit: list[Callable[[], Any]] = []
         self.on_complete: list[Callable[[], Any]] = []
 
@@ -95,7 +97,8 @@ class Transaction:
         if self.ended:
             raise TransactionNotFoundError("a write in a transaction that is over", key=key)
         assert key is not None
-        self.mutations[key] = mutation
+        # By the parts of the key, whose own hash is a call.
+        self.mutations[key._partition, key._packed or key.path_bytes] = mutation
 
 
 async def _sleep(seconds: float) -> None:
@@ -163,8 +166,8 @@ def commit(inner: Context, outer: Context) -> Program[None]:
     finally:
         # Whatever came of it: what the context outside knows of these may be old now.
         if outer.identities is not None:
-            for key in transaction.mutations:
-                outer.identities.evict(key)
+            for partition, packed in transaction.mutations:
+                outer.identities.of(partition).pop(packed, None)
 
 
 def rollback(inner: Context) -> Program[None]:

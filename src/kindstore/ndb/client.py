@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from kindstore.connect import connect
 from kindstore.mapper import context as contexts
-from kindstore.mapper.context import CachePolicy, Context, IdentityMap, never
+from kindstore.mapper.context import CachePolicy, Context, IdentityMap, LateContext, never
 from kindstore.ndb.key import UNSET
 from kindstore.store.abc import Store
 from kindstore.values.errors import BadArgumentError
@@ -198,7 +198,7 @@ class _Ambient:
                 if os.environ.get("KINDSTORE_URL"):  # the URL may name another project
                     self._context = client._opened()  # pyright: ignore[reportPrivateUsage]
                 else:
-                    self._context = Context(lambda: client.store, Partition.of(DEFAULT_PROJECT))
+                    self._context = LateContext(lambda: client.store, Partition.of(DEFAULT_PROJECT))
             return self._context
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack, cast
 
 from kindstore.mapper import operations
 from kindstore.mapper.context import current
@@ -45,9 +45,39 @@ class Key(PlainKey):
 
     __slots__ = ()
 
-    def __init__(
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *path: Any,
+            parent: PlainKey | None = None,
+            namespace: str | _Unset | None = UNSET,
+            project: str | None = None,
+            app: str | None = None,
+            database: str | _Unset | None = UNSET,
+            flat: Iterable[Any] | None = None,
+            pairs: Iterable[Any] | None = None,
+            urlsafe: bytes | str | None = None,
+            serialized: bytes | None = None,
+            reference: Any = None,
+        ) -> None: ...
+
+    else:
+
+        def __init__(self, *path, **options):
+            self._packed = None
+            if not options and len(path) == 2 and type(path[1]) in _PLAIN_IDS:
+                # What nearly every key is, without the calls that the others need.
+                kind = path[0]
+                self._flat = path if type(kind) is str else (_kind_of(kind), path[1])
+                self._partition = current().partition
+            else:
+                self._make(path, **options)
+
+    def _make(
         self,
-        *path: Any,
+        path: tuple[Any, ...],
+        *,
         parent: PlainKey | None = None,
         namespace: str | _Unset | None = UNSET,
         project: str | None = None,
@@ -59,19 +89,6 @@ class Key(PlainKey):
         serialized: bytes | None = None,
         reference: Any = None,
     ) -> None:
-        self._packed = None
-        if (
-            len(path) == 2
-            and type(path[1]) in _PLAIN_IDS
-            and not (parent or project or app or flat or pairs or urlsafe or serialized or reference)
-            and namespace is UNSET
-            and database is UNSET
-        ):
-            # What nearly every key is, without the calls that the others need.
-            kind = path[0]
-            self._flat = path if type(kind) is str else (_kind_of(kind), path[1])
-            self._partition = current().partition
-            return
         if reference is not None:
             raise NotImplementedError("Key(reference=…) is not supported: pass serialized=, its bytes")
         if len(path) == 1 and isinstance(path[0], Mapping):
@@ -252,7 +269,8 @@ _PLAIN_IDS = frozenset({int, str})
 def _kind_of(kind: Any) -> str:
     """The kind that a str or a model class names."""
     if isinstance(kind, type):
-        kind = cast("Any", kind)._get_kind()
+        model: Any = kind
+        kind = model._get_kind()
     if not isinstance(kind, str):
         raise TypeError(f"Key kind must be a string or Model class; received {kind!r}")
     return kind

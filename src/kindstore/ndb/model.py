@@ -98,10 +98,10 @@ class Model(models.Model):
             key = Key.of(context.partition, (cls._get_kind(), id))
         else:
             key = cls._make_key(id, parent, namespace, project if app is None else app, database)
-        return cast(
-            "Self | None",
-            context.store.run(operations.get_one(context, key, use_cache(options) if options else None, cls)),
+        found: Self | None = context.store.run(
+            operations.get_one(context, key, use_cache(options) if options else None, cls)
         )
+        return found
 
     @classmethod
     def get_by_id_async(
@@ -208,19 +208,23 @@ class Model(models.Model):
         for node in nodes:
             if not isinstance(node, Node):
                 raise TypeError(f"Cannot filter a non-Node argument; received {node!r}")
+        # By position: CPython gathers keywords for a class in a dict first, which takes a third of the whole call.
         return Query(
-            kind=cls,
-            filters=None if not nodes else nodes[0] if len(nodes) == 1 else AND(*nodes),
-            ancestor=ancestor,
-            order_by=order_by,
-            orders=orders,
-            project=project,
-            app=app,
-            namespace=namespace,
-            projection=projection,
-            distinct_on=distinct_on or (projection if distinct else None),
-            group_by=group_by,
-            default_options=default_options,
+            cls,
+            None if not nodes else nodes[0] if len(nodes) == 1 else AND(*nodes),
+            ancestor,
+            order_by,
+            orders,
+            project,
+            app,
+            namespace,
+            projection,
+            distinct_on or (projection if distinct else None),
+            group_by,
+            None,  # limit, offset and keys_only are for the calls that read
+            None,
+            None,
+            default_options,
         )
 
     @classmethod

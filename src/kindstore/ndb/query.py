@@ -549,12 +549,14 @@ class QueryIterator(Iterator[M], AsyncIterator[M], Generic[M]):
     def __next__(self) -> M:
         if not (self._walk.is_ready() or self.has_next()):
             raise StopIteration
-        return cast("M", self._walk.take())
+        result: M = self._walk.take()
+        return result
 
     async def __anext__(self) -> M:
         if not (self._walk.is_ready() or await self._context.store.arun(self._walk.has_next())):
             raise StopAsyncIteration
-        return cast("M", self._walk.take())
+        result: M = self._walk.take()
+        return result
 
     def cursor_before(self) -> Cursor:
         """The cursor before the result that came last; `BadArgumentError` before the first one."""

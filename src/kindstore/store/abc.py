@@ -7,7 +7,13 @@ Laws, for every store (the conformance suite in ``tests/conformance`` is their t
 2. Bad input is refused before anything is written, with the path of what is bad.
 3. A read outside a transaction sees every commit acknowledged before it began.
 4. Reads in a transaction see one snapshot, taken at the first of them, without the transaction's own writes.
-5. Results of a query have the order of spec/service.md 3.1-3.2, ties broken by key.
+5. Results of a query have the order of spec/service.md 3.1-3.2, ties broken by key.  Those of OR, IN, ``!=`` and
+   NOT_IN are the results of all `store.conjunctions`, each entity once, at the first of its places.
+6. Results of a projection are entities with the projected properties alone, in their order, with values in their
+   index form: int for a datetime, bytes for a str.  An entity is one for each combination of the values that are
+   projected, distinct or sorted by (3.3).
+7. A cursor is a place between two results.  It is good for its query and for the reverse of that (3.4), whose orders
+   all have the other direction, that of the key too; `BadCursorError` for any other.
 
 Example: ``store.run(store.lookup([key]))`` answers ``[entity]`` or ``[None]``.
 """
@@ -102,7 +108,11 @@ class Store(Protocol):
         transaction: bytes | None = None,
         consistency: Consistency = Consistency.STRONG,
     ) -> Program[list[Any]]:
-        """The value of each aggregation over the results of *query*, its limit and offset honoured."""
+        """The value of each aggregation over the results of *query*, its limit, offset and cursors honoured.
+
+        Sums and averages are of numbers: single, indexed ints and floats, of `Entity` or of what a projection has
+        split (spec/service.md 2.2).  `BadQueryError` for aggregations that there are not.
+        """
         ...
 
     def begin(self, read_only: bool = False, concurrency: Concurrency | None = None) -> Program[bytes]:
@@ -159,5 +169,8 @@ class Inspect(Protocol):
         ...
 
     def explain(self, query: Query) -> Program[str]:
-        """The plan of *query*, as text."""
+        """The plan of *query*, as text; below it, of each index that leads, how many rows it has for the query.
+
+        So many are read at most, less where a limit is reached before.
+        """
         ...

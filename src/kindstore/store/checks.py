@@ -252,6 +252,12 @@ def check_aggregations(query: Query, aggregations: Sequence[Aggregation]) -> Non
                     hint="Name a property, or count the results.",
                 )
             _check_asked_property(query, each.property)
+            if query.keys_only or (query.projection and each.property not in query.projection):
+                raise BadQueryError(
+                    "a sum of a property that the results do not have",
+                    path=each.property,
+                    hint="Project it, or aggregate over whole entities.",
+                )
         else:
             raise BadQueryError(
                 "an unknown aggregation", type=type(each).__name__, hint="Use Count, Sum or Average."
@@ -387,11 +393,11 @@ def _check_columns(query: Query) -> None:
         if len(set(names)) < len(names):
             raise BadQueryError(f"a property that is {role} twice", names=names, hint="Name it once.")
     for each in conditions(query.filters):
-        if each.op in {"=", "IN"} and each.property in query.projection:
+        if each.op in {"=", "IN"} and each.property in {*query.projection, *query.distinct_on}:
             raise BadQueryError(
-                "a property with an equality filter can't be projected",
+                "a property with an equality filter can't be projected, nor be distinct",
                 path=each.property,
-                hint="Leave it out of the projection: its value is known.",
+                hint="Leave it out of the projection, and of the distinct properties: its value is known.",
             )
     if query.distinct_on:
         _check_distinct(query)
@@ -407,7 +413,7 @@ def _check_distinct(query: Query) -> None:
             return
         if order.property in left:
             left.remove(order.property)
-        elif order.property not in fixed and order.property not in query.distinct_on:
+        elif order.property not in {*fixed, *query.distinct_on}:
             raise BadQueryError(
                 "the distinct properties come first in the orders",
                 path=order.property,

@@ -48,14 +48,14 @@ def pack_string(value: bytes) -> bytes:
 
 def escaped(value: bytes) -> bytes:
     """*value* without NUL, in the same order."""
-    if b"\0" in value or b"\1" in value:
+    if 0 in value or 1 in value:  # as numbers: CPython looks for bytes ten times slower
         return value.replace(b"\1", b"\1\2").replace(b"\0", b"\1\1")
     return value
 
 
 def unescaped(value: bytes) -> bytes:
     """The inverse of `escaped`; `ValueError` for what it never returns."""
-    if b"\1" in value:
+    if 1 in value:
         plain = value.replace(b"\1\1", b"\0").replace(b"\1\2", b"\1")
         if escaped(plain) != value:
             raise ValueError("malformed escape")
@@ -144,6 +144,8 @@ def pack_path(flat: tuple[Any, ...]) -> bytes:
 
     Ids before names; an incomplete key ends after its kind.
     """
+    if len(flat) == 2 and type(flat[1]) is int and 0 < flat[1] <= INT_MAX:
+        return pack_kind(flat[0]) + pack_int(flat[1])  # what nearly every key is
     packed = b""
     last = len(flat) - 1
     if last < 1:

@@ -7,7 +7,7 @@ alone (how to index them, how to fill a model) is worked out once per shape and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -59,6 +59,11 @@ EMPTY = Shape.of(())
 
 R_co = TypeVar("R_co", covariant=True)
 
+Readers: TypeAlias = tuple[tuple[int, Callable[[Any], Any]], ...]
+"""Columns, by number, with what makes their values of those that were stored, unless those are None."""
+
+TypedMake: TypeAlias = Callable[[Key, tuple[Any, ...], int], R_co]
+
 
 class Maker(Protocol[R_co]):
     """What stored entities are made into: plain ones (`ENTITIES`), or the objects of a mapper.
@@ -73,6 +78,15 @@ class Maker(Protocol[R_co]):
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], R_co]:
         """What makes the result of an entity of *shape*, from its key, values and version."""
+        ...
+
+    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[R_co]] | None:
+        """The same for values of types that are known, so that it need not look at them; None if it always looks.
+
+        The type that each column has to have, once *readers* have been applied, which is left to it: None or exactly
+        this one; a ``list[T]`` is there and holds no None; Any is anything.  And what makes the result, from a key, a
+        tuple of the values and one thing more, and a version; an error of it means that they are looked at after all.
+        """
         ...
 
 
@@ -140,6 +154,9 @@ class _Entities:
 
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Entity]:
         return lambda key, values, version: Entity(key, shape, values, version)
+
+    def typed(self, shape: Shape, readers: Readers) -> None:
+        """See `Maker.typed`."""
 
 
 ENTITIES: Maker[Entity] = _Entities()

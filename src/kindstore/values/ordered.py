@@ -70,7 +70,7 @@ def pack_str(value: str) -> bytes:
         packed = value.encode()
     except UnicodeEncodeError:
         raise BadValueError("a string must be valid Unicode") from None
-    if len(packed) > MAX_INDEXED or b"\0" in packed or b"\1" in packed:
+    if len(packed) > MAX_INDEXED or 0 in packed or 1 in packed:
         return pack_bytes(packed)
     return b"\x30" + packed + b"\0"
 
@@ -136,7 +136,7 @@ def write_packing(source: Source, cls: type, value: str, packed: str) -> None:
     packer = source.name(PACKERS.get(cls, pack), "pack")
     if cls is str:
         source.add(f"{packed} = {value}.encode()")
-        plain = f"len({packed}) <= {MAX_INDEXED} and b'\\0' not in {packed} and b'\\1' not in {packed}"
+        plain = f"len({packed}) <= {MAX_INDEXED} and 0 not in {packed} and 1 not in {packed}"
         source.add(f"{packed} = b'\\x30' + {packed} + b'\\0' if {plain} else {packer}({value})")
     elif cls is bool:
         source.add(f"{packed} = {TRUE!r} if {value} else {FALSE!r}")
@@ -166,7 +166,7 @@ def write_packing_of_list(source: Source, cls: type, values: str, packed: str) -
         return
     source.add(f"{packed} = {{each.encode() for each in {values}}}")
     source.add(f"all = b''.join({packed})")
-    plain = f"len(all) <= {MAX_INDEXED} and b'\\0' not in all and b'\\1' not in all"
+    plain = f"len(all) <= {MAX_INDEXED} and 0 not in all and 1 not in all"
     source.add(f"{packed} = sorted([b'\\x30' + each + b'\\0' for each in {packed}]) if {plain} else {every}")
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from types import GenericAlias
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -19,9 +20,11 @@ from .entity import Entity, Maker, Shape
 from .errors import BadKeyError, BadValueError, CorruptionError, FormatError, TooLargeError
 from .key import Key, Partition
 from .limits import INT_MAX, INT_MIN, MAX_DEPTH, MAX_ENTITY, MAX_UNINDEXED
-from .pause import Pause
+from .pause import WORTHWHILE, Pause
 from .source import Source
 from .types import GeoPt, User
+
+Row: TypeAlias = tuple[Any, ...]
 
 FORMAT = 1
 """The version of records and stored shapes that this module writes; older ones are read for ever."""
@@ -42,8 +45,28 @@ _MALFORMED = (
 )
 """What reading bytes that nobody wrote can end in."""
 
+FEW = 3
+"""Records up to which they are not read by types."""
+
+_MAX_DECODERS = 100
+"""Decoders kept for a stored shape: one for each class that is made of it."""
+
 R = TypeVar("R")
 _PLAIN_TYPES = frozenset({type(None), bool, int, float, str, bytes})
+_WIRE: dict[tuple[str, Any], Any] = {
+    (PLAIN, Any): Any,
+    **{(PLAIN, kind): kind | None for kind in (bool, int, str, bytes)},
+    **{(PLAIN, list[kind]): list[kind] for kind in (bool, int, str, bytes)},  # type: ignore[valid-type]
+    (PLAIN, datetime): type(None),
+    (TIME, Any): bytes | None,
+    (TIME, datetime): bytes | None,
+    (TIMES, Any): Any,
+    (TIMES, list[datetime]): list[bytes],
+    (TAGGED, Any): Any,
+}
+"""What msgspec is to accept for a column with this codec that is to hold this type: nothing that is another type or
+becomes one.  So no floats: it takes ints for them."""
+
 _POINT = struct.Struct(">dd")
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Callable[[bytes], list[Any]] = msgspec.msgpack.Decoder(list[Any]).decode
@@ -54,7 +77,7 @@ _datetime = cast("Callable[[bytes], datetime]", datetime)
 class StoredShape:
     """A shape with the way each column is stored, under the number that records of it carry."""
 
-    __slots__ = ("codecs", "encode", "number", "readers", "shape", "width")
+    __slots__ = ("_decoders", "codecs", "encode", "number", "readers", "shape", "width")
 
     def __init__(self, number: int, shape: Shape, codecs: tuple[str, ...]) -> None:
         self.number, self.shape, self.codecs = number, shape, codecs
@@ -62,10 +85,38 @@ class StoredShape:
         readers = {TIME: _datetime, TIMES: _read_times, TAGGED: _read_tagged}
         self.encode = _compile_encode(number, codecs)
         """The record of a list of values; what `dump` catches may come out of it."""
+        self._decoders: dict[tuple[Any, ...], Callable[[bytes], tuple[Any, ...]] | None] = {}
         self.readers = tuple((at, readers[codec]) for at, codec in enumerate(codecs) if codec != PLAIN)
+
+    def typed(self, maker: Maker[Any]) -> tuple[Callable[[bytes], tuple[Any, ...]] | None, Any]:
+        """How to read records of this shape with the types that *maker* relies on; None where that can't be.
+
+        First what decodes them, and raises `msgspec.DecodeError` for others; then what makes the results.
+        """
+        found = maker.typed(self.shape, self.readers)
+        if found is None:
+            return None, None
+        types, make = found
+        try:
+            decode = self._decoders[types]
+        except KeyError:
+            if len(self._decoders) >= _MAX_DECODERS:
+                self._decoders.clear()
+            decode = self._decoders[types] = _typed_decoder(self, types)
+        return decode, make
 
     def __repr__(self) -> str:
         return f"StoredShape({self.number}, {self.shape!r}, {self.codecs!r})"
+
+
+def _typed_decoder(stored: StoredShape, types: tuple[Any, ...]) -> Callable[[bytes], tuple[Any, ...]] | None:
+    """What decodes records of *stored* that hold values of *types*; None where msgspec can't tell them."""
+    columns = [_WIRE.get(pair) for pair in zip(stored.codecs, types, strict=True)]
+    if None in columns:
+        return None
+    literal: Any = Literal
+    record: Any = GenericAlias(tuple, (*columns, literal[stored.number]))
+    return cast("Callable[[bytes], tuple[Any, ...]]", msgspec.msgpack.Decoder(record).decode)
 
 
 def _compile_encode(number: int, codecs: tuple[str, ...]) -> Callable[[list[Any]], bytes]:
@@ -235,42 +286,82 @@ def load(body: bytes, shapes: dict[int, StoredShape]) -> tuple[Shape, list[Any]]
         raise CorruptionError("malformed record", size=len(body)) from exc
 
 
-def load_all(
-    rows: Sequence[tuple[bytes, Any, int, bytes]],
-    partition: Partition,
-    shapes: dict[int, StoredShape],
-    maker: Maker[R],
+def load_rows(
+    rows: Sequence[Row], partition: Partition, shapes: dict[int, StoredShape], maker: Maker[R]
 ) -> list[R]:
-    """What *maker* makes of each (path, anything, version, body) row; errors as of `load`.
+    """What *maker* makes of the entity of each row (path, anything, version, body); errors as of `load`."""
+    if len(rows) <= WORTHWHILE:
+        return _load_each(_keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
+    with Pause(len(rows)):
+        return _load_each(_keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
 
-    `load` and `Key.packed_in` written out in one loop: this is where bulk reads spend their time.
+
+def load_all(
+    keys: Sequence[Key], rows: Sequence[Row], shapes: dict[int, StoredShape], maker: Maker[R]
+) -> list[R | None]:
+    """What *maker* makes of the entity of each key, whose row is (version, body); None where that is (None, None).
+
+    Errors as of `load`.
     """
-    made: list[R] = []
-    key_class = maker.key_class
-    new, append, decode = key_class.__new__, made.append, _decode
+    with Pause(len(rows)):
+        return _load_each(keys, rows, 0, shapes, maker)
+
+
+def _keys_of(rows: Sequence[Row], partition: Partition, key_class: type[Key]) -> list[Key]:
+    """`Key.packed_in` of many."""
+    keys: list[Key] = []
+    new, append = key_class.__new__, keys.append
+    for row in rows:
+        key = new(key_class)
+        key._partition, key._packed, key._flat = partition, row[0], None  # pyright: ignore[reportPrivateUsage]
+        append(key)
+    return keys
+
+
+def _load_each(
+    keys: Sequence[Key], rows: Sequence[Row], at: int, shapes: dict[int, StoredShape], maker: Maker[R]
+) -> list[Any]:
+    """`load` of many, written out, as this is where bulk reads spend their time; version and body are columns *at* and
+    *at* + 1 of a row.
+
+    After the first record, those that follow are read by its shape and the types that *maker* relies on, which spares a
+    look at every value; until one is different, and the rest is looked at again.
+    """
+    made: list[Any] = []
+    append, decode, body_at = made.append, _decode, at + 1
     stored: StoredShape | None = None
     make: Any = None
-    readers: tuple[tuple[int, Callable[[Any], Any]], ...] = ()
-    width = 0
+    typed: Callable[[bytes], tuple[Any, ...]] | None = None
+    typed_make: Any = None
+    hopeful = len(rows) > FEW
     making = False
     try:
-        with Pause(len(rows)):
-            for path, _, version, body in rows:
-                values = decode(body)
-                this = shapes[values.pop()]
-                if this is not stored:
-                    stored, make = this, maker.of(this.shape)
-                    readers, width = this.readers, this.width
-                if len(values) != width:
-                    raise ValueError("a record of other columns than its shape")
-                for at, read in readers:
-                    if values[at] is not None:
-                        values[at] = read(values[at])
-                key = new(key_class)
-                key._partition, key._packed, key._flat = partition, path, None  # pyright: ignore[reportPrivateUsage]
-                making = True
-                append(make(key, values, version))
-                making = False
+        for key, row in zip(keys, rows, strict=True):
+            body = row[body_at]
+            if typed is not None and body is not None:
+                try:
+                    append(typed_make(key, typed(body), row[at]))
+                    continue
+                except _MALFORMED:
+                    typed = None
+            elif body is None:
+                append(None)
+                continue
+            values = decode(body)
+            this = shapes[values.pop()]
+            if this is not stored:
+                stored, make = this, maker.of(this.shape)
+                if hopeful:
+                    hopeful = False
+                    typed, typed_make = this.typed(maker)
+            if len(values) != this.width:
+                raise ValueError("a record of other columns than its shape")
+            for column, read in this.readers:
+                if values[column] is not None:
+                    values[column] = read(values[column])
+            making = True
+            append(make(key, values, row[at]))
+            making = False
     except _MALFORMED as exc:
         if making:  # its own error: the record was sound
             raise

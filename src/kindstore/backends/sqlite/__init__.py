@@ -23,6 +23,7 @@ from kindstore.values.errors import BadArgumentError, FormatError, StorageError
 
 from . import guard
 from .connection import APPLICATION_ID, Connection
+from .dialect import SQLiteDialect
 from .driver import SQLiteDriver
 from .turnstile import Turnstile
 
@@ -72,7 +73,7 @@ def open_store(
     if on_close is not None:
         weakref.finalize(driver, on_close)  # also if nobody calls close()
     try:
-        store = EngineStore(driver, Dialect(), **options)
+        store = EngineStore(driver, SQLiteDialect(), **options)
         driver.run(store.catalog.load())
     except BaseException:
         driver.close()

@@ -144,10 +144,12 @@ class Connection:
 
     def read(self, batch: Batch) -> list[list[Any]]:
         """`run` in one state of the database: in a transaction, where there is more than one row to look for."""
-        if len(batch) == 1 and type(batch[0][1]) is tuple:
-            return self.run(batch)
         cursor = self._cursor
         try:
+            if len(batch) == 1:
+                [(text, values)] = batch
+                if type(values) is tuple:
+                    return [cursor.execute(text, values).fetchall()]
             cursor.execute("BEGIN")
         except apsw.Error as error:
             raise translate(error) from error

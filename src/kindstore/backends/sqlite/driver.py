@@ -259,7 +259,11 @@ class SQLiteDriver:
         try:
             return connection.read(batch)
         finally:
-            self._give_back(connection)
+            # `_give_back`, written out: every read comes here.
+            if self._closed:
+                connection.close()
+            else:
+                self._idle.append(connection)
 
     def _give_back(self, connection: Connection) -> None:
         if self._closed:

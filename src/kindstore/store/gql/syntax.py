@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
@@ -85,7 +85,7 @@ class Comparison(msgspec.Struct, frozen=True):
     property: str
     op: str
     operand: Operand
-    height: int = 0
+    height: ClassVar[int] = 0
 
 
 class Both(msgspec.Struct, frozen=True):
