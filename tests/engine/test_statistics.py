@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -239,6 +240,21 @@ def test_a_refresh_that_is_broken_off_may_be_done_again(db: Database, store: Eng
         store.run(store.refresh_statistics(stop))
     store.run(store.refresh_statistics())
     assert statistics(store)["", "__Stat_Total__", "total_entity_usage"]["count"] == 2499
+
+
+def test_an_index_that_another_process_drops_meanwhile_is_left_out(tmp_path: Path) -> None:
+    first, second = (open_store(tmp_path / "one.db") for _ in range(2))
+    index = CompositeIndex("E", False, (IndexProperty("x", False), IndexProperty("y", False)))
+    Database(first).put("a", x=1, y=2)
+    first.run(first.create_index(index))
+    first.run(first.build_index(index))
+    first.run(first.refresh_statistics(lambda _: second.run(second.drop_index(index))))
+    found = statistics(first)
+    assert not [place for place in found if "Composite" in place[1]]
+    assert found["", "__Stat_Total__", "total_entity_usage"]["composite_index_count"] == 0
+    for store in (first, second):
+        assert store.run(store.check()) == []
+        store.close()
 
 
 def test_others_write_between_the_steps(db: Database, store: EngineStore) -> None:

@@ -18,6 +18,7 @@ from kindstore.store.statistics import KINDS, Progress, kind_of
 from kindstore.values.key import Key, Partition
 
 from .catalog import Catalog, Kind
+from .errors import MissingTableError
 from .metadata import TYPE_RANGES
 from .tally import KindTally
 from .tally_rows import statistics_of
@@ -110,7 +111,10 @@ def _count_rows(catalog: Catalog, tally: KindTally) -> Program[None]:
     for composite in tally.kind.composites:
         definition = composite.definition
         text = sql.sum_composite_rows(composite.number, len(definition.properties), definition.ancestor)
-        [[(rows, size)]] = yield [(text, ())]
+        try:
+            [[(rows, size)]] = yield [(text, ())]
+        except MissingTableError:  # another process has just dropped it
+            continue
         if rows:
             tally.composites[composite.number] = (rows, size)
 
