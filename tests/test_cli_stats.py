@@ -111,7 +111,7 @@ def test_composite_indexes_are_shown(database: Path, capsys: pytest.CaptureFixtu
     store = connect(database)
     assert isinstance(store, EngineStore)
     index = CompositeIndex("Author", False, (IndexProperty("age", False), IndexProperty("name", True)))
-    store.run(store.create_index(index))
+    store.run(store.create_indexes([index]))
     store.run(store.build_index(index))
     store.close()
     assert status_of(database, "--refresh") == 0

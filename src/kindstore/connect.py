@@ -12,7 +12,7 @@ from kindstore.values.errors import BadArgumentError
 DEFAULT = "kindstore.db"
 """The file in the working directory that is used when nothing else is said."""
 
-_OPTIONS = frozenset({"durability", "vfs", "project"})
+_OPTIONS = frozenset({"durability", "vfs", "project", "indexes", "index_file"})
 
 
 def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
@@ -21,7 +21,8 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
     A path or ``sqlite:///absolute/path.db`` is a file, made if it is not there; ``":memory:"`` is a store that is
     gone when it is closed.  None takes the environment's ``KINDSTORE_URL``, else the file ``kindstore.db`` in the
     working directory.  *options* (or the URL's query part): ``durability`` ("full" or "relaxed"), ``project``,
-    and for code only ``id_policy``, ``concurrency``, ``clock``.
+    ``indexes`` ("permissive", or "strict": a query without its composite index is refused), ``index_file`` (the path of
+    an index.yaml), and for code only ``id_policy``, ``concurrency``, ``clock``.
     `BadArgumentError` for a URL of no known kind and for an unknown option; the errors of
     `backends.sqlite.open_store` for a file.  Whatever is wrong is found before a file is made.
     """

@@ -52,7 +52,7 @@ def prepared(known: Catalog, *mutations: Mutation) -> list[commit.Prepared]:
 
 
 def applied(known: Catalog, *mutations: Mutation, transaction: Transaction | None = None) -> Program[Any]:
-    return commit.apply(known, prepared(known, *mutations), transaction, lambda after: after + 1, 0)
+    return commit.apply(known, prepared(known, *mutations), transaction, lambda after: after + 1, 0, 0)
 
 
 def row(known: Catalog, entity: Entity, version: int = 7) -> tuple[Any, ...]:
@@ -174,7 +174,7 @@ def test_an_id_that_turns_out_to_be_taken_is_given_back() -> None:
     program = commit.prepare(known, [Insert(entity)], [ADA])
     with pytest.raises(StopIteration) as done:
         next(program)
-    applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0)
+    applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0, 0)
     assert next(applying) == [(SQL.select_state, ())]
     assert next(iter(applying.send([[(0, None)]])))[0] == SQL.insert_entity
     with pytest.raises(commit.IdTakenError):
@@ -187,7 +187,7 @@ def test_nothing_is_written_under_given_ids_once_ids_have_been_reserved() -> Non
     program = commit.prepare(known, [Insert(entity)], [ADA])
     with pytest.raises(StopIteration) as done:
         next(program)
-    applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0)
+    applying = commit.apply(known, done.value.value, None, lambda after: after + 1, 0, 0)
     next(applying)
     with pytest.raises(commit.IdTakenError):
         applying.send([[(1 << 1, None)]])

@@ -115,12 +115,12 @@ def test_the_statistics_of_three_entities(db: Database, store: EngineStore) -> N
 
 def test_composite_indexes_are_counted_by_their_rows(db: Database, store: EngineStore) -> None:
     index = CompositeIndex("E", True, (IndexProperty("x", False), IndexProperty("y", True)))
-    store.run(store.create_index(index))
+    db.put("E", "c", x=1)
+    store.run(store.create_indexes([index]))
     while store.run(store.build_index(index)).state is State.BUILDING:
         pass
     db.put("E", "a", x=1, y=2)
     db.put("E", "a", "E", "b", x=[1, 2], y=[3, 4, 5])
-    db.put("E", "c", x=1)
     store.run(store.refresh_statistics())
     found = statistics(store)
     [(number, table)] = [
@@ -246,9 +246,9 @@ def test_an_index_that_another_process_drops_meanwhile_is_left_out(tmp_path: Pat
     first, second = (open_store(tmp_path / "one.db") for _ in range(2))
     index = CompositeIndex("E", False, (IndexProperty("x", False), IndexProperty("y", False)))
     Database(first).put("a", x=1, y=2)
-    first.run(first.create_index(index))
+    first.run(first.create_indexes([index]))
     first.run(first.build_index(index))
-    first.run(first.refresh_statistics(lambda _: second.run(second.drop_index(index))))
+    first.run(first.refresh_statistics(lambda _: second.run(second.drop_indexes([index]))))
     found = statistics(first)
     assert not [place for place in found if "Composite" in place[1]]
     assert found["", "__Stat_Total__", "total_entity_usage"]["composite_index_count"] == 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from kindstore import __version__
-from kindstore.cli import check, demo, stats
+from kindstore.cli import check, demo, gql, indexes, stats
 from kindstore.cli.failure import CannotStart
 
 
@@ -53,5 +53,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
     demo.add_to(commands)
     check.add_to(commands)
+    gql.add_to(commands)
+    indexes.add_to(commands)
     stats.add_to(commands)
     return top

@@ -1,20 +1,23 @@
 """Making and dropping composite indexes while others read and write.
 
-Once a new definition is committed, every commit of every process keeps the rows of what it writes (the epoch in the
-flags tells it to); so all that is left is to add the rows of what was written before, a few entities at a time.
-Where that stands is in the database: another process may go on with it, or several at once.
+An index is of all namespaces: it is defined in each that has its kind, and where the kind comes up in another one,
+that one gets it at once (`Catalog.define`).  Once a new definition is committed, every commit of every process keeps
+the rows of what it writes (the epoch in the flags tells it to); so all that is left is to add the rows of what was
+written before, a few entities at a time.  Where that stands is in the database: another process may go on with it,
+or several at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values.errors import BadArgumentError, TooLargeError
+from kindstore.values.key import Key, Partition
 
-from .catalog import Catalog, Kind
+from .catalog import Catalog, Kind, Missing, new_composite
 from .commit import composite_rows_of
 from .composite import CompositeIndex
 from .composites import Composite, State, dump_definition
@@ -24,54 +27,110 @@ STEP = 2000
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far an index is built: *done* of *total* row numbers of entities, of which others may be of other kinds."""
+    """How far an index is built: *done* of *total* row numbers of entities, of which others may be of other kinds.
+
+    *culprit*: in `State.ERROR`, the entity that had too many rows; None if it is gone.
+    """
 
     index: CompositeIndex
     state: State
     done: int
     total: int
+    namespace: str = ""
+    culprit: Key | None = None
 
 
-def create(catalog: Catalog, kind: Kind, index: CompositeIndex) -> Program[None]:
-    """Define *index*, unless it is defined: from now on every commit keeps its rows."""
-    yield Write(_define(catalog, kind, index))
+def listed(catalog: Catalog, partitions: Iterable[Partition]) -> Program[list[Progress]]:
+    """Every index of the kinds of *partitions*, sorted by index and namespace, and how far it is."""
     yield from catalog.load()
+    rows, [(_, last)] = yield [(catalog.dialect.composites, ()), (catalog.dialect.select_state, ())]
+    done = {number: through for number, _, _, _, through in rows}
+    wanted = {*partitions}
+    found: list[Progress] = []
+    for kind in catalog.kinds.values():
+        for each in kind.composites if kind.partition in wanted else ():
+            place = done.get(each.number, 0)
+            culprit = None
+            if each.state is State.ERROR:
+                culprit = yield from _culprit(catalog, kind, place)
+            found.append(Progress(each.definition, each.state, place, last or 0, _namespace(kind), culprit))
+    return sorted(found, key=lambda each: (each.index, each.namespace))
 
 
-def _define(catalog: Catalog, kind: Kind, index: CompositeIndex) -> Program[None]:
-    sql = catalog.dialect
-    body = dump_definition(index)
-    rows, counters = yield [(sql.composites, ()), (sql.select_counter, ("composite",))]
-    if any((row[1], row[2]) == (kind.number, body) for row in rows):
-        return
-    number: int = counters[0][0] if counters else 1  # never again that of an index which was dropped
-    descending = tuple(each.descending for each in index.properties)
-    yield [
-        (sql.set_counter, ("composite", number + 1)),
-        (sql.create_composite(number, descending, index.ancestor), ()),
-        (sql.add_composite, (number, kind.number, body)),
-        (sql.raise_index_epoch, ()),
-    ]
+def _culprit(catalog: Catalog, kind: Kind, number: int) -> Program[Key | None]:
+    [rows] = yield [(catalog.dialect.some_entities, (number - 1, number, kind.number))]
+    return Key.packed_in(kind.partition, rows[0][1]) if rows else None
 
 
-def drop(catalog: Catalog, composite: Composite) -> Program[None]:
-    """Remove the index and all of its rows.
+def _namespace(kind: Kind) -> str:
+    return kind.partition.names()[2]
 
-    Others that still plan with it find no table, and plan anew.
+
+def create(catalog: Catalog, home: Partition, indexes: Sequence[CompositeIndex]) -> Program[None]:
+    """Define those of *indexes* that are not defined, in all namespaces: from now on every commit keeps their rows.
+
+    *home*: the default namespace, in which a kind is made known that is not stored anywhere yet.  Where there is no
+    entity of the kind the index serves at once.
     """
-    yield Write(_drop(catalog, composite.number))
+    yield from catalog.load()
+    missing = Missing()
+    known = {name for partition, name in catalog.kinds if _is_beside(partition, home)}
+    missing.kinds |= {(home, index.kind) for index in indexes if index.kind not in known}
+    if missing:
+        catalog.absorb(*(yield Write(catalog.define(missing))))
+    yield Write(_define(catalog, home, indexes))
     yield from catalog.load()
 
 
-def _drop(catalog: Catalog, number: int) -> Program[None]:
+def _is_beside(partition: Partition, home: Partition) -> bool:
+    """Whether the two differ in the namespace alone."""
+    return partition.names()[:2] == home.names()[:2]
+
+
+def _define(catalog: Catalog, home: Partition, indexes: Sequence[CompositeIndex]) -> Program[None]:
+    sql = catalog.dialect
+    rows, counters, spaces, kinds = yield [
+        (sql.composites, ()),
+        (sql.select_counter, ("composite",)),
+        (sql.spaces, ()),
+        (sql.kinds, ()),
+    ]
+    there = {(row[1], row[2]) for row in rows}
+    beside = {number for number, *names in spaces if _is_beside(Partition.of(*names), home)}
+    lacking = [
+        (kind, index)
+        for index in dict.fromkeys(indexes)
+        for kind, space, name in kinds
+        if name == index.kind and space in beside and (kind, dump_definition(index)) not in there
+    ]
+    if not lacking:
+        return
+    stored = yield [(sql.any_entity, (kind,)) for kind, _ in lacking]
+    number: int = counters[0][0] if counters else 1  # never again that of an index which was dropped
+    batch: list[Statement] = []
+    for (kind, index), found in zip(lacking, stored, strict=True):
+        batch += new_composite(sql, number, kind, index, State.BUILDING if found else State.SERVING)
+        number += 1
+    yield [*batch, (sql.set_counter, ("composite", number)), (sql.raise_index_epoch, ())]
+
+
+def drop(catalog: Catalog, composites: Sequence[Composite]) -> Program[None]:
+    """Remove *composites* and all of their rows.
+
+    Others that still plan with one find no table, and plan anew.
+    """
+    yield Write(_drop(catalog, {each.number for each in composites}))
+    yield from catalog.load()
+
+
+def _drop(catalog: Catalog, numbers: set[int]) -> Program[None]:
     sql = catalog.dialect
     [rows] = yield [(sql.composites, ())]
-    if any(row[0] == number for row in rows):
-        yield [
-            (sql.remove_composite, (number,)),
-            (sql.drop_composite(number), ()),
-            (sql.raise_index_epoch, ()),
-        ]
+    batch: list[Statement] = []
+    for number in sorted(numbers & {row[0] for row in rows}):
+        batch += [(sql.remove_composite, (number,)), (sql.drop_composite(number), ())]
+    if batch:
+        yield [*batch, (sql.raise_index_epoch, ())]
 
 
 def build(catalog: Catalog, kind: Kind, composite: Composite) -> Program[Progress]:
@@ -90,15 +149,23 @@ def _step(catalog: Catalog, kind: Kind, composite: Composite) -> Program[Progres
         raise BadArgumentError("the index was dropped", index=str(composite.definition))
     [(state, done)] = found
     total = last or 0
+    namespace = _namespace(kind)
     if state is not State.BUILDING:
-        return Progress(composite.definition, state, done, total)
+        culprit = (yield from _culprit(catalog, kind, done)) if state is State.ERROR else None
+        return Progress(composite.definition, state, done, total, namespace, culprit)
     until = min(done + STEP, total)
     [entities] = yield [(sql.some_entities, (done, until, kind.number))]
-    try:
-        rows = yield from _rows(catalog, kind, composite, entities)
-    except TooLargeError:
-        yield [(sql.set_composite, (State.ERROR, done, composite.number)), (sql.raise_index_epoch, ())]
-        return Progress(composite.definition, State.ERROR, done, total)
+    rows: list[Row] = []
+    for id_, path, body in entities:
+        try:
+            found_rows = yield from composite_rows_of(catalog, kind, (composite,), path, body)
+        except TooLargeError:
+            # Where it got to is who stopped it.
+            yield [(sql.set_composite, (State.ERROR, id_, composite.number)), (sql.raise_index_epoch, ())]
+            culprit = Key.packed_in(kind.partition, path)
+            return Progress(composite.definition, State.ERROR, id_, total, namespace, culprit)
+        rows += [(*row, id_) for row in found_rows.get(composite, ())]
+    rows.sort(key=lambda row: row[: composite.key_width()])
     state = State.SERVING if until >= total else State.BUILDING
     batch: list[Statement] = [(sql.set_composite, (state, until, composite.number))]
     if rows:
@@ -106,13 +173,4 @@ def _step(catalog: Catalog, kind: Kind, composite: Composite) -> Program[Progres
     if state is State.SERVING:
         batch.append((sql.raise_index_epoch, ()))
     yield batch
-    return Progress(composite.definition, state, until, total)
-
-
-def _rows(catalog: Catalog, kind: Kind, composite: Composite, entities: Sequence[Row]) -> Program[list[Row]]:
-    rows: list[Row] = []
-    for id_, path, body in entities:
-        found = yield from composite_rows_of(catalog, kind, (composite,), path, body)
-        rows += [(*row, id_) for row in found.get(composite, ())]
-    rows.sort(key=lambda row: row[: composite.key_width()])
-    return rows
+    return Progress(composite.definition, state, until, total, namespace)

@@ -17,8 +17,8 @@ from kindstore.values.errors import CorruptionError
 from kindstore.values.key import Key, Partition
 from kindstore.values.record import StoredShape
 
-from .composite import Needs
-from .composites import Composite, State, load_definition
+from .composite import CompositeIndex, Needs
+from .composites import Composite, State, dump_definition, load_definition
 from .dialect import Dialect
 from .form import Estimates, Form, FormOf
 from .index import Index, Rows, WritePlan, write_plan
@@ -111,7 +111,13 @@ class Catalog:
         self.absorb_composites(composites, flags)
 
     def absorb_composites(self, rows: list[Row], flags: int) -> None:
-        """Take in the composite indexes as they are now, and the flags that were read with them."""
+        """Take in the composite indexes as they are now, and the flags that were read with them.
+
+        Every change of them has an epoch of its own, so what was read before another thread read more is passed over.
+        """
+        epoch = flags >> INDEX_EPOCH
+        if epoch <= self.index_epoch:
+            return
         by_kind: dict[int, list[Composite]] = {}
         for number, kind_number, body, state, _ in rows:
             kind = self.kinds_by_number.get(kind_number)
@@ -122,9 +128,9 @@ class Catalog:
             by_kind.setdefault(kind_number, []).append(made)
         for number, kind in self.kinds_by_number.items():
             kind.composites = tuple(by_kind.get(number, ()))
-        if self.index_epoch != flags >> INDEX_EPOCH:
-            self.index_epoch = flags >> INDEX_EPOCH
-            self.forms.clear()  # what was planned without an index may be planned with it now
+        self.forms.clear()  # what was planned without an index may be planned with it now
+        # Last: whoever sees this epoch sees the indexes of it.
+        self.index_epoch = epoch
 
     def absorb(self, spaces: list[Row], kinds: list[Row], properties: list[Row], shapes: list[Row]) -> None:
         """Take in rows of the four tables; what is known already stays the same object.
@@ -170,8 +176,10 @@ class Catalog:
         *_, spaces = yield [*adding, (sql.spaces, ())]
         numbers = {Partition.of(*names): number for number, *names in spaces}
         rows = [(numbers[partition], name) for partition, name in sorted(missing.kinds, key=_by_name)]
-        *_, kinds = yield [*((sql.add_kind, row) for row in rows), (sql.kinds, ())]
+        before, *_, kinds = yield [(sql.kinds, ()), *((sql.add_kind, row) for row in rows), (sql.kinds, ())]
         of_kind = {(space, name): number for number, space, name in kinds}
+        if len(kinds) > len(before):
+            yield from self._define_composites(spaces, before, kinds)
         added = yield [
             (sql.add_property, (of_kind[numbers[partition], kind], name))
             for partition, kind, name in sorted(missing.properties, key=_by_name)
@@ -180,6 +188,56 @@ class Catalog:
         yield [(text, ()) for text in texts if text is not None]
         properties, shapes = yield [(sql.properties, ()), (sql.shapes, ())]
         return spaces, kinds, properties, shapes
+
+    def _define_composites(self, spaces: list[Row], before: list[Row], kinds: list[Row]) -> Program[None]:
+        """Give kinds that are new in a namespace the composite indexes that they have in others."""
+        sql = self.dialect
+        composites, counters = yield [(sql.composites, ()), (sql.select_counter, ("composite",))]
+        if not composites:
+            return
+        # Indexes are of a kind in all namespaces of a database of a project.
+        database = {number: (project, base) for number, project, base, _ in spaces}
+        name_of = {number: (database[space], name) for number, space, name in kinds}
+        bodies: dict[tuple[tuple[str, str], str], dict[bytes, None]] = {}
+        for _, kind, body, state, _ in composites:
+            if state in {State.BUILDING, State.SERVING}:
+                bodies.setdefault(name_of[kind], {})[body] = None
+        number: int = counters[0][0]
+        batch: list[Statement] = []
+        for kind in sorted({row[0] for row in kinds} - {row[0] for row in before}):
+            for body in bodies.get(name_of[kind], ()):
+                index = load_definition(name_of[kind][1], body)
+                batch += new_composite(sql, number, kind, index, State.SERVING)  # of nothing
+                number += 1
+        if batch:
+            yield [*batch, (sql.set_counter, ("composite", number)), (sql.raise_index_epoch, ())]
+
+    def has_everywhere(self, home: Partition, index: CompositeIndex) -> bool:
+        """Whether *index* is defined, in any state, in each namespace beside *home* that has its kind, one at least."""
+        place = home.names()[:2]
+        kinds = [
+            each
+            for (partition, name), each in self.kinds.items()
+            if name == index.kind and partition.names()[:2] == place
+        ]
+        return bool(kinds) and all(
+            any(composite.definition == index for composite in each.composites) for each in kinds
+        )
+
+    def definitions(self, partition: Partition, kind: str) -> list[CompositeIndex]:
+        """The composite indexes that can be read now; of a kind that is not stored, those of other namespaces."""
+        found = self.kinds.get((partition, kind))
+        if found is not None:
+            return [each.definition for each in found.composites if each.state is State.SERVING]
+        # Of nothing, an index that is still being built elsewhere has all rows.
+        place = partition.names()[:2]
+        beside = (
+            composite
+            for (other, name), each in self.kinds.items()
+            if name == kind and other.names()[:2] == place
+            for composite in each.composites
+        )
+        return [each.definition for each in beside if each.state in {State.BUILDING, State.SERVING}]
 
     def rows(self, kind: Kind | None, shape: Shape, values: list[Any]) -> Rows | None:
         """The index rows of an entity of *kind* with these columns and values; None if anything is missing.
@@ -251,3 +309,14 @@ class Catalog:
 
 def _by_name(item: tuple[Any, ...]) -> tuple[Any, ...]:
     return (item[0].names(), *item[1:])
+
+
+def new_composite(
+    sql: Dialect, number: int, kind: int, index: CompositeIndex, state: State
+) -> list[Statement]:
+    """The statements that make a composite index of this number."""
+    descending = tuple(each.descending for each in index.properties)
+    return [
+        (sql.create_composite(number, descending, index.ancestor), ()),
+        (sql.add_composite, (number, kind, dump_definition(index), state)),
+    ]

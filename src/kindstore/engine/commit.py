@@ -171,11 +171,14 @@ def apply(
     transaction: Transaction | None,
     stamp: Callable[[int], int],
     epoch: int,
+    index_epoch: int,
 ) -> Program[Writes]:
     """Validate, then write; the value is what was written.
 
     *stamp* gives a version greater than the one it is told; *epoch* is that of the reserved ids which the given
     ids are known not to be of: `IdTakenError` if ids have been reserved since, or an entity has one of them.
+    *index_epoch* is that of the catalog before *prepared* was made: `IndexesChangedError` if the composite indexes
+    are others by now.  (The catalog's own may be newer: another thread may have loaded it since.)
     """
     sql = catalog.dialect
     # Read what is there: the old bodies whose index rows go stale, and the versions that we depend on.
@@ -191,7 +194,7 @@ def apply(
     else:
         [found] = yield [(sql.select_state, ())]
     flags, last, *_ = found[0]
-    if flags >> INDEX_EPOCH != catalog.index_epoch:
+    if not flags >> INDEX_EPOCH == index_epoch == catalog.index_epoch:
         raise IndexesChangedError
     if given and flags >> 1 & ID_EPOCHS != epoch:
         raise IdTakenError

@@ -89,10 +89,11 @@ class Dialect:
     raise_epoch = "UPDATE setting SET value = value + 2 WHERE name = 'flags'"
 
     composites = "SELECT id, kind, body, state, done FROM composite"
-    add_composite = "INSERT INTO composite (id, kind, body, state) VALUES (?, ?, ?, 0)"
+    add_composite = "INSERT INTO composite (id, kind, body, state) VALUES (?, ?, ?, ?)"
     set_composite = "UPDATE composite SET state = ?, done = ? WHERE id = ?"
     remove_composite = "DELETE FROM composite WHERE id = ?"
     raise_index_epoch = "UPDATE setting SET value = value + 4294967296 WHERE name = 'flags'"
+    any_entity = "SELECT 1 FROM entity WHERE kind = ? LIMIT 1"
     some_entities = "SELECT id, path, body FROM entity WHERE id > ? AND id <= ? AND kind = ? ORDER BY id"
 
     # Entities

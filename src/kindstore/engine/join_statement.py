@@ -9,7 +9,7 @@ from __future__ import annotations
 from kindstore.store.program import Statement
 
 from .catalog import Kind
-from .composites import Composite
+from .composites import Composite, State
 from .index import Index
 from .join import Branch, Column, Join
 from .plan import KEY, ancestor_bounds
@@ -98,35 +98,6 @@ def scan(
     )
 
 
-def reads(plan: Join, kind: Kind) -> list[tuple[str, Statement]]:
-    """What leads each branch, or is joined, and the statement that counts its rows for the query."""
-    found: dict[str, Statement] = {}
-    for branch in plan.branches:
-        names = {name for name, _ in branch.equal} | {column.property for column in branch.columns}
-        if not names <= kind.indexes.keys():
-            continue
-        composite = next((each for each in kind.composites if each.definition == branch.index), None)
-        where = Text()
-        if composite is not None:
-            equal = [(kind.indexes[name], value) for name, value in branch.equal]
-            columns = [(kind.indexes[column.property], column) for column in branch.columns]
-            _lead_by(composite, branch, equal, columns, where, {})
-            text = f"SELECT count(*) FROM {composite.table} AS i{where.where()}"
-            found[f"{composite.definition}, {branch}"] = text, tuple(where.values)
-            continue
-        for column in branch.columns:
-            index = kind.indexes[column.property]
-            where = _rows_of(index, column)
-            text = f"SELECT count(*) FROM {index.table} AS i{where.where()}"
-            found[f"{kind.name}({column})"] = text, tuple(where.values)
-        if not branch.columns and branch.equal:
-            name, value = branch.equal[0]
-            index = kind.indexes[name]
-            text = f"SELECT count(*) FROM {index.table} AS i WHERE {index.term}i.value = ?"
-            found[f"{kind.name}({name} = {value.hex(' ')})"] = text, (value,)
-    return list(found.items())
-
-
 def values_of(keys: Statement, at: int) -> Statement:
     """(value, how often) rows: the values in column *at* of `Join.names` of the results that *keys* selects."""
     text, values = keys
@@ -146,6 +117,8 @@ def _branch(plan: Join, kind: Kind, branch: Branch, tables: _Tables) -> Text | N
     joined = Text()
     where = Text()
     composite = next((each for each in kind.composites if each.definition == branch.index), None)
+    if composite is not None and composite.state is not State.SERVING:
+        composite = None  # dropped since the query was planned, and made again
     if composite is not None:
         source = f"{composite.table} AS i"
         equal, columns, path = _lead_by(composite, branch, equal, columns, where, places)

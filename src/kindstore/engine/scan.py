@@ -21,7 +21,6 @@ from kindstore.values.ordered import unpack
 from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
 from .composite import CompositeIndex, Needs, needs
-from .composites import State
 from .errors import MissingTableError
 from .form import Form, FormOf, form_of, remember
 from .index import Index
@@ -87,19 +86,6 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     return scan
 
 
-def explain(catalog: Catalog, query: Query) -> Program[str]:
-    """See `Inspect.explain`."""
-    scan = yield from prepare(catalog, query)
-    reads: list[tuple[str, Statement]] = []
-    if isinstance(scan.plan, Join):
-        reads = [found for kind in scan.kinds[:1] for found in join_statement.reads(scan.plan, kind)]
-    elif scan.kinds:
-        reads = statement.reads(scan.plan, scan.kinds[0])
-    counts: list[list[Row]] = (yield [text for _, text in reads]) if reads else []
-    lines = [f"  reads {rows[0][0]:,} rows of {name}" for (name, _), rows in zip(reads, counts, strict=True)]
-    return "\n".join([str(scan.plan), *lines])
-
-
 def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
     """The plan of *query*: by one index of a property, by composite indexes, or else by a join.
 
@@ -146,9 +132,7 @@ def _need_index(lacking: list[Lacking]) -> NeedIndexError:
 
 def _existing(catalog: Catalog, query: Query) -> list[CompositeIndex]:
     """The composite indexes that can be read now."""
-    kind = None if query.kind is None else catalog.kinds.get((query.partition, query.kind))
-    composites = () if kind is None else kind.composites
-    return [each.definition for each in composites if each.state is State.SERVING]
+    return [] if query.kind is None else catalog.definitions(query.partition, query.kind)
 
 
 def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
@@ -302,12 +286,18 @@ def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -
     except MissingTableError:
         if not scan.uses_composites:
             raise
-        yield from catalog.load()  # another process has dropped an index
-        scan.plan = join(scan.query, _existing(catalog, scan.query))
+        # Another process has dropped an index, and may just be dropping the next one that would do.
+        yield from _replan(catalog, scan)
         text = scan.statement(fetch, limit, scan.query.offset)
         assert text is not None
         [rows] = yield [text]
     return rows
+
+
+def _replan(catalog: Catalog, scan: Scan) -> Program[None]:
+    """Plan without the composite indexes, of which one is gone."""
+    yield from catalog.load()
+    scan.plan = join(scan.query)
 
 
 def _again(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Statement | None:
@@ -340,11 +330,11 @@ def run_aggregation(
         if isinstance(aggregation, Count):
             limits = [limit for limit in (query.limit, aggregation.up_to) if limit is not None]
             again = partial(_again, catalog, scan, statement.COUNT, min(limits, default=None))
-            rows = yield from _aggregated(again, transaction)
+            rows = yield from _aggregated(catalog, scan, again, transaction)
             found.append(rows[0][0] if rows else 0)
         else:
             counted = partial(_values_again, catalog, scan, aggregation.property)
-            rows = yield from _aggregated(counted, transaction)
+            rows = yield from _aggregated(catalog, scan, counted, transaction)
             found.append((total if isinstance(aggregation, Sum) else mean)(rows))
     return found
 
@@ -359,13 +349,22 @@ def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
     return None if keys is None or index is None else statement.values_of(keys, index)
 
 
-def _aggregated(again: Callable[[], Statement | None], transaction: Transaction | None) -> Program[list[Row]]:
+def _aggregated(
+    catalog: Catalog, scan: Scan, again: Callable[[], Statement | None], transaction: Transaction | None
+) -> Program[list[Row]]:
     """The rows of an aggregation; in a transaction commit repeats it."""
     rows: list[Row] = []
     text = again()
     if text is not None:
-        with suppress(MissingTableError):
+        try:
             [rows] = yield read([text], transaction)
+        except MissingTableError:
+            # In a snapshot that is older than the index of a property there is nothing to find.
+            if transaction is None and scan.uses_composites:
+                yield from _replan(catalog, scan)  # another process has dropped an index
+                text = again()
+                assert text is not None
+                [rows] = yield [text]
     elif transaction is not None:
         yield Snapshot(transaction.name, [])
     if transaction is not None:

@@ -126,31 +126,6 @@ def scan(
     return text, (*where.values, *rest[1])
 
 
-def reads(plan: Plan, kind: Kind) -> list[tuple[str, Statement]]:
-    """What leads, and the statement that counts its rows."""
-    where = Text()
-    if plan.source is None:
-        where.add(f"kind = {kind.number:d}")
-        where.bound("path", plan.paths)
-        name = kind.name if plan.kind is not None else "all kinds"
-        source = "entity" + (where.where() if plan.kind is not None else "")
-        return [
-            (name, (f"SELECT count(*) FROM {source}", tuple(where.values) if plan.kind is not None else ()))
-        ]
-    index = kind.indexes.get(plan.source)
-    if index is None:
-        return []
-    if index.term:
-        where.add(index.term.removesuffix(" AND "))
-    if plan.equal is None:
-        where.bound("i.value", plan.values)
-    else:
-        where.add("i.value = ?", plan.equal)
-        where.bound("i.path", plan.paths)
-    text = f"SELECT count(*) FROM {index.table} AS i{where.where()}"
-    return [(f"{kind.name}({plan.source})", (text, tuple(where.values)))]
-
-
 def cut(limit: int | None, offset: int) -> tuple[str, tuple[int, ...]]:
     """The end of a statement that is cut, and its values."""
     if limit is None and not offset:

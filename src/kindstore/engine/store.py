@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from kindstore.store.messages import (
     Consistency,
     Count,
     Delete,
+    Indexes,
     Mutation,
     Page,
     Query,
@@ -32,21 +33,24 @@ from kindstore.values.errors import (
     BadArgumentError,
     BadKeyError,
     BadQueryError,
+    IndexFileError,
     ReadOnlyTransactionError,
+    StorageError,
     TransactionNotFoundError,
 )
 from kindstore.values.key import Key, Partition, completed
 
 from . import commit, metadata, scan, statistics
-from .building import Progress, build, create, drop
-from .catalog import Catalog, Kind, Missing
+from .building import Progress, build, create, drop, listed
+from .catalog import Catalog, Kind
 from .check import check
-from .composite import CompositeIndex
+from .composite import CompositeIndex, Needs
 from .composites import Composite
 from .dialect import Dialect
 from .form import form_of
 from .ids import Ids
 from .lookup import lookup
+from .reading import Reading, reading
 from .transaction import Transaction, Transactions, check_groups, group_of
 
 COUNT = Count()
@@ -57,7 +61,8 @@ class EngineStore:
     """A Datastore in the database of *driver*.
 
     *project* is the project of keys that do not name one, and the only one that is served.  *clock* gives
-    seconds (monotonic) for the expiry of transactions, *now* nanoseconds since 1970 for versions.
+    seconds (monotonic) for the expiry of transactions, *now* nanoseconds since 1970 for versions.  *suggest* is told
+    what the queries that have run need of composite indexes; it answers whether it has written that down.
     May be used from any number of threads.
     """
 
@@ -69,12 +74,16 @@ class EngineStore:
         project: str = "kindstore",
         id_policy: IdPolicy | str = IdPolicy.SCATTERED,
         concurrency: Concurrency | str = Concurrency.OPTIMISTIC,
+        indexes: Indexes | str = Indexes.PERMISSIVE,
+        suggest: Callable[[Iterable[Needs]], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.project = project
         self.driver = driver
         self.catalog = Catalog(dialect)
+        self.catalog.strict = choice(Indexes, "indexes", indexes) is Indexes.STRICT
+        self._suggest = suggest
         self.concurrency = choice(Concurrency, "concurrency", concurrency)
         self._ids = Ids(choice(IdPolicy, "id_policy", id_policy), dialect)
         self._transactions = Transactions(clock)
@@ -87,8 +96,18 @@ class EngineStore:
         return f"<Store {self.project!r} on {self.driver!r}>"
 
     def close(self) -> None:
-        """Give back every connection."""
-        self.driver.close()
+        """Give back every connection; before, suggest the indexes that queries could use, as `suggest_indexes` does.
+
+        A file of indexes that can't be written is reported to the log `kindstore`, and is no error here.
+        """
+        try:
+            self.suggest_indexes()
+        except (IndexFileError, StorageError) as error:
+            import logging  # noqa: PLC0415 - for this rare case alone it would double the time of import
+
+            logging.getLogger("kindstore").warning("no indexes were suggested: %s", error)
+        finally:
+            self.driver.close()
 
     def after_fork(self) -> None:
         """In a child process: open transactions and reserved ids belong to the parent."""
@@ -258,9 +277,12 @@ class EngineStore:
                 keys = completed(asked, (yield from self._ids.take(incomplete)))
             if transaction is not None and transaction.by_group:
                 check_groups({*transaction.groups, *map(group_of, keys)})
+            index_epoch = self.catalog.index_epoch
             prepared = yield from commit.prepare(self.catalog, mutations, keys)
             try:
-                program = commit.apply(self.catalog, prepared, transaction, self._stamp, self._ids.epoch)
+                program = commit.apply(
+                    self.catalog, prepared, transaction, self._stamp, self._ids.epoch, index_epoch
+                )
                 writes: commit.Writes = yield Write(program, commit.Writes.proof)
             except commit.IdTakenError:
                 yield from self._ids.refresh()
@@ -306,48 +328,53 @@ class EngineStore:
 
     # Inspect
 
-    def indexes(self, namespace: str = "") -> Program[list[Progress]]:
-        """Every composite index of *namespace*, and how far it is."""
-        yield from self.catalog.load()
-        rows, [(_, last)] = yield [
-            (self.catalog.dialect.composites, ()),
-            (self.catalog.dialect.select_state, ()),
-        ]
-        done = {number: through for number, _, _, _, through in rows}
-        partition = self.partition(namespace)
-        return [
-            Progress(each.definition, each.state, done.get(each.number, 0), last or 0)
-            for kind in self.catalog.kinds.values()
-            if kind.partition is partition
-            for each in kind.composites
-        ]
+    def suggest_indexes(self) -> bool:
+        """Write the indexes that the queries of this store could use into its file of indexes; whether it changed.
 
-    def create_index(self, index: CompositeIndex, namespace: str = "") -> Program[None]:
-        """Define *index*, unless it is there; `build_index` fills it."""
-        kind = yield from self._kind(index, namespace)
-        yield from create(self.catalog, kind, index)
+        Nothing is written without such a file, in the strict mode, or to a file that has no automatic part.
+        `IndexFileError` if the file can't be read, `StorageError` if it can't be written.
+        """
+        if self._suggest is None or self.catalog.strict or not self.catalog.wanted:
+            return False
+        return self._suggest(list(self.catalog.wanted))
+
+    def indexes(self, namespace: str | None = None) -> Program[list[Progress]]:
+        """Every composite index of *namespace* (None: of all), and how far it is there."""
+        yield from self.catalog.load()
+        home = self.partition(namespace or "")
+        partitions = {home}
+        if namespace is None:
+            partitions |= {
+                each for each in self.catalog.space_numbers if each.names()[:2] == home.names()[:2]
+            }
+        return (yield from listed(self.catalog, partitions))
+
+    def create_indexes(self, indexes: Sequence[CompositeIndex]) -> Program[None]:
+        """Define those of *indexes* that are not there, in every namespace that has their kind; `build_index` fills one.
+
+        Where there are no entities of the kind, an index serves at once.
+        """
+        return create(self.catalog, self.partition(), indexes)
 
     def build_index(self, index: CompositeIndex, namespace: str = "") -> Program[Progress]:
-        """One durable step of filling *index*; repeat it while the state is `State.BUILDING`.
+        """One durable step of filling *index* in *namespace*; repeat it while the state is `State.BUILDING`.
 
         `BadArgumentError` if there is no such index.
         """
-        kind = yield from self._kind(index, namespace)
-        return (yield from build(self.catalog, kind, _composite(kind, index)))
-
-    def drop_index(self, index: CompositeIndex, namespace: str = "") -> Program[None]:
-        """Remove *index*; `BadArgumentError` if there is no such index."""
-        kind = yield from self._kind(index, namespace)
-        yield from drop(self.catalog, _composite(kind, index))
-
-    def _kind(self, index: CompositeIndex, namespace: str) -> Program[Kind]:
-        place = (self.partition(namespace), index.kind)
         yield from self.catalog.load()
-        if place not in self.catalog.kinds:
-            missing = Missing()
-            missing.kinds.add(place)
-            self.catalog.absorb(*(yield Write(self.catalog.define(missing))))
-        return self.catalog.kinds[place]
+        kind = self.catalog.kinds.get((self.partition(namespace), index.kind))
+        composite = None if kind is None else _composite(kind, index)
+        if kind is None or composite is None:
+            raise BadArgumentError("there is no such index", index=str(index), hint="Create it first.")
+        return (yield from build(self.catalog, kind, composite))
+
+    def drop_indexes(self, indexes: Sequence[CompositeIndex]) -> Program[None]:
+        """Remove *indexes* in all namespaces; those that are not there are none the less gone."""
+        yield from self.catalog.load()
+        home = self.partition().names()[:2]
+        kinds = [each for each in self.catalog.kinds.values() if each.partition.names()[:2] == home]
+        found = [_composite(kind, index) for kind in kinds for index in indexes if kind.name == index.kind]
+        yield from drop(self.catalog, [each for each in found if each is not None])
 
     def refresh_statistics(self, progress: Callable[[Progressed], None] | None = None) -> Program[int]:
         """See `Inspect.refresh_statistics`."""
@@ -363,20 +390,25 @@ class EngineStore:
         """See `Inspect.check`."""
         return check(self.catalog)
 
+    def reading(self, query: Query) -> Program[Reading]:
+        """Which indexes *query* reads, and how many of their rows; raises as `Store.run_query` does."""
+        check_query(query, self.project)
+        made = yield from scan.prepare(self.catalog, query)
+        return (yield from reading(made))
+
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""
         check_query(query, self.project)
         if query.kind in METADATA:
             check_metadata(query)
             return metadata.explain(query)
-        return (yield from scan.explain(self.catalog, query))
+        made = yield from scan.prepare(self.catalog, query)
+        read: Reading = yield from reading(made)
+        return f"{made.plan}\n  reads {read.rows:,} rows of {', '.join(read.indexes) or query.kind or 'all kinds'}"
 
 
-def _composite(kind: Kind, index: CompositeIndex) -> Composite:
-    for each in kind.composites:
-        if each.definition == index:
-            return each
-    raise BadArgumentError("there is no such index", index=str(index), hint="Create it first.")
+def _composite(kind: Kind, index: CompositeIndex) -> Composite | None:
+    return next((each for each in kind.composites if each.definition == index), None)
 
 
 def _groups_of_query(transaction: Transaction, query: Query) -> set[tuple[Partition, bytes]]:

@@ -33,6 +33,16 @@ class Concurrency(enum.Enum):
     25 groups at most, ancestor queries only."""
 
 
+class Indexes(enum.Enum):
+    """What becomes of a query that needs a composite index which is not there."""
+
+    PERMISSIVE = "permissive"
+    """It is answered without; the index is suggested in the file of indexes.  The default."""
+
+    STRICT = "strict"
+    """`NeedIndexError`, as in production on App Engine; nothing is suggested."""
+
+
 class Upsert(msgspec.Struct, frozen=True, gc=False):
     """Write *entity*, there or not.  An incomplete key gets an id."""
 

@@ -6,18 +6,19 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 
+from kindstore.engine.composite import CompositeIndex, Needs
 from kindstore.engine.dialect import Dialect
 from kindstore.engine.store import EngineStore
 from kindstore.store.checks import choice
 from kindstore.store.ids import IdPolicy
-from kindstore.store.messages import Concurrency
+from kindstore.store.messages import Concurrency, Indexes
 from kindstore.store.program import Batch
 from kindstore.values.errors import BadArgumentError, FormatError, StorageError
 
@@ -31,23 +32,33 @@ FORMAT = 2
 """The version of the tables, in the file's header (``user_version``)."""
 
 
-_OPTIONS = frozenset({"project", "id_policy", "concurrency", "clock", "now"})
+_OPTIONS = frozenset({"project", "id_policy", "concurrency", "indexes", "clock", "now"})
 """What `EngineStore` takes."""
 
 
 def open_store(
-    path: str | os.PathLike[str], *, durability: str = "full", vfs: str | None = None, **options: Any
+    path: str | os.PathLike[str],
+    *,
+    durability: str = "full",
+    vfs: str | None = None,
+    index_file: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> EngineStore:
     """The store in the file at *path*, made (mode 0600) if it is not there; ``":memory:"`` for one that is not kept.
 
     *durability*: "full" (every acknowledged commit survives a loss of power) or "relaxed" (only the death of the
-    process).  *vfs*: the SQLite name of another file layer, for tests.  *options* go to `EngineStore`; the modes
-    among them may be given by their text.
+    process).  *vfs*: the SQLite name of another file layer, for tests.  *index_file*: an index.yaml, which need not be
+    there; its indexes are defined, but not built where there are entities already (docs/indexes.md), and `close`
+    adds to it what queries needed.  *options* go to `EngineStore`; the modes among them may be given by their text.
     Raises `BadArgumentError` for an option or a path that can't be, `UnsafeStorageError` (place or library),
-    `FormatError` (another program's file, or a newer version's), `CorruptionError`, `StorageError`.
+    `FormatError` (another program's file, or a newer version's), `CorruptionError`, `StorageError`; `IndexFileError` for
+    an *index_file* that can't be understood.
     """
     guard.check_library()
     _check_options(durability, vfs, options)
+    indexes: tuple[CompositeIndex, ...] = ()
+    if index_file is not None:
+        indexes, options["suggest"] = _read_indexes(index_file)
     on_close: Callable[[], None] | None = None
     if str(path) == ":memory:":
         # A file on a memory disk where there is one: readers and writers do not block each other, as in the real thing.
@@ -75,11 +86,30 @@ def open_store(
     try:
         store = EngineStore(driver, SQLiteDialect(), **options)
         driver.run(store.catalog.load())
+        lacking = [each for each in indexes if not store.catalog.has_everywhere(store.partition(), each)]
+        if lacking:
+            driver.run(store.create_indexes(lacking))
     except BaseException:
         driver.close()
         raise
     driver.after_fork = store.after_fork
     return store
+
+
+def _read_indexes(
+    path: str | os.PathLike[str],
+) -> tuple[tuple[CompositeIndex, ...], Callable[[Iterable[Needs]], bool]]:
+    """The indexes of the file at *path*, and what adds to it."""
+    try:
+        from kindstore.backends.index_file import IndexFile  # noqa: PLC0415  # needs an extra
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "yaml":
+            raise
+        raise BadArgumentError(
+            "a file of indexes needs the package pyyaml", hint="pip install 'kindstore[yaml]'"
+        ) from None
+    file = IndexFile(_file_of(path))
+    return file.read(), file.update
 
 
 def _check_options(durability: object, vfs: object, options: dict[str, Any]) -> None:
@@ -90,13 +120,14 @@ def _check_options(durability: object, vfs: object, options: dict[str, Any]) -> 
         raise BadArgumentError("SQLite has no such file layer", vfs=vfs)
     unknown = sorted(options.keys() - _OPTIONS)
     if unknown:
-        known = ", ".join(sorted({"durability", *_OPTIONS}))
+        known = ", ".join(sorted({"durability", "index_file", *_OPTIONS}))
         raise BadArgumentError("unknown options", unknown=unknown, hint=f"There are {known}.")
     project = options.get("project", "kindstore")
     if not isinstance(project, str) or not project:
         raise BadArgumentError("a project is a str that is not empty", project=project)
     choice(IdPolicy, "id_policy", options.get("id_policy", IdPolicy.SCATTERED))
     choice(Concurrency, "concurrency", options.get("concurrency", Concurrency.OPTIMISTIC))
+    choice(Indexes, "indexes", options.get("indexes", Indexes.PERMISSIVE))
     for clock in ("clock", "now"):
         if clock in options and not callable(options[clock]):
             raise BadArgumentError("a clock is a function", **{clock: options[clock]})

@@ -1,0 +1,66 @@
+"""`kindstore gql FILE "SELECT …"`: its arguments. `asking` does the work.
+
+Exit status 0 if the query ran, 1 if it is wrong or the Datastore does not have it, 2 if the file cannot be opened.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kindstore.cli.failure import missing_extra
+
+DIALECTS = ("v1", "app-engine")
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to argparse's *commands*."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "gql",
+        help="ask a database file a question in GQL",
+        description="Run one GQL query on a database file, and print its results as a table. Nothing is changed.",
+        epilog="Exit status: 0 the query ran; 1 the query is wrong; 2 the file cannot be opened.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="the database; it must exist")
+    parser.add_argument("query", metavar="QUERY", help="the text of the query")
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        default=DIALECTS[0],
+        help="which GQL: v1, with parameters @name (the default), or App Engine's, with :name",
+    )
+    parser.add_argument("--namespace", default="", metavar="NAME", help="the namespace that is asked")
+    parser.add_argument("--project", default="kindstore", metavar="NAME", help="the project of the keys")
+    parser.add_argument(
+        "--bind",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help='the argument of a parameter, as JSON: name=1815, 1=\'"Ada"\', key=\'{"key": ["Author", "ada"]}\'',
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+    parser.add_argument(
+        "--explain", action="store_true", help="print how the query would run, not its results"
+    )
+    parser.set_defaults(run=execute)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Ask what *options* say; return 0, or 1 if the query is wrong.
+
+    Raises CannotStart if the file cannot be opened, or if a table is wanted and rich is not installed.
+    """
+    # Late, because `kindstore --help` has to be quick, and a document needs no extra.
+    from kindstore.cli.gql.asking import ask  # noqa: PLC0415
+
+    if options.json or options.explain:
+        from kindstore.cli.gql.document import Document  # noqa: PLC0415
+
+        return ask(options, Document())
+    try:
+        from kindstore.cli.gql.table import Screen  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "rich":
+            raise
+        raise missing_extra("rich", "a table", "cli") from None
+    return ask(options, Screen())
