@@ -20,6 +20,8 @@ from tests.conformance.aggregations import Aggregations
 from tests.conformance.cursors import Cursors
 from tests.conformance.database import Clock, Database, Opener
 from tests.conformance.entities import Entities
+from tests.conformance.entity_groups import EntityGroups
+from tests.conformance.metadata import Metadata
 from tests.conformance.places import Places
 from tests.conformance.projections import Projections
 from tests.conformance.queries import Queries
@@ -58,7 +60,7 @@ class Opened:
         return Database(store)
 
 
-class StoreSuite(Opened, Entities, Queries, Cursors, Transactions):
+class StoreSuite(Opened, Entities, Queries, Cursors, Transactions, Metadata, EntityGroups):
     """All behaviour but what is refused."""
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from kindstore.store.checks import (
@@ -34,6 +35,7 @@ from kindstore.store.messages import (
     R,
     Update,
 )
+from kindstore.store.metadata import ENTITY_GROUP, METADATA, check_metadata, check_metadata_aggregations
 from kindstore.store.program import Program, T
 from kindstore.values import record
 from kindstore.values.entity import ENTITIES, Entity, Maker
@@ -51,6 +53,7 @@ from kindstore.values.errors import (
 )
 from kindstore.values.key import Key, Partition, root_of
 
+from .memory_metadata import group_version, metadata_of
 from .memory_query import aggregations_of, page_of
 
 MAX_AGE = 270.0
@@ -251,13 +254,18 @@ class MemoryStore:
             reader = self._transaction(transaction)
             state = self._reading(reader, map(root_of, keys))
             reader.keys.update(keys)
-        return [None if entity is None else _copy(entity) for entity in map(state.entities.get, keys)]
+            asked = [key for key in keys if key.path[-2] == ENTITY_GROUP]
+            reader.queries += [partial(_version_of_group, key) for key in asked]
+        return [_found(state, key) for key in keys]
 
     def _run_query(self, query: Query, transaction: bytes | None, page_size: int | None) -> Page[Entity]:
         check_query(query, self.project)
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
         reader, state = self._asked(query, transaction)
+        if query.kind in METADATA:
+            check_metadata(query, reader is not None)
+            return page_of(query, metadata_of(query, state.entities.values()), page_size)
         page = page_of(query, state.entities.values(), page_size)
         if reader is not None:
             reader.queries.append(
@@ -274,6 +282,8 @@ class MemoryStore:
         if transaction is None:
             return None, self._state
         reader = self._transaction(transaction)
+        if query.kind in METADATA:
+            return reader, self._state  # to be refused
         if query.ancestor is not None:
             return reader, self._reading(reader, [root_of(query.ancestor)])
         if reader.concurrency is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS:
@@ -289,6 +299,10 @@ class MemoryStore:
         check_query(query, self.project)
         check_aggregations(query, aggregations)
         reader, state = self._asked(query, transaction)
+        if query.kind in METADATA:
+            check_metadata(query, reader is not None)
+            check_metadata_aggregations(query, [*aggregations])
+            return aggregations_of(query, aggregations, metadata_of(query, state.entities.values()))
         found = aggregations_of(query, aggregations, state.entities.values())
         if reader is not None:
             # As text: a sum may be NaN, which equals nothing.
@@ -446,6 +460,18 @@ def _stored(entity: Entity, key: Key, version: int) -> Entity:
         error.facts.setdefault("key", key)
         raise
     return Entity(key, entity.shape, list(map(_copy_value, entity.values)), version)
+
+
+def _version_of_group(key: Key, state: _State) -> int:
+    return state.groups.get(root_of(key), 0)
+
+
+def _found(state: _State, key: Key) -> Entity | None:
+    """What *state* has under *key*."""
+    if key.path[-2] == ENTITY_GROUP:
+        return group_version(key, _version_of_group(key, state))
+    entity = state.entities.get(key)
+    return None if entity is None else _copy(entity)
 
 
 def _made(maker: Maker[R], entity: Entity) -> R:

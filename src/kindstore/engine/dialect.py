@@ -117,8 +117,21 @@ class Dialect:
     select_group = "SELECT version FROM entity_group WHERE space = ? AND root = ?"
     set_group = (
         "INSERT INTO entity_group (space, root, version) VALUES (?, ?, ?)"
-        " ON CONFLICT (space, root) DO UPDATE SET version = excluded.version"
+        " ON CONFLICT (space, root) DO UPDATE SET version = CASE WHEN excluded.version > entity_group.version"
+        " THEN excluded.version ELSE entity_group.version + 1 END"
     )
+    """A version only grows, even if the clock is set back."""
+    select_group_version = (
+        "SELECT (SELECT version FROM entity_group WHERE space = ? AND root = ?), max(version), count(*) FROM entity"
+        " WHERE kind IN (SELECT id FROM kind WHERE space = ?) AND path >= ? AND path < ?"
+    )
+    """The version kept of a group, and of its entities the greatest one and their number."""
+
+    # Metadata: whether there is anything
+    some_of_space = "SELECT 1 FROM entity WHERE kind IN (SELECT id FROM kind WHERE space = ?) LIMIT 1"
+    some_of_kind = "SELECT 1 FROM entity WHERE kind = ? LIMIT 1"
+
+    some_paths = "SELECT path FROM entity WHERE kind = ? AND path > ? ORDER BY path LIMIT ?"
 
     # What the checker reads
     all_entities = "SELECT id, kind, path, body FROM entity WHERE id > ? ORDER BY id LIMIT ?"
@@ -211,6 +224,29 @@ class Dialect:
         columns += [*(f"b{at}" for at in range(width)), "id"]
         return f"SELECT {', '.join(columns)} FROM composite_{number:d}"
 
+    def some_rows(self, index: int) -> str:
+        """Whether an index has a row."""
+        term = self.index_term(index, "i").removesuffix(" AND ")
+        return f"SELECT 1 FROM {self.index_table(index)} AS i{f' WHERE {term}' if term else ''} LIMIT 1"
+
+    def some_of_types(self, index: int, ranges: int) -> str:
+        """For each range of values (from, up to and without) whether an index has a row in it."""
+        table, term = self.index_table(index), self.index_term(index, "i")
+        one = f"EXISTS (SELECT 1 FROM {table} AS i WHERE {term}i.value >= ? AND i.value < ?)"
+        return f"SELECT {', '.join([one] * ranges)}"
+
+    def sum_rows(self, index: int) -> str:
+        """How many rows an index has in a range of values (from, up to and without), and their bytes."""
+        table, term = self.index_table(index), self.index_term(index, "i")
+        size = _lengths("i.value", "i.path", "i.prev", "i.next")
+        return f"SELECT count(*), {size} FROM {table} AS i WHERE {term}i.value >= ? AND i.value < ?"
+
+    def sum_composite_rows(self, number: int, width: int, ancestor: bool) -> str:
+        """How many rows a composite index has, and their bytes."""
+        columns = [*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"]
+        size = _lengths(*columns, *(f"b{at}" for at in range(width)))
+        return f"SELECT count(*), {size} FROM composite_{number:d}"
+
     def all_rows(self, index: int) -> str:
         """Every row of an index after (value, path), for the checker."""
         return (
@@ -227,3 +263,8 @@ def _select_entities(paths: int) -> str:
         f"WITH wanted (path) AS (VALUES {wanted}) SELECT e.version, e.body FROM wanted"
         " LEFT JOIN entity AS e ON e.kind = ? AND e.path = wanted.path"
     )
+
+
+def _lengths(*columns: str) -> str:
+    """The bytes in *columns* of all rows together."""
+    return f"coalesce(sum({' + '.join(f'coalesce(length({column}), 0)' for column in columns)}), 0)"

@@ -8,11 +8,13 @@ from typing import Any
 
 from kindstore.store.checks import check_lookup
 from kindstore.store.messages import R
+from kindstore.store.metadata import ENTITY_GROUP
 from kindstore.store.program import Batch, Program, Row, Snapshot
 from kindstore.values import record
 from kindstore.values.entity import Maker
 from kindstore.values.key import Key
 
+from . import entity_group
 from .catalog import Catalog, Kind
 from .transaction import Transaction
 
@@ -42,6 +44,8 @@ def _lookup_one(
     kind = catalog.kinds.get((key._partition, path[-2]))
     if kind is None or path[-1] is None:
         check_lookup((key,), project)
+        if path[-2] == ENTITY_GROUP:
+            return (yield from entity_group.lookup(catalog, (key,), transaction, maker))
         yield from catalog.load()
         kind = catalog.kinds.get((key._partition, path[-2]))
     if kind is None:
@@ -65,12 +69,28 @@ def _lookup_one(
     return [maker.of(shape)(key, values, version)]
 
 
+def _with_groups(
+    catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, maker: Maker[R], project: str
+) -> Program[list[R | None]]:
+    """`lookup` where versions of entity groups are among what is asked for."""
+    asked = [key for key in keys if key.path[-2] == ENTITY_GROUP]
+    others = [key for key in keys if key.path[-2] != ENTITY_GROUP]
+    versions = iter((yield from entity_group.lookup(catalog, asked, transaction, maker)))
+    found: list[R | None] = []
+    if others:
+        found = yield from lookup(catalog, others, transaction, maker, project)
+    rest = iter(found)
+    return [next(versions if key.path[-2] == ENTITY_GROUP else rest) for key in keys]
+
+
 def _lookup_many(
     catalog: Catalog, keys: Sequence[Key], transaction: Transaction | None, maker: Maker[R], project: str
 ) -> Program[list[R | None]]:
     groups = _by_kind(catalog, keys)
     if None in groups:
         check_lookup(keys, project)
+        if any(key.path[-2] == ENTITY_GROUP for key in keys):
+            return (yield from _with_groups(catalog, keys, transaction, maker, project))
         yield from catalog.load()
         groups = _by_kind(catalog, keys)
     unplaced = groups.pop(None, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from kindstore.store.checks import check_aggregations, check_keys, check_lookup, check_query, choice
@@ -17,13 +18,16 @@ from kindstore.store.messages import (
     Concurrency,
     Consistency,
     Count,
+    Delete,
     Indexes,
     Mutation,
     Page,
     Query,
     R,
 )
+from kindstore.store.metadata import METADATA, check_metadata
 from kindstore.store.program import Batch, Driver, Program, Release, Snapshot, Write
+from kindstore.store.statistics import Progress as Progressed
 from kindstore.values.entity import ENTITIES, Maker
 from kindstore.values.errors import (
     BadArgumentError,
@@ -36,7 +40,7 @@ from kindstore.values.errors import (
 )
 from kindstore.values.key import Key, Partition, completed
 
-from . import commit, scan
+from . import commit, metadata, scan, statistics
 from .building import Progress, build, create, drop, listed
 from .catalog import Catalog, Kind
 from .check import check
@@ -153,11 +157,23 @@ class EngineStore:
         form = self.catalog.forms.get(form_of(query))
         if form is None or (query.limit or 0) < 0 or query.offset < 0:
             check_query(query, self.project)
+            if query.kind in METADATA:
+                return self._query_metadata(query, transaction, page_size, maker)
         if page_size is not None and page_size < 0:
             raise BadQueryError("a page has at least 0 results", page_size=page_size)
         if transaction is None:
             return scan.run_query(self.catalog, query, form, None, page_size, maker)
         return self._query_in(self._transactions.get(transaction), query, page_size, maker)
+
+    def _query_metadata(
+        self, query: Query, transaction: bytes | None, page_size: int | None, maker: Maker[R]
+    ) -> Program[Page[R]]:
+        if page_size is not None and page_size < 0:
+            raise BadQueryError("a page has at least 0 results", page_size=page_size)
+        if transaction is not None:
+            self._transactions.get(transaction)
+        check_metadata(query, transaction is not None)
+        return metadata.run_query(self.catalog, query, page_size, maker)
 
     def _query_in(
         self, transaction: Transaction, query: Query, page_size: int | None, maker: Maker[R]
@@ -176,6 +192,9 @@ class EngineStore:
         form = self.catalog.counts.get(form_of(query))
         if form is None or query.limit is not None or query.offset:
             check_query(query, self.project)
+            if query.kind in METADATA:
+                check_metadata(query, transaction is not None)
+                return metadata.run_aggregation(self.catalog, query, aggregations)
         if form is None or aggregations != [COUNT]:
             check_aggregations(query, aggregations)
         if transaction is None:
@@ -357,6 +376,16 @@ class EngineStore:
         found = [_composite(kind, index) for kind in kinds for index in indexes if kind.name == index.kind]
         yield from drop(self.catalog, [each for each in found if each is not None])
 
+    def refresh_statistics(self, progress: Callable[[Progressed], None] | None = None) -> Program[int]:
+        """See `Inspect.refresh_statistics`."""
+        now = datetime(1970, 1, 1) + timedelta(microseconds=self._now() // 1000)
+        return statistics.refresh(self.catalog, self._commit_reserved, now, progress)
+
+    def _commit_reserved(self, mutations: Sequence[Mutation]) -> Program[Committed]:
+        """Commit entities of reserved kinds, which users may not write."""
+        keys = [each.key if isinstance(each, Delete) else each.entity.key for each in mutations]
+        return self._commit(mutations, [key for key in keys if key is not None], None)
+
     def check(self) -> Program[list[str]]:
         """See `Inspect.check`."""
         return check(self.catalog)
@@ -370,6 +399,9 @@ class EngineStore:
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""
         check_query(query, self.project)
+        if query.kind in METADATA:
+            check_metadata(query)
+            return metadata.explain(query)
         made = yield from scan.prepare(self.catalog, query)
         read: Reading = yield from reading(made)
         return f"{made.plan}\n  reads {read.rows:,} rows of {', '.join(read.indexes) or query.kind or 'all kinds'}"

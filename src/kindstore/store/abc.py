@@ -20,7 +20,7 @@ Example: ``store.run(store.lookup([key]))`` answers ``[entity]`` or ``[None]``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, overload, runtime_checkable
 
 from kindstore.values.entity import ENTITIES, Entity, Maker
@@ -28,6 +28,7 @@ from kindstore.values.key import Key, Partition
 
 from .messages import Aggregation, Committed, Concurrency, Consistency, Mutation, Page, Query, R
 from .program import Program, T
+from .statistics import Progress
 
 
 class Store(Protocol):
@@ -156,6 +157,15 @@ class Inspect(Protocol):
 
     def check(self) -> Program[list[str]]:
         """Every fault found in the whole database, in words; empty if it is sound."""
+        ...
+
+    def refresh_statistics(self, progress: Callable[[Progress], None] | None = None) -> Program[int]:
+        """Count everything and write the statistics (`store.statistics`) anew; how many entities these are.
+
+        Others may write meanwhile: then the figures are not those of any one moment.  *progress* is called after
+        each step, by the thread that runs the program; what it raises ends the refresh, which leaves the old
+        statistics or a mixture, and may be done again at any time.
+        """
         ...
 
     def explain(self, query: Query) -> Program[str]:
