@@ -15,7 +15,7 @@ from kindstore.values.errors import CorruptionError
 from kindstore.values.record import StoredShape
 
 from .catalog import Kind
-from .composite_rows import ancestors
+from .composites import ancestors
 
 _decode = msgspec.msgpack.Decoder(list[Any]).decode
 _size = msgspec.msgpack.Encoder().encode

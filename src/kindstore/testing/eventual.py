@@ -24,7 +24,7 @@ from kindstore.store.messages import (
     Upsert,
 )
 from kindstore.store.program import Program
-from kindstore.values.entity import ENTITIES, Entity, Maker, Shape
+from kindstore.values.entity import ENTITIES, Entity, Maker, Readers, Shape
 from kindstore.values.key import Key, Partition, root_of
 
 from .policies import Policy, Probability, Unapplied
@@ -231,3 +231,6 @@ class _Versioned:
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
         make, versions = self._maker.of(shape), self._versions
         return lambda key, values, version: make(key, values, versions.get(key, version))
+
+    def typed(self, shape: Shape, readers: Readers) -> None:
+        """See `values.entity.Maker`: it always looks at the values."""
