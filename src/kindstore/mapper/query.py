@@ -13,10 +13,10 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
-from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
+from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, asked_of
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.schema import schema_of
-from kindstore.store.messages import Count, Order, Page, PropertyFilter, Query
+from kindstore.store.messages import Count, Order, Page, Query
 from kindstore.store.program import Program
 from kindstore.values.entity import Maker, Readers, Shape, TypedMake
 from kindstore.values.key import Key, Partition
@@ -41,14 +41,11 @@ def compiled(
 ) -> tuple[Query, tuple[PostFilterNode, ...]]:
     """The query in the store's words, and the predicates to ask of its results.
 
-    `BadQueryError` for filters that are not supported yet (`filters.conjunction_of`).
+    `BadQueryError` for a parameter that is not bound.
     """
-    nodes, after = conjunction_of(filters)
-    conditions: tuple[PropertyFilter, ...] = ()
-    for node in nodes:  # few of them: no comprehension, which is one more call
-        conditions += (PropertyFilter(node.name, node.op, node.value),)
+    conditions, after = asked_of(filters)
     sorting: tuple[Order, ...] = ()
-    for order in orders:
+    for order in orders:  # few of them: no comprehension, which is one more call
         sorting += (Order(order.name, order.reverse),)
     return Query(partition, kind, ancestor, conditions, sorting), after
 

@@ -624,6 +624,9 @@ def _check_names(model: Any, filters: Node | None, orders: Sequence[PropertyOrde
     properties = model._properties
     for each in (*orders, *(filters.nodes if isinstance(filters, ConjunctionNode) else (filters,))):
         if not isinstance(each, _NAMING):
+            if isinstance(each, ConjunctionNode | DisjunctionNode):
+                for part in each.nodes:
+                    _check_names(model, part, ())
             continue
         name = each.name
         found = properties.get(name)
