@@ -257,7 +257,21 @@ AND = ConjunctionNode
 OR = DisjunctionNode
 
 
-class Parameter:
+class ParameterizedThing:
+    """What gets its value later, from `Query.bind`: a `Parameter`, or what is made of some."""
+
+    __slots__ = ()
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Any:
+        """The value, given those of the parameters; *used* collects the names of those that it needed."""
+        raise NotImplementedError
+
+    def parameters(self) -> set[int | str]:
+        """The names and positions that it needs."""
+        raise NotImplementedError
+
+
+class Parameter(ParameterizedThing):
     """A place for a value that is given later, to `Query.bind`: *key* is a position (from 1) or a name."""
 
     __slots__ = ("_key",)
@@ -290,17 +304,27 @@ class Parameter:
         used.add(self._key)
         return bindings[self._key]
 
+    def parameters(self) -> set[int | str]:
+        """See `ParameterizedThing`."""
+        return {self._key}
+
 
 class ParameterNode(Node):
-    """A filter on *prop* whose value is a `Parameter`."""
+    """A filter on *prop* whose value is a `Parameter`, or is made of some.  TypeError for anything else."""
 
     __slots__ = ("op", "param", "prop")
     _fields = ("prop", "op", "param")
     prop: Any
     op: str
-    param: Parameter
+    param: ParameterizedThing
 
-    def __init__(self, prop: Any, op: str, param: Parameter) -> None:
+    def __init__(self, prop: Any, op: str, param: ParameterizedThing) -> None:
+        if not hasattr(prop, "_comparison"):
+            raise TypeError(f"Expected a Property, got {prop!r}")
+        if op not in OPERATORS:
+            raise TypeError(f"Expected a valid operator, got {op!r}")
+        if not isinstance(param, ParameterizedThing):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+            raise TypeError(f"Expected a ParameterizedThing, got {param!r}")
         self._set(prop, op, param)
 
     def __repr__(self) -> str:
@@ -309,8 +333,8 @@ class ParameterNode(Node):
     def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
         """The property's own comparison with the parameter's value."""
         value = self.param.resolve(bindings, used)
-        if self.op == "in":
-            return cast("Node", self.prop._IN(value))
+        if self.op in _SEVERAL:
+            return cast("Node", (self.prop._IN if self.op == "in" else self.prop._NOT_IN)(value))
         return cast("Node", self.prop._comparison(self.op, value))
 
 
@@ -344,13 +368,11 @@ NOTHING: Final = OrFilter(())
 """In the store's words what no entity fulfils."""
 
 
-def asked_of(node: Node | None) -> tuple[tuple[Filter, ...], tuple[PostFilterNode, ...]]:
+def asked_of(node: Node) -> tuple[tuple[Filter, ...], tuple[PostFilterNode, ...]]:
     """The filters in the store's words, of which all must hold, and the predicates to ask after them.
 
     Of a condition that nothing fulfils, `NOTHING`.  `BadQueryError` for a parameter that is not bound.
     """
-    if node is None:
-        return (), ()
     if type(node) is FilterNode and node.op not in _SEVERAL:
         return (PropertyFilter(node.name, node.op, node.value),), ()
     asked: tuple[Filter, ...] = ()
@@ -380,7 +402,7 @@ def _filter_of(node: Node) -> Filter:
             return NOTHING
         case ParameterNode():
             raise BadQueryError(
-                "a parameter is not bound", parameter=node.param.key, hint="Use Query.bind()."
+                "a parameter is not bound", parameter=node.param, hint="Use Query.bind()."
             )
         case PostFilterNode():
             raise BadQueryError("a filter that is asked of the results can't be inside an OR", filters=node)
