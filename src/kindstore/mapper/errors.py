@@ -38,7 +38,8 @@ class UserNotFoundError(Error):
 
 class BadRequestError(Error):
     """A call that is not allowed here: a transaction inside another, or none where one is needed; a put of an
-    entity of a projection."""
+    entity of a projection.
+    """
 
 
 class BadFilterError(BadQueryError):

@@ -401,9 +401,7 @@ def _filter_of(node: Node) -> Filter:
         case FalseNode():
             return NOTHING
         case ParameterNode():
-            raise BadQueryError(
-                "a parameter is not bound", parameter=node.param, hint="Use Query.bind()."
-            )
+            raise BadQueryError("a parameter is not bound", parameter=node.param, hint="Use Query.bind().")
         case PostFilterNode():
             raise BadQueryError("a filter that is asked of the results can't be inside an OR", filters=node)
         case _:

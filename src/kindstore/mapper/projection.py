@@ -9,7 +9,7 @@ a list one of its items.  The properties make of them what they were (spec/servi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from kindstore.values.entity import Readers, Shape
 from kindstore.values.key import Key
@@ -52,12 +52,12 @@ def check_properties(model: Any, names: Iterable[str]) -> None:
                 continue
             known = getattr(model, head, None) if head.isidentifier() else None
             hint = f"It is stored as {known._name!r}." if isinstance(known, Property) else ""
-            raise InvalidPropertyError(
-                f"Unknown property {head}", path=f"{model.__name__}.{name}", hint=hint
-            )
+            raise InvalidPropertyError(f"Unknown property {head}", path=f"{model.__name__}.{name}", hint=hint)
         if not prop._indexed:
             raise InvalidPropertyError(
-                f"Property is unindexed: {head}", path=f"{model.__name__}.{name}", hint="Read the whole entity."
+                f"Property is unindexed: {head}",
+                path=f"{model.__name__}.{name}",
+                hint="Read the whole entity.",
             )
         if not isinstance(prop, StructuredProperty):
             if rest:
@@ -146,8 +146,7 @@ def names_of(properties: Any, role: str) -> tuple[str, ...]:
         raise TypeError(f"{role} must be a tuple, list or None; received {properties!r}")
     if not properties:
         raise TypeError(f"{role} argument cannot be empty")
-    listed: Sequence[Any] = properties
-    return tuple(name_of(each) for each in listed)
+    return tuple(map(name_of, cast("Sequence[Any]", properties)))
 
 
 def name_of(prop: Any) -> str:
@@ -155,6 +154,5 @@ def name_of(prop: Any) -> str:
     if isinstance(prop, str):
         return prop
     if isinstance(prop, Property):
-        own: Any = prop
-        return str(own._name)
+        return cast("Property[Any]", prop)._name
     raise TypeError(f"Unexpected property {prop!r}; expected string or Property")

@@ -21,8 +21,8 @@ from kindstore.mapper.schema import schema_of
 from kindstore.store.abc import Inspect
 from kindstore.store.messages import Aggregation, Count, Order, Page, Query
 from kindstore.store.program import Program
-from kindstore.values.errors import BadQueryError
 from kindstore.values.entity import Maker, Readers, Shape, TypedMake
+from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000

@@ -34,7 +34,7 @@ from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope, outside
 from kindstore.ndb import exceptions
 from kindstore.ndb.client import Client
-from kindstore.ndb.gql import ParameterizedFunction, gql
+from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import (
     Expando,

@@ -16,10 +16,11 @@ from kindstore.mapper import model as models
 from kindstore.mapper.context import Context, current
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
+from kindstore.ndb.asking import Ordering
+from kindstore.ndb.gql_text import gql_of
 from kindstore.ndb.key import UNSET, Key
 from kindstore.ndb.options import ReadOptions, WriteOptions, use_cache
 from kindstore.ndb.properties import ModelKey
-from kindstore.ndb.asking import Ordering
 from kindstore.ndb.query import Query
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
@@ -239,9 +240,7 @@ class Model(models.Model):
 
     @classmethod
     def gql(cls, query_string: str, *args: Any, **kwds: Any) -> Query[Self]:
-        """A query for the entities of this class: ``Author.gql("WHERE age > :1 ORDER BY age", 3)``; see `gql.gql`."""
-        from kindstore.ndb.gql import gql_of  # it needs this module
-
+        """A query for the entities of this class: ``Author.gql("WHERE age > :1 ORDER BY age", 3)``; see `ndb.gql`."""
         return gql_of(cls, query_string, args, kwds)
 
     # Ids.

@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from kindstore.mapper.context import current
 from kindstore.mapper.errors import InvalidPropertyError
-from kindstore.mapper.filters import AND, OR, Node, Parameter, ParameterizedThing, ParameterNode, PropertyOrder
+from kindstore.mapper.filters import (
+    AND,
+    OR,
+    Node,
+    Parameter,
+    ParameterizedThing,
+    ParameterNode,
+    PropertyOrder,
+)
 from kindstore.mapper.generic import GenericProperty
+from kindstore.mapper.model import Model
 from kindstore.mapper.property import Property
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.structured import StructuredProperty
 from kindstore.ndb.key import Key
-from kindstore.ndb.model import Model
 from kindstore.ndb.query import Query
 from kindstore.values.errors import BadArgumentError
 from kindstore.values.key import Key as PlainKey
@@ -48,7 +56,8 @@ def gql(query_string: str, *args: Any, **kwds: Any) -> Query[Any]:
 def gql_of(model: type[M], query_string: str, args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[M]:
     """`Model.gql`: the query for entities of *model* whose text is what comes after FROM."""
     kind = model._get_kind().replace('"', '""')
-    return _bound(_query_of(_parsed(f'SELECT * FROM "{kind}" {query_string}'), model), args, kwds)
+    text = f'SELECT * FROM "{kind}" {query_string}'  # noqa: S608 - not SQL
+    return _bound(_query_of(_parsed(text), model), args, kwds)
 
 
 class ParameterizedFunction(ParameterizedThing):
@@ -87,7 +96,9 @@ class ParameterizedFunction(ParameterizedThing):
         try:
             return _FUNCTIONS[self.func](values)
         except (ValueError, TypeError, OverflowError) as error:
-            raise BadArgumentError(f"{self.func}() does not take these values: {error}", values=values) from None
+            raise BadArgumentError(
+                f"{self.func}() does not take these values: {error}", values=values
+            ) from None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ParameterizedFunction):
@@ -103,7 +114,7 @@ class ParameterizedFunction(ParameterizedThing):
 
 def _cast(name: str) -> Callable[[list[Any]], Any]:
     def made(values: list[Any]) -> Any:
-        from kindstore.store.gql import casts
+        from kindstore.store.gql import casts  # noqa: PLC0415 - it loads the parser
 
         value = casts.cast(name.upper(), values, current().partition)
         if name == "date":
@@ -125,7 +136,7 @@ def _parsed(text: str) -> Statement:
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
         raise TypeError(f"a query is a string; received {text!r}")
     # Here, because it loads the parser, which no other query needs.
-    from kindstore.store.gql import Dialect, parse
+    from kindstore.store.gql import Dialect, parse  # noqa: PLC0415
 
     return parse(text, Dialect.NDB)
 
@@ -167,7 +178,7 @@ class _Reading:
 
     def nodes(self, condition: Condition) -> tuple[Node, ...]:
         """The filters of *condition*, all of which must hold; an ancestor is kept apart."""
-        from kindstore.store.gql import Both, Comparison
+        from kindstore.store.gql import Both, Comparison  # noqa: PLC0415
 
         if isinstance(condition, Comparison):
             return self.comparison(condition)
@@ -180,7 +191,9 @@ class _Reading:
         value = self.value(comparison.operand)
         if comparison.op == "ANCESTOR":
             if self.ancestor is not None:
-                raise self.statement.wrong(comparison.at, "two ancestors", "A result has one of them at most.")
+                raise self.statement.wrong(
+                    comparison.at, "two ancestors", "A result has one of them at most."
+                )
             if not isinstance(value, PlainKey | ParameterizedThing):
                 raise self.statement.wrong(comparison.at, "an ancestor is a key", "As in KEY('A', 1).")
             self.ancestor = value
@@ -209,7 +222,9 @@ class _Reading:
             return cast("Property[Any]", found)
         found = model._properties.get(head)
         for part in rest:
-            inner = found._model_class._properties.get(part) if isinstance(found, StructuredProperty) else None
+            inner = (
+                found._model_class._properties.get(part) if isinstance(found, StructuredProperty) else None
+            )
             found = None if inner is None else found._sub_property(inner._code_name)
         if found is None:
             raise InvalidPropertyError(
@@ -221,8 +236,8 @@ class _Reading:
 
     def value(self, operand: Operand) -> Any:
         """The value of *operand*, or what it will be made of."""
-        from kindstore.store.gql import Array, Cast, Literal, casts
-        from kindstore.store.gql import Parameter as Place
+        from kindstore.store.gql import Array, Cast, Literal, casts  # noqa: PLC0415
+        from kindstore.store.gql import Parameter as Place  # noqa: PLC0415
 
         match operand:
             case Literal():
@@ -232,7 +247,9 @@ class _Reading:
             case Array():
                 made = ParameterizedFunction("list", [self.value(item) for item in operand.items])
             case Cast():
-                made = ParameterizedFunction(operand.name.lower(), [self.value(item) for item in operand.operands])
+                made = ParameterizedFunction(
+                    operand.name.lower(), [self.value(item) for item in operand.operands]
+                )
             case _:
                 raise self.statement.wrong(operand.at, "a value that NDB's GQL does not have")
         if made.is_parameterized():
@@ -241,5 +258,7 @@ class _Reading:
             return _FUNCTIONS[made.func](list(made.values))
         except (ValueError, TypeError, OverflowError) as error:
             raise self.statement.wrong(
-                operand.at, f"{made.func.upper()} does not take these operands: {error}", casts.USAGE[made.func.upper()]
+                operand.at,
+                f"{made.func.upper()} does not take these operands: {error}",
+                casts.USAGE[made.func.upper()],
             ) from None
