@@ -154,5 +154,6 @@ def name_of(prop: Any) -> str:
     if isinstance(prop, str):
         return prop
     if isinstance(prop, Property):
-        return cast("Property[Any]", prop)._name
+        own: Property[Any] = prop
+        return own._name
     raise TypeError(f"Unexpected property {prop!r}; expected string or Property")
