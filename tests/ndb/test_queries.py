@@ -243,20 +243,6 @@ def test_an_unindexed_property_is_refused_when_the_query_is_built() -> None:
         Poet.query(ndb.FilterNode("notes", "=", "x"))
 
 
-def test_what_is_not_supported_yet_says_so_before_it_reads() -> None:
-    for query in (
-        Poet.query(Poet.age != 3),
-        Poet.query(Poet.age.IN([1, 2])),
-        Poet.query(ndb.OR(Poet.age == 1, Poet.age == 2)),
-    ):
-        with pytest.raises(ndb.exceptions.BadQueryError, match="not supported yet"):
-            query.fetch()
-    with pytest.raises(ndb.exceptions.BadQueryError, match="not supported yet"):
-        Poet.query(projection=[Poet.age])
-    with pytest.raises(NotImplementedError):
-        Poet.gql("WHERE age = 3")
-
-
 def test_an_error_of_a_model_is_not_taken_for_a_damaged_file(context: ndb.Context) -> None:
     class Choosy(ndb.Model):
         number = ndb.IntegerProperty()

@@ -69,3 +69,22 @@ def transactions() -> None:
 
     assert_type(named(1, note="x"), bool)
     named("x")  # type: ignore[arg-type]
+
+
+def every_query() -> None:
+    query = Author.query(Author.name != "x", projection=[Author.name, "friend"], distinct=True)
+    assert_type(query, ndb.Query[Author])
+    assert_type(query.fetch(projection=["name"]), list[Author])
+    assert_type(query.sum(Author.name), float)
+    assert_type(query.sum_async("name"), ndb.Future[float])
+    assert_type(query.avg("name"), float | None)
+    assert_type(query.avg_async("name"), ndb.Future[float | None])
+    assert_type(query.explain(), str)
+    assert_type(query.explain_async(), ndb.Future[str])
+    assert_type(query.projection, tuple[str, ...])
+    assert_type(ndb.OR(Author.name == "x", Author.name.IN(["y"])), ndb.Node)
+    assert_type(Author.gql("WHERE name = :1", "x"), ndb.Query[Author])
+    assert_type(ndb.gql("SELECT * FROM Author"), ndb.Query[Any])
+    assert_type(Author.gql("").bind(3), ndb.Query[Author])
+    query.sum(3)  # type: ignore[arg-type]
+    Author.query(projection="name", distinct_on=3)  # type: ignore[arg-type]

@@ -138,6 +138,9 @@ class BlobProperty(Property[T]):
             return decompress(value)
         return None
 
+    def _from_index(self, value: Any) -> Any:
+        return self._from_stored(value)
+
     def _plain_type(self) -> type[Any]:
         return Nothing if self._compressed else super()._plain_type()
 

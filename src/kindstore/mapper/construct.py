@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 from kindstore.values.errors import BadArgumentError
 
 from .errors import ReadonlyPropertyError, UnprojectedPropertyError
-from .property import Nothing, Property
+from .property import Nothing, Property, as_list
 
 _USUAL = ("key", "id", "parent")
 _ARGUMENTS = frozenset({*_USUAL, "namespace", "project", "app", "database", "projection"})
@@ -167,17 +167,31 @@ def set_projection(instance: Any, projection: tuple[str, ...]) -> None:
     instance.__dict__["_projection"] = projection
     cls: Any = instance.__class__
     if cls._projecting is None:
-        found = _projecting.get(cls)
-        if found is None:
-            found = _projecting[cls] = _projecting_class(cls)
-        instance.__class__ = found
+        instance.__class__ = projecting_class(cls)
+    inside: dict[str, list[str]] = {}
+    for name in projection:
+        head, _, rest = name.partition(".")
+        if rest:
+            inside.setdefault(head, []).append(rest)
+    for head, names in inside.items():
+        prop = instance._properties.get(head)
+        for part in () if prop is None else as_list(prop._get_value(instance)):
+            part._set_projection(names)
+
+
+def projecting_class(cls: type[Any]) -> type[Any]:
+    """The class of the instances of the model class *cls* that are of projections."""
+    found = _projecting.get(cls)
+    if found is None:
+        found = _projecting[cls] = _projecting_class(cls)
+    return found
 
 
 def _projecting_class(cls: type[Any]) -> type[Any]:
     def read(self: Any, name: str) -> Any:
         if not name.startswith("_"):
             prop = self._by_code_name.get(name)
-            if prop is not None and prop._name not in self._projection:
+            if prop is not None and not prop._is_projected(self):
                 raise UnprojectedPropertyError(f"Property {prop._name} is not in the projection")
         return object.__getattribute__(self, name)
 

@@ -36,5 +36,11 @@ class UserNotFoundError(Error):
     """A `User` without an e-mail address."""
 
 
+class BadRequestError(Error):
+    """A call that is not allowed here: a transaction inside another, or none where one is needed; a put of an
+    entity of a projection.
+    """
+
+
 class BadFilterError(BadQueryError):
     """A comparison that makes no filter: of an unindexed property, or < on a structure."""

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, NoReturn, cast
 
+from kindstore.store.messages import AndFilter, Filter, OrFilter, PropertyFilter
 from kindstore.values.errors import BadArgumentError, BadQueryError
 
 OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
-"""The operators of a filter.  The engine runs a conjunction of = < <= > >=."""
+"""The operators of a filter."""
 
+MAX_BRANCHES: Final = 1_000
+"""Of an AND with ORs in it, multiplied out: far more than a store answers, and few enough to be made."""
 
-_RUN: Final = frozenset(OPERATORS) - {"!=", "in", "not_in"}
+_SEVERAL: Final = {"in": "IN", "not_in": "NOT_IN"}
+"""The operators that take several values, and what the store calls them."""
+
 _assign: Final = object.__setattr__
 
 
@@ -183,12 +188,23 @@ class _Combination(Node):
 class DisjunctionNode(_Combination):
     """OR: at least one of *nodes* holds."""
 
-    __slots__ = ()
+    __slots__ = ("factors",)
+    factors: tuple[Node, ...]
+    """Where this is an AND multiplied out: what was multiplied, of which all must hold.  Else none."""
 
     @classmethod
     def _combine(cls, flat: list[Node]) -> Node:
         possible = [node for node in flat if not isinstance(node, FalseNode)]
-        return super()._combine(possible or flat[:1])
+        made = super()._combine(possible or flat[:1])
+        if type(made) is cls and len(possible) > 1:
+            _assign(made, "factors", ())
+        return made
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
+        """See `Node.resolve`."""
+        if not self.factors:
+            return super().resolve(bindings, used)
+        return ConjunctionNode(*(node.resolve(bindings, used) for node in self.factors))
 
     def __repr__(self) -> str:
         return f"OR({', '.join(map(repr, self.nodes))})"
@@ -213,10 +229,25 @@ class ConjunctionNode(_Combination):
     def _distributed(cls, flat: list[Node]) -> Node:
         """An OR of ANDs, one for each way to choose a node of every OR in *flat*."""
         branches: list[list[Node]] = [[]]
+        factors: list[Node] = []
         for node in flat:
-            choices = node.nodes if isinstance(node, DisjunctionNode) else (node,)
+            choices: tuple[Node, ...] = (node,)
+            if isinstance(node, DisjunctionNode):
+                choices = node.nodes
+                factors.extend(node.factors or (node,))
+            else:
+                factors.append(node)
+            if len(branches) * len(choices) > MAX_BRANCHES:
+                raise BadQueryError(
+                    "an AND of these ORs has too many alternatives",
+                    most=MAX_BRANCHES,
+                    hint="Name fewer values in IN, or run several queries.",
+                )
             branches = [[*branch, choice] for branch in branches for choice in choices]
-        return DisjunctionNode(*(cls(*branch) for branch in branches))
+        made = DisjunctionNode(*(cls(*branch) for branch in branches))
+        if isinstance(made, DisjunctionNode):
+            _assign(made, "factors", tuple(factors))
+        return made
 
     def __repr__(self) -> str:
         return f"AND({', '.join(map(repr, self.nodes))})"
@@ -226,7 +257,21 @@ AND = ConjunctionNode
 OR = DisjunctionNode
 
 
-class Parameter:
+class ParameterizedThing:
+    """What gets its value later, from `Query.bind`: a `Parameter`, or what is made of some."""
+
+    __slots__ = ()
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Any:
+        """The value, given those of the parameters; *used* collects the names of those that it needed."""
+        raise NotImplementedError
+
+    def parameters(self) -> set[int | str]:
+        """The names and positions that it needs."""
+        raise NotImplementedError
+
+
+class Parameter(ParameterizedThing):
     """A place for a value that is given later, to `Query.bind`: *key* is a position (from 1) or a name."""
 
     __slots__ = ("_key",)
@@ -259,17 +304,27 @@ class Parameter:
         used.add(self._key)
         return bindings[self._key]
 
+    def parameters(self) -> set[int | str]:
+        """See `ParameterizedThing`."""
+        return {self._key}
+
 
 class ParameterNode(Node):
-    """A filter on *prop* whose value is a `Parameter`."""
+    """A filter on *prop* whose value is a `Parameter`, or is made of some.  TypeError for anything else."""
 
     __slots__ = ("op", "param", "prop")
     _fields = ("prop", "op", "param")
     prop: Any
     op: str
-    param: Parameter
+    param: ParameterizedThing
 
-    def __init__(self, prop: Any, op: str, param: Parameter) -> None:
+    def __init__(self, prop: Any, op: str, param: ParameterizedThing) -> None:
+        if not hasattr(prop, "_comparison"):
+            raise TypeError(f"Expected a Property, got {prop!r}")
+        if op not in OPERATORS:
+            raise TypeError(f"Expected a valid operator, got {op!r}")
+        if not isinstance(param, ParameterizedThing):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+            raise TypeError(f"Expected a ParameterizedThing, got {param!r}")
         self._set(prop, op, param)
 
     def __repr__(self) -> str:
@@ -278,8 +333,8 @@ class ParameterNode(Node):
     def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
         """The property's own comparison with the parameter's value."""
         value = self.param.resolve(bindings, used)
-        if self.op == "in":
-            return cast("Node", self.prop._IN(value))
+        if self.op in _SEVERAL:
+            return cast("Node", (self.prop._IN if self.op == "in" else self.prop._NOT_IN)(value))
         return cast("Node", self.prop._comparison(self.op, value))
 
 
@@ -309,38 +364,57 @@ class PropertyOrder:
         return f"PropertyOrder(name={self.name!r}, reverse={self.reverse!r})"
 
 
-def conjunction_of(node: Node | None) -> tuple[tuple[FilterNode, ...], tuple[PostFilterNode, ...]]:
-    """The filters of which all must hold, and the predicates to ask after them.
+NOTHING: Final = OrFilter(())
+"""In the store's words what no entity fulfils."""
 
-    `BadQueryError` for what the engine does not run: OR, != and membership are not supported yet.
+
+def asked_of(node: Node) -> tuple[tuple[Filter, ...], tuple[PostFilterNode, ...]]:
+    """The filters in the store's words, of which all must hold, and the predicates to ask after them.
+
+    Of a condition that nothing fulfils, `NOTHING`.  `BadQueryError` for a parameter that is not bound.
     """
-    if node is None:
-        return (), ()
-    if type(node) is FilterNode and node.op in _RUN:
-        return (node,), ()
-    filters: list[FilterNode] = []
-    after: list[PostFilterNode] = []
+    if type(node) is FilterNode and node.op not in _SEVERAL:
+        return (PropertyFilter(node.name, node.op, node.value),), ()
+    asked: tuple[Filter, ...] = ()
+    after: tuple[PostFilterNode, ...] = ()
     for part in node.nodes if isinstance(node, ConjunctionNode) else (node,):
-        if type(part) is FilterNode and part.op in _RUN:
-            filters.append(part)
-            continue
-        match part:
-            case FilterNode():
-                raise BadQueryError(
-                    "filters with this operator are not supported yet", path=part.name, op=part.op
-                )
-            case PostFilterNode():
-                after.append(part)
-            case FalseNode():
-                raise BadQueryError(
-                    "a query that can have no results: a filter for membership in an empty list"
-                )
-            case DisjunctionNode():
-                raise BadQueryError("OR and membership in a list are not supported yet", filters=part)
-            case ParameterNode():
-                raise BadQueryError(
-                    "a parameter is not bound", parameter=part.param.key, hint="Use Query.bind()."
-                )
-            case _:
-                raise BadQueryError("not a filter", filters=part)
-    return tuple(filters), tuple(after)
+        if type(part) is FilterNode and part.op not in _SEVERAL:
+            asked += (PropertyFilter(part.name, part.op, part.value),)
+        elif isinstance(part, PostFilterNode):
+            after += (part,)
+        else:
+            asked += (_filter_of(part),)
+    return asked, after
+
+
+def _filter_of(node: Node) -> Filter:
+    match node:
+        case FilterNode():
+            return PropertyFilter(node.name, _SEVERAL.get(node.op, node.op), node.value)
+        case ConjunctionNode():
+            return AndFilter(tuple(map(_filter_of, node.nodes)))
+        case DisjunctionNode() if node.factors:
+            return AndFilter(tuple(map(_filter_of, node.factors)))
+        case DisjunctionNode():
+            members = _members(node.nodes)
+            return members or OrFilter(tuple(map(_filter_of, node.nodes)))
+        case FalseNode():
+            return NOTHING
+        case ParameterNode():
+            raise BadQueryError("a parameter is not bound", parameter=node.param, hint="Use Query.bind().")
+        case PostFilterNode():
+            raise BadQueryError("a filter that is asked of the results can't be inside an OR", filters=node)
+        case _:
+            raise BadQueryError("not a filter", filters=node)
+
+
+def _members(nodes: tuple[Node, ...]) -> PropertyFilter | None:
+    """The IN that *nodes* are, if all are equalities of one property."""
+    values: list[Any] = []
+    name = None
+    for node in nodes:
+        if type(node) is not FilterNode or node.op != "=" or node.name != (name or node.name):
+            return None
+        name = node.name
+        values.append(node.value)
+    return None if name is None else PropertyFilter(name, "IN", tuple(values))

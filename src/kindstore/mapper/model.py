@@ -337,7 +337,8 @@ class Model(metaclass=MetaModel):
         """Whether both have the same properties and values, keys aside."""
         if self._properties.keys() != other._properties.keys():
             return False
-        names = self._projection or self._properties.keys()
+        # Of "address.city" the address is compared: both have the same parts of it.
+        names = {name.partition(".")[0] for name in self._projection} or self._properties.keys()
         return all(
             (prop := self._properties.get(name)) is None
             or prop._get_value(self) == other._properties[name]._get_value(other)
@@ -358,7 +359,7 @@ class Model(metaclass=MetaModel):
         if key is not None:
             parts.append(f"{'_key' if 'key' in self._code_names() else 'key'}={key!r}")
         for prop in self._properties.values():
-            if self._projection and prop._name not in self._projection:
+            if self._projection and not prop._is_projected(self):
                 continue
             value = prop._shown_value(self)
             if value is not None:

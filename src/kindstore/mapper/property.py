@@ -15,12 +15,13 @@ The laws are those of spec/ndb.md 2.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeGuard, TypeVar, cast, overload
 
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
 
 from .errors import BadFilterError, UnprojectedPropertyError
-from .filters import FilterNode, Node, Parameter, ParameterNode, PropertyOrder, comparison
+from .filters import FilterNode, Node, ParameterizedThing, ParameterNode, PropertyOrder, comparison
 from .row import Row
 
 T = TypeVar("T")
@@ -254,8 +255,12 @@ class Property(Generic[T]):
         return self._get_value(entity)
 
     def _require_projected(self, entity: Any) -> None:
-        if entity._projection and self._name not in entity._projection:
+        if entity._projection and not self._is_projected(entity):
             raise UnprojectedPropertyError(f"Property {self._name} is not in the projection")
+
+    def _is_projected(self, entity: Any) -> bool:
+        """Whether *entity*, which is of a projection, has a value of this property."""
+        return self._name in entity._projection
 
     def _shown_value(self, entity: Any) -> str | None:
         """The value for ``repr``, None for what was never set."""
@@ -328,6 +333,13 @@ class Property(Generic[T]):
             if replaced is not None:
                 value = replaced
         return value
+
+    def _from_index(self, value: Any) -> Any:
+        """The user value of one value of an index, not None: text is bytes there, a time microseconds."""
+        if type(value) is bytes:
+            with suppress(UnicodeDecodeError):
+                value = value.decode()
+        return self._from_stored(value)
 
     def _decoded(self, value: Any) -> Any:
         """The user value of what a column holds."""
@@ -402,7 +414,7 @@ class Property(Generic[T]):
                 path=self._path(),
                 hint="Declare it with indexed=True, or as a StringProperty.",
             )
-        if isinstance(value, Parameter):
+        if isinstance(value, ParameterizedThing):
             node: Any = ParameterNode(self, op, value)
             return cast("FilterNode", node)
         return comparison(self._name, op, self._operand(value))
@@ -444,12 +456,14 @@ class Property(Generic[T]):
 
     def _IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: N802
         """A filter for membership in a list, tuple or set."""
-        if isinstance(value, Parameter):
+        if isinstance(value, ParameterizedThing):
             return ParameterNode(self, "in", value)
         return FilterNode(self._name, "in", self._members(value), server_op)
 
     def _NOT_IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: ARG002, N802
         """A filter for absence from a list, tuple or set."""
+        if isinstance(value, ParameterizedThing):
+            return ParameterNode(self, "not_in", value)
         return FilterNode(self._name, "not_in", self._members(value))
 
     IN = _IN

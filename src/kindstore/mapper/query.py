@@ -13,12 +13,16 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
-from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, conjunction_of
+from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, asked_of
+from kindstore.mapper.model import Model
 from kindstore.mapper.operations import BY_KIND
+from kindstore.mapper.projection import Projecting
 from kindstore.mapper.schema import schema_of
-from kindstore.store.messages import Count, Order, Page, PropertyFilter, Query
+from kindstore.store.abc import Inspect
+from kindstore.store.messages import Aggregation, Count, Order, Page, Query
 from kindstore.store.program import Program
 from kindstore.values.entity import Maker, Readers, Shape, TypedMake
+from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key, Partition
 
 FIRST_PAGE: Final = 1000
@@ -38,19 +42,37 @@ def compiled(
     ancestor: Key | None,
     filters: Node | None,
     orders: Sequence[PropertyOrder],
+    distinct_on: tuple[str, ...] = (),
 ) -> tuple[Query, tuple[PostFilterNode, ...]]:
     """The query in the store's words, and the predicates to ask of its results.
 
-    `BadQueryError` for filters that are not supported yet (`filters.conjunction_of`).
+    `BadQueryError` for a parameter that is not bound.
     """
-    nodes, after = conjunction_of(filters)
-    conditions: tuple[PropertyFilter, ...] = ()
-    for node in nodes:  # few of them: no comprehension, which is one more call
-        conditions += (PropertyFilter(node.name, node.op, node.value),)
+    conditions, after = ((), ()) if filters is None else asked_of(filters)
     sorting: tuple[Order, ...] = ()
-    for order in orders:
+    for order in orders:  # few of them: no comprehension, which is one more call
         sorting += (Order(order.name, order.reverse),)
-    return Query(partition, kind, ancestor, conditions, sorting), after
+    return Query(partition, kind, ancestor, conditions, sorting, (), distinct_on), after
+
+
+def projected(
+    context: Context, model: Any, kind: str | None, key_class: type[Key], predicates: Sequence[PostFilterNode]
+) -> Reading:
+    """How the results of a projection become instances of *model* (None: of the class of *kind*).
+
+    They do not come from the identity map, nor go there: they are no whole entities.
+    """
+    if predicates:
+        raise BadQueryError(
+            "results that are looked at one by one can't be a projection, nor distinct",
+            hint="Read the whole entities, or compare one property of a repeated structure.",
+        )
+    if model is None and kind is not None:
+        model = Model._lookup_model(kind)
+    reading = Reading(context, model, key_class, use_cache=False)
+    if model is not None:
+        reading.loader = Projecting(model, key_class)
+    return reading
 
 
 class Reading:
@@ -203,6 +225,27 @@ def count(reading: Reading, query: Query) -> Program[int]:
     name = None if transaction is None else transaction.name
     counted: list[int] = yield from reading.context.store.run_aggregation(query, (Count(),), name)
     return counted[0]
+
+
+def aggregate(reading: Reading, query: Query, aggregation: Aggregation) -> Program[Any]:
+    """The value of *aggregation* over the results of *query*; `BadQueryError` where predicates decide about them."""
+    if reading.predicates:
+        raise BadQueryError(
+            "results that are looked at one by one can't be summed up",
+            hint="Compare one property of a repeated structure, or add up what fetch() gives.",
+        )
+    transaction = reading.context.transaction
+    name = None if transaction is None else transaction.name
+    values: list[Any] = yield from reading.context.store.run_aggregation(query, (aggregation,), name)
+    return values[0]
+
+
+def explain(reading: Reading, query: Query) -> Program[str]:
+    """The plan of *query*, as text; NotImplementedError of a store that does not tell."""
+    store: object = reading.context.store
+    if not isinstance(store, Inspect):
+        raise NotImplementedError(f"a {type(store).__name__} does not explain queries")
+    return (yield from store.explain(query))
 
 
 class Walk:

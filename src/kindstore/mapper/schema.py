@@ -20,6 +20,7 @@ from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition
 from kindstore.values.source import Source
 
+from .errors import BadRequestError
 from .property import Nothing, Property, overrides
 from .row import Row
 
@@ -31,9 +32,14 @@ _MAX_LOADERS = 1_000
 
 
 def schema_of(cls: type[Any]) -> Schema:
-    """The schema of a model class; compiled at the first call."""
+    """The schema of a model class; compiled at the first call.
+
+    `BadRequestError` for the class of entities of a projection, which can't be put.
+    """
     schema: Schema | None = cls.__dict__.get("_schema")
     if schema is None:
+        if cls._projecting is not None:
+            raise BadRequestError("Cannot put a partial entity", hint="Get the whole entity by its key.")
         schema = cls._schema = Schema(cls)
     return schema
 
@@ -50,6 +56,7 @@ class Schema:
         "_typed",
         "cls",
         "key_class",
+        "projections",
         "properties",
     )
 
@@ -58,6 +65,8 @@ class Schema:
         self.key_class: type[Key] = cls._key_class
         self.properties: Mapping[str, Property[Any]] = cls._properties
         self._loaders: dict[Shape, Loader] = {}
+        self.projections: dict[tuple[str, ...], Loader] = {}
+        """What loads the results of projections: `projection.loader_of`."""
         self._typed: dict[tuple[Shape, Readers], tuple[tuple[Any, ...], TypedMake[Any]]] = {}
         self._new_key: Key | None = None
         self._dump: Callable[[Any], list[Any]] | None = None

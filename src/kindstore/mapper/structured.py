@@ -18,7 +18,16 @@ from kindstore.values.errors import BadArgumentError, BadValueError, Error
 
 from .blobs import BlobProperty
 from .errors import BadFilterError
-from .filters import ConjunctionNode, DisjunctionNode, FalseNode, FilterNode, Node, PostFilterNode
+from .filters import (
+    ConjunctionNode,
+    DisjunctionNode,
+    FalseNode,
+    FilterNode,
+    Node,
+    ParameterizedThing,
+    ParameterNode,
+    PostFilterNode,
+)
 from .generic import GenericProperty
 from .options import Compressible, Options
 from .property import Property, Undecoded, as_list, is_list, is_listed, shown
@@ -116,6 +125,10 @@ class StructuredProperty(Property[T]):
         prop._name = f"{self._name}.{prop._name}"
         prop._owner = self._path()
         return prop
+
+    def _is_projected(self, entity: Any) -> bool:
+        prefix = f"{self._name}."
+        return any(name == self._name or name.startswith(prefix) for name in entity._projection)
 
     @property
     def _contains_repeated(self) -> bool:
@@ -219,7 +232,7 @@ class StructuredProperty(Property[T]):
     def _comparison(self, op: str, value: Any) -> FilterNode:
         if op != "=":
             raise BadFilterError("StructuredProperty filter can only use ==.", path=self._path(), op=op)
-        if value is None or not self._indexed:
+        if value is None or not self._indexed or isinstance(value, ParameterizedThing):
             return super()._comparison(op, value)
         return cast("FilterNode", self._equals(self._do_validate(value)))
 
@@ -249,6 +262,8 @@ class StructuredProperty(Property[T]):
 
     def _IN(self, value: Any, server_op: bool = False) -> Node:  # noqa: ARG002, N802
         """An OR of equalities; a `FalseNode` for an empty list."""
+        if isinstance(value, ParameterizedThing):
+            return ParameterNode(self, "in", value)
         if not is_listed(value):
             raise BadArgumentError(f"Expected list, tuple or set, got {value!r}")
         items = [self._comparison("=", item) for item in value]

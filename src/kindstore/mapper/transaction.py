@@ -21,6 +21,7 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
+from kindstore.mapper.errors import BadRequestError
 from kindstore.mapper.future import Future
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Concurrency, Delete, Mutation
@@ -44,10 +45,6 @@ FIRST_DELAY: Final = 0.005
 of an embedded store takes about a millisecond, so NDB's second would be wasted."""
 
 LONGEST_DELAY: Final = 0.25
-
-
-class BadRequestError(Error):
-    """A call that transactions do not allow: nested, or outside where one is needed."""
 
 
 class NestedTransactionError(BadRequestError, NotImplementedError):

@@ -34,6 +34,7 @@ from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope, outside
 from kindstore.ndb import exceptions
 from kindstore.ndb.client import Client
+from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import (
     Expando,
@@ -56,6 +57,7 @@ from kindstore.ndb.query import (
     FilterNode,
     Node,
     Parameter,
+    ParameterizedThing,
     ParameterNode,
     PostFilterNode,
     PropertyOrder,
@@ -128,6 +130,8 @@ __all__ = [
     "Node",
     "Parameter",
     "ParameterNode",
+    "ParameterizedFunction",
+    "ParameterizedThing",
     "PickleProperty",
     "PostFilterNode",
     "Property",
@@ -153,6 +157,7 @@ __all__ = [
     "get_multi",
     "get_multi_async",
     "get_toplevel_context",
+    "gql",
     "in_transaction",
     "non_transactional",
     "put_multi",

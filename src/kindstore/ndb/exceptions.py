@@ -4,9 +4,9 @@ All of them are in the one tree of `kindstore.values.errors`; NDB's `google.api_
 """
 
 from kindstore.mapper.context import ContextError
-from kindstore.mapper.errors import BadFilterError, UnknownPropertyError
+from kindstore.mapper.errors import BadFilterError, BadRequestError, UnknownPropertyError
 from kindstore.mapper.future import Cancelled
-from kindstore.mapper.transaction import BadRequestError, NestedTransactionError, Rollback
+from kindstore.mapper.transaction import NestedTransactionError, Rollback
 from kindstore.values.errors import (
     AlreadyExistsError,
     BadArgumentError,

@@ -16,10 +16,12 @@ from kindstore.mapper import model as models
 from kindstore.mapper.context import Context, current
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
+from kindstore.ndb.asking import Ordering
+from kindstore.ndb.gql_text import gql_of
 from kindstore.ndb.key import UNSET, Key
 from kindstore.ndb.options import ReadOptions, WriteOptions, use_cache
 from kindstore.ndb.properties import ModelKey
-from kindstore.ndb.query import Ordering, Query
+from kindstore.ndb.query import Query
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
 
@@ -203,7 +205,16 @@ class Model(models.Model):
         group_by: Sequence[Any] | None = None,
         default_options: None = None,
     ) -> Query[Self]:
-        """A query for the entities of this class that fulfil all *filters*; see `Query`."""
+        """A query for the entities of this class that fulfil all *filters*; see `Query`.
+
+        *distinct* leaves out results that are alike; it needs a *projection* (TypeError).
+        """
+        if distinct:
+            if projection is None:
+                raise TypeError("Cannot use 'distinct' without 'projection'")
+            if distinct_on is not None or group_by is not None:
+                raise TypeError("Cannot use 'distinct' with 'distinct_on' or 'group_by'")
+            distinct_on = projection
         nodes = (*cls._default_filters(), *filters)
         for node in nodes:
             if not isinstance(node, Node):
@@ -219,7 +230,7 @@ class Model(models.Model):
             app,
             namespace,
             projection,
-            distinct_on or (projection if distinct else None),
+            distinct_on,
             group_by,
             None,  # limit, offset and keys_only are for the calls that read
             None,
@@ -228,9 +239,9 @@ class Model(models.Model):
         )
 
     @classmethod
-    def gql(cls, query_string: str, *args: Any, **kwargs: Any) -> Any:
-        """Not supported yet: NotImplementedError."""
-        raise NotImplementedError("GQL is not supported yet")
+    def gql(cls, query_string: str, *args: Any, **kwds: Any) -> Query[Self]:
+        """A query for the entities of this class: ``Author.gql("WHERE age > :1 ORDER BY age", 3)``; see `ndb.gql`."""
+        return gql_of(cls, query_string, args, kwds)
 
     # Ids.
 

@@ -1,22 +1,19 @@
 """`ndb.Query`: NDB's query builder (spec/ndb.md 1.6).
 
 A query is an immutable value: `filter` and `order` return new ones, and nothing is read before `fetch`, `get`,
-`count`, `iter`, `fetch_page` or `map` is called.  All of these have a twin ending in ``_async`` that returns a
+`count`, `sum`, `avg`, `iter`, `fetch_page`, `map` or `explain` is called.  All of these have a twin ending in ``_async`` that returns a
 future, and ``async for`` walks a query in asyncio.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, overload
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
 
 from msgspec.structs import replace
 
 from kindstore.mapper import query as running
-from kindstore.mapper.context import Context, current
-from kindstore.mapper.errors import BadFilterError
+from kindstore.mapper.context import current
 from kindstore.mapper.filters import (
     AND,
     OR,
@@ -26,20 +23,24 @@ from kindstore.mapper.filters import (
     FilterNode,
     Node,
     Parameter,
+    ParameterizedThing,
     ParameterNode,
     PostFilterNode,
     PropertyOrder,
 )
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
+from kindstore.mapper.projection import check_properties, name_of, names_of
 from kindstore.mapper.property import Property
+from kindstore.ndb.asking import FetchOptions, Ordering, check_names, order_of, partition_of, read_options
+from kindstore.ndb.cursor import Cursor
+from kindstore.ndb.iterator import QueryIterator
 from kindstore.ndb.key import Key
-from kindstore.ndb.options import use_cache
 from kindstore.store import messages
 from kindstore.store.checks import check_int
-from kindstore.values.errors import BadArgumentError, BadCursorError, BadQueryError
+from kindstore.store.program import Program
+from kindstore.values.errors import BadArgumentError, BadQueryError
 from kindstore.values.key import Key as PlainKey
-from kindstore.values.key import Partition
 
 __all__ = [
     "AND",
@@ -52,6 +53,7 @@ __all__ = [
     "Node",
     "Parameter",
     "ParameterNode",
+    "ParameterizedThing",
     "PostFilterNode",
     "PropertyOrder",
     "Query",
@@ -60,81 +62,6 @@ __all__ = [
 
 M = TypeVar("M")
 R = TypeVar("R")
-Ordering: TypeAlias = "Property[Any] | PropertyOrder | str"
-
-
-class Cursor:
-    """A place in the results of a query: after the last one that was read.  A place in an index, so it outlives
-    changes elsewhere, and the entity itself.  `BadCursorError` for text that is no cursor.
-    """
-
-    __slots__ = ("_cursor",)
-
-    def __init__(self, cursor: bytes | None = None, urlsafe: bytes | str | None = None) -> None:
-        if cursor is None and urlsafe is not None:
-            text = urlsafe.encode() if isinstance(urlsafe, str) else urlsafe
-            try:
-                cursor = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            except (binascii.Error, ValueError):
-                raise BadCursorError("malformed cursor", urlsafe=urlsafe) from None
-        if cursor is None:
-            raise TypeError("Cursor() needs cursor= or urlsafe=")
-        self._cursor = cursor
-
-    @classmethod
-    def from_websafe_string(cls, urlsafe: bytes | str) -> Cursor:
-        """The cursor that `urlsafe` made this text of."""
-        return cls(urlsafe=urlsafe)
-
-    def urlsafe(self) -> bytes:
-        """As text for URLs, in ASCII bytes without padding."""
-        return base64.urlsafe_b64encode(self._cursor).rstrip(b"=")
-
-    to_websafe_string = urlsafe
-
-    def to_bytes(self) -> bytes:
-        """As the store has it."""
-        return self._cursor
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cursor) and self._cursor == other._cursor
-
-    def __hash__(self) -> int:
-        return hash(self._cursor)
-
-    def __repr__(self) -> str:
-        return f"<Cursor {self.urlsafe().decode()}>"
-
-
-class FetchOptions(TypedDict, total=False):
-    """Options of the calls that read.  All of them override what the query was made with."""
-
-    offset: int | None
-    """Results to skip.  They are read all the same: a cursor costs nothing."""
-    start_cursor: Cursor | None
-    """Begin after this place."""
-    end_cursor: Cursor | None
-    """Stop at this place."""
-    use_cache: bool | None
-    """Take known entities from the context's identity map, and keep what is read there."""
-    projection: Sequence[Any] | None
-    batch_size: int | None
-    prefetch_size: int | None
-    produce_cursors: bool | None
-    timeout: float | None
-    deadline: float | None
-    retries: int | None
-    read_consistency: Any
-    read_policy: Any
-    transaction: bytes | None
-
-
-_OF_QUERIES: Final = frozenset(
-    {
-        *("limit", "offset", "start_cursor", "end_cursor", "keys_only", "projection"),
-        *("batch_size", "prefetch_size", "produce_cursors", "options"),
-    }
-)
 
 
 class Query(Generic[M]):
@@ -144,17 +71,21 @@ class Query(Generic[M]):
     *project*, *namespace*: where to look; default: where the ancestor is, else the current context's.  *keys_only*,
     *limit* and *offset* are the defaults of the calls that read.
 
+    *projection*: results have these properties alone, read from the indexes: one result for each combination of their
+    values, which can't be changed nor put.  *distinct_on* (or *group_by*): only the first result for each combination
+    of the values of these.
+
     Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadArgumentError` for a *kind*
-    that is none, `BadFilterError` for a filter
-    or an order by an unindexed property, `BadQueryError` for what is not supported yet (projection, distinct).
-    The calls that read raise `BadArgumentError` for a number that is no int, before they read.
+    that is none, `BadFilterError` for a filter or an order by an unindexed property, `InvalidPropertyError` for a
+    projection of one, or of none.  The calls that read raise `BadArgumentError` for a number that is no int, and
+    `BadQueryError` for a parameter that is not bound and for what no Datastore has, before they read.
     """
 
     def __init__(
         self,
         kind: str | type[M] | None = None,
         filters: Node | None = None,
-        ancestor: PlainKey | None = None,
+        ancestor: PlainKey | ParameterizedThing | None = None,
         order_by: Sequence[Ordering] | None = None,
         orders: Sequence[Ordering] | None = None,
         project: str | None = None,
@@ -168,8 +99,6 @@ class Query(Generic[M]):
         keys_only: bool | None = None,
         default_options: None = None,
     ) -> None:
-        if projection or distinct_on or group_by:
-            raise BadQueryError("projection and distinct are not supported yet")
         if default_options is not None:
             raise NotImplementedError("default_options is not supported: pass them one by one")
         if order_by is not None and orders is not None:
@@ -178,7 +107,7 @@ class Query(Generic[M]):
             raise TypeError("Cannot use 'app' and 'project' together")
         if filters is not None and not isinstance(filters, Node):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"filters must be a query Node or None; received {filters!r}")
-        if ancestor is not None:
+        if ancestor is not None and not isinstance(ancestor, ParameterizedThing):
             if not isinstance(ancestor, PlainKey):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"ancestor must be a Key; received {ancestor!r}")
             if not ancestor.is_complete:
@@ -191,20 +120,42 @@ class Query(Generic[M]):
             self._kind = self._model._get_kind()  # pyright: ignore[reportPrivateUsage]
         else:
             raise BadArgumentError("a kind is a name or a model class", kind=kind)
-        self._ancestor = ancestor
+        self._ancestor: PlainKey | ParameterizedThing | None = ancestor
+        if isinstance(ancestor, ParameterizedThing):
+            ancestor = None
         if ancestor is None and project is None and app is None and namespace is None:
             self._partition = current().partition
         else:
-            self._partition = _partition_of(ancestor, app if project is None else project, namespace)
+            self._partition = partition_of(ancestor, app if project is None else project, namespace)
         self._filters = filters
         if order_by is None and orders is None:
             self._orders: tuple[PropertyOrder, ...] = ()
         else:
-            self._orders = tuple(map(_order_of, orders or order_by or ()))
+            self._orders = tuple(map(order_of, orders or order_by or ()))
         self._limit, self._offset, self._keys_only = limit, offset, bool(keys_only)
         self._compiled: tuple[messages.Query, tuple[PostFilterNode, ...]] | None = None
+        if self._model is not None and (filters is not None or self._orders):
+            check_names(self._model, filters, self._orders)
+        self._projection: tuple[str, ...] = ()
+        self._distinct_on: tuple[str, ...] = ()
+        if projection is not None or distinct_on is not None or group_by is not None:
+            self._set_columns(projection, distinct_on, group_by)
+
+    def _set_columns(self, projection: Any, distinct_on: Any, group_by: Any) -> None:
+        if distinct_on is not None and group_by is not None:
+            raise TypeError("Cannot use 'group_by' and 'distinct_on' together; prefer 'distinct_on'")
+        if projection is not None:
+            self._projection = self._columns(projection, "projection")
+        if distinct_on is not None:
+            self._distinct_on = self._columns(distinct_on, "distinct_on")
+        elif group_by is not None:
+            self._distinct_on = self._columns(group_by, "group_by")
+
+    def _columns(self, properties: Any, role: str) -> tuple[str, ...]:
+        names = names_of(properties, role)
         if self._model is not None:
-            _check_names(self._model, filters, self._orders)
+            check_properties(self._model, names)
+        return names
 
     def __repr__(self) -> str:
         parts: list[str] = []
@@ -214,6 +165,8 @@ class Query(Generic[M]):
             ("filters", self._filters),
             ("order_by", list(self._orders) or None),
             ("namespace", self._partition.namespace or None),
+            ("projection", list(self._projection) or None),
+            ("distinct_on", list(self._distinct_on) or None),
             ("limit", self._limit),
             ("offset", self._offset),
             ("keys_only", self._keys_only or None),
@@ -230,8 +183,8 @@ class Query(Generic[M]):
         return self._kind
 
     @property
-    def ancestor(self) -> PlainKey | None:
-        """Only what is below this key."""
+    def ancestor(self) -> PlainKey | ParameterizedThing | None:
+        """Only what is below this key, or the parameter that will be it."""
         return self._ancestor
 
     @property
@@ -255,9 +208,21 @@ class Query(Generic[M]):
         return self._partition.namespace
 
     @property
+    def projection(self) -> tuple[str, ...]:
+        """The stored names of the properties that results have; none: all of them."""
+        return self._projection
+
+    @property
+    def distinct_on(self) -> tuple[str, ...]:
+        """The stored names of the properties by whose values results are distinct."""
+        return self._distinct_on
+
+    group_by = distinct_on
+
+    @property
     def is_distinct(self) -> bool:
-        """Whether duplicates are left out: not supported yet, so False."""
-        return False
+        """Whether no two results are alike: all properties that are distinct are projected too."""
+        return bool(self._distinct_on) and set(self._distinct_on) <= set(self._projection)
 
     # More of it.
 
@@ -265,7 +230,7 @@ class Query(Generic[M]):
         changed: Query[M] = object.__new__(type(self))
         changed.__dict__.update(self.__dict__, _compiled=None, **changes)
         if self._model is not None:
-            _check_names(self._model, changed._filters, changed._orders)
+            check_names(self._model, changed._filters, changed._orders)
         return changed
 
     def filter(self, *filters: Node) -> Query[M]:
@@ -282,7 +247,7 @@ class Query(Generic[M]):
         """This query with further orders, after those it has: ``Author.name``, ``-Author.age``, ``"-age"``."""
         if not orders:
             return self
-        return self._changed(_orders=(*self._orders, *map(_order_of, orders)))
+        return self._changed(_orders=(*self._orders, *map(order_of, orders)))
 
     def bind(self, *positional: Any, **named: Any) -> Query[M]:
         """This query with values for its parameters.  `BadArgumentError` if there are too few or too many."""
@@ -290,10 +255,17 @@ class Query(Generic[M]):
         bindings.update(named)
         used: set[int | str] = set()
         filters = None if self._filters is None else self._filters.resolve(bindings, used)
+        ancestor = self._ancestor
+        partition = self._partition
+        if isinstance(ancestor, ParameterizedThing):
+            given: object = ancestor.resolve(bindings, used)
+            if not isinstance(given, PlainKey) or not given.is_complete:
+                raise BadArgumentError("an ancestor is a complete key", ancestor=given)
+            ancestor, partition = given, given.partition
         unused = [key for key in range(1, len(positional) + 1) if key not in used]
         if unused:
             raise BadArgumentError("values for parameters that the query does not have", positions=unused)
-        return self._changed(_filters=filters)
+        return self._changed(_filters=filters, _ancestor=ancestor, _partition=partition)
 
     def analyze(self) -> list[int | str]:
         """The names and positions of its parameters, sorted."""
@@ -301,13 +273,15 @@ class Query(Generic[M]):
 
         def collect(node: Node) -> None:
             if isinstance(node, ParameterNode):
-                found.add(node.param.key)
+                found.update(node.param.parameters())
             elif isinstance(node, ConjunctionNode | DisjunctionNode):
                 for part in node.nodes:
                     collect(part)
 
         if self._filters is not None:
             collect(self._filters)
+        if isinstance(self._ancestor, ParameterizedThing):
+            found.update(self._ancestor.parameters())
         return sorted(found, key=lambda key: (isinstance(key, str), key))
 
     # Reading.
@@ -317,18 +291,29 @@ class Query(Generic[M]):
     ) -> tuple[running.Reading, messages.Query]:
         """How to read, and what to ask the store."""
         if self._compiled is None:
+            ancestor = self._ancestor
+            if isinstance(ancestor, ParameterizedThing):
+                raise BadQueryError("a parameter is not bound", parameter=ancestor, hint="Use Query.bind().")
             self._compiled = running.compiled(
-                self._partition, self._kind, self._ancestor, self._filters, self._orders
+                self._partition, self._kind, ancestor, self._filters, self._orders, self._distinct_on
             )
         query, predicates = self._compiled
         cached = None
         start = end = None
         offset = self._offset
+        projection = self._projection
+        given = None
         if options:
-            cached, start, end, offset = _read_options(options, offset)
+            cached, start, end, offset, given = read_options(options, offset)
         limit = self._limit if limit is None else limit
         keys_only = self._keys_only if keys_only is None else keys_only
-        if not (limit is None and not offset and start is end is None and not keys_only):
+        if given is not None:
+            if keys_only:
+                raise TypeError("Cannot specify 'projection' with 'keys_only=True'")
+            projection = self._columns(given, "projection")
+        elif keys_only:
+            projection = ()
+        if not (limit is None and not offset and start is end is None and not keys_only and not projection):
             if limit is not None:
                 check_int("limit", limit)
             check_int("offset", offset or 0)
@@ -339,10 +324,13 @@ class Query(Generic[M]):
                 start=start,
                 end=end,
                 keys_only=keys_only and not predicates,
+                projection=projection,
             )
         context = current()
         if context.writing:
             context.catch_up()
+        if projection or (predicates and query.distinct_on):
+            return running.projected(context, self._model, self._kind, Key, predicates), query
         return running.Reading(context, self._model, Key, keys_only, predicates, cached), query
 
     @overload
@@ -412,6 +400,57 @@ class Query(Generic[M]):
         """`count`, as a future."""
         reading, query = self._prepared(limit, None, options)
         return reading.context.begin(running.count(reading, query), "count")
+
+    def sum(self, prop: Property[Any] | str, **options: Unpack[FetchOptions]) -> float:
+        """The sum of the numbers that *prop* has in the results; 0 of none.  An int, if all of them are.
+
+        The store adds them up, from the index: `InvalidPropertyError` for an unindexed property.
+        """
+        reading, query = self._prepared(None, False, options)
+        total: float = reading.context.store.run(self._aggregated(reading, query, messages.Sum, prop))
+        return total
+
+    def sum_async(self, prop: Property[Any] | str, **options: Unpack[FetchOptions]) -> Future[float]:
+        """`sum`, as a future."""
+        reading, query = self._prepared(None, False, options)
+        return reading.context.begin(self._aggregated(reading, query, messages.Sum, prop), "sum")
+
+    def avg(self, prop: Property[Any] | str, **options: Unpack[FetchOptions]) -> float | None:
+        """The mean of the numbers that *prop* has in the results; None of none.  Errors as of `sum`."""
+        reading, query = self._prepared(None, False, options)
+        mean: float | None = reading.context.store.run(
+            self._aggregated(reading, query, messages.Average, prop)
+        )
+        return mean
+
+    def avg_async(self, prop: Property[Any] | str, **options: Unpack[FetchOptions]) -> Future[float | None]:
+        """`avg`, as a future."""
+        reading, query = self._prepared(None, False, options)
+        return reading.context.begin(self._aggregated(reading, query, messages.Average, prop), "avg")
+
+    def _aggregated(
+        self,
+        reading: running.Reading,
+        query: messages.Query,
+        kind: type[messages.Sum | messages.Average],
+        prop: Any,
+    ) -> Program[Any]:
+        name = name_of(prop)
+        if self._model is not None:
+            check_properties(self._model, [name])
+        return running.aggregate(reading, query, kind(name))
+
+    def explain(self, limit: int | None = None, *, keys_only: bool | None = None, **options: Any) -> str:
+        """How the store goes about this query, as text; takes what `fetch` takes.  Nothing is read."""
+        reading, query = self._prepared(limit, keys_only, options)
+        return reading.context.store.run(running.explain(reading, query))
+
+    def explain_async(
+        self, limit: int | None = None, *, keys_only: bool | None = None, **options: Any
+    ) -> Future[str]:
+        """`explain`, as a future."""
+        reading, query = self._prepared(limit, keys_only, options)
+        return reading.context.begin(running.explain(reading, query), "explain")
 
     def iter(
         self, *, limit: int | None = None, keys_only: bool | None = None, **options: Unpack[FetchOptions]
@@ -517,149 +556,10 @@ class Query(Generic[M]):
         return future
 
 
-class QueryIterator(Iterator[M], AsyncIterator[M], Generic[M]):
-    """Walks the results of a query, in a ``for`` or ``async for`` loop or by hand."""
-
-    def __init__(self, reading: running.Reading, query: messages.Query) -> None:
-        self._context: Context = reading.context
-        self._walk = running.Walk(reading, query)
-
-    def __iter__(self) -> QueryIterator[M]:
-        return self
-
-    def __aiter__(self) -> QueryIterator[M]:
-        return self
-
-    def has_next(self) -> bool:
-        """Whether there is another result; reads a page if need be."""
-        return self._context.store.run(self._walk.has_next())
-
-    def has_next_async(self) -> Future[bool]:
-        """`has_next`, as a future."""
-        return self._context.begin(self._walk.has_next(), "has_next")
-
-    def probably_has_next(self) -> bool:
-        """Whether there may be another result, without reading anything."""
-        return self._walk.probably_has_next()
-
-    def next(self) -> M:
-        """The next result; StopIteration after the last one."""
-        return self.__next__()
-
-    def __next__(self) -> M:
-        if not (self._walk.is_ready() or self.has_next()):
-            raise StopIteration
-        result: M = self._walk.take()
-        return result
-
-    async def __anext__(self) -> M:
-        if not (self._walk.is_ready() or await self._context.store.arun(self._walk.has_next())):
-            raise StopAsyncIteration
-        result: M = self._walk.take()
-        return result
-
-    def cursor_before(self) -> Cursor:
-        """The cursor before the result that came last; `BadArgumentError` before the first one."""
-        return _cursor(self._walk.cursor_before())
-
-    def cursor_after(self) -> Cursor:
-        """The cursor after the result that came last; `BadArgumentError` before the first one."""
-        return _cursor(self._walk.cursor_after())
-
-    def index_list(self) -> Any:
-        """Not supported: NotImplementedError."""
-        raise NotImplementedError("index_list is not supported")
-
-
 def _result(value: Any) -> Any:
     return cast("Any", value).result() if isinstance(value, Future) else value
-
-
-def _cursor(cursor: bytes | None) -> Cursor:
-    if cursor is None:
-        raise BadArgumentError("there is no cursor before the first result")
-    return Cursor(cursor)
 
 
 def _page(page: tuple[list[Any], bytes | None, bool]) -> tuple[list[Any], Cursor | None, bool]:
     found, cursor, more = page
     return found, None if cursor is None else Cursor(cursor), more
-
-
-def _order_of(order: Any) -> PropertyOrder:
-    if isinstance(order, PropertyOrder):
-        return order
-    if isinstance(order, str):
-        return PropertyOrder(order[1:], reverse=True) if order.startswith("-") else PropertyOrder(order)
-    if isinstance(order, Property):
-        return PropertyOrder(cast("Any", order)._name)  # pyright: ignore[reportPrivateUsage]
-    raise TypeError(f"Order values must be properties, orders or strings; received {order!r}")
-
-
-def _partition_of(ancestor: PlainKey | None, project: str | None, namespace: str | None) -> Partition:
-    if ancestor is None:
-        here = current().partition
-        if project is None and namespace is None:
-            return here
-        return Partition.of(
-            here.project if project is None else project.removeprefix("s~"),
-            here.database,
-            here.namespace if namespace is None else namespace,
-        )
-    there = ancestor.partition
-    for name, wanted, found in (
-        ("project", project, there.project),
-        ("namespace", namespace, there.namespace),
-    ):
-        if wanted is not None and wanted != found:
-            raise TypeError(f"ancestor and {name} disagree: {found!r}, {wanted!r}")
-    return there
-
-
-_NAMING: Final = (FilterNode, PropertyOrder)
-
-
-def _check_names(model: Any, filters: Node | None, orders: Sequence[PropertyOrder]) -> None:
-    """Raise `BadFilterError` for an unindexed property of *model*, and for a code name where it is stored under another."""
-    properties = model._properties
-    for each in (*orders, *(filters.nodes if isinstance(filters, ConjunctionNode) else (filters,))):
-        if not isinstance(each, _NAMING):
-            continue
-        name = each.name
-        found = properties.get(name)
-        if found is not None:
-            if not found._indexed:
-                raise BadFilterError(
-                    "can't filter or order by an unindexed property", path=f"{model.__name__}.{name}"
-                )
-            continue
-        known = getattr(model, name, None) if name.isidentifier() else None
-        if isinstance(known, Property) and (stored := cast("Any", known)._name) != name:
-            raise BadFilterError(
-                "this property is stored under another name",
-                path=f"{model.__name__}.{name}",
-                hint=f"Use {model.__name__}.{name} or {stored!r}.",
-            )
-
-
-def _read_options(
-    options: dict[str, Any], offset: int | None
-) -> tuple[bool | None, bytes | None, bytes | None, int | None]:
-    """use_cache, start, end and offset of the options of a call."""
-    rest = {name: value for name, value in options.items() if name not in _OF_QUERIES}
-    cached = use_cache(rest)
-    if options.get("projection"):
-        raise BadQueryError("projection is not supported yet")
-    if options.get("options") is not None:
-        raise NotImplementedError("options= is not supported: pass them one by one")
-    start, end = options.get("start_cursor"), options.get("end_cursor")
-    for cursor in (start, end):
-        if cursor is not None and not isinstance(cursor, Cursor):
-            raise TypeError(f"a cursor must be a Cursor; received {cursor!r}")
-    given = options.get("offset")
-    return (
-        cached,
-        None if start is None else start.to_bytes(),
-        None if end is None else end.to_bytes(),
-        offset if given is None else given,
-    )

@@ -17,11 +17,11 @@ from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar, cast, overload
 
 from kindstore.mapper.context import current
+from kindstore.mapper.errors import BadRequestError
 from kindstore.mapper.future import Future
 from kindstore.mapper.transaction import (
     RETRIES,
     Attempts,
-    BadRequestError,
     Propagation,
     TransactionScope,
     arun,
