@@ -154,6 +154,7 @@ def name_of(prop: Any) -> str:
     if isinstance(prop, str):
         return prop
     if isinstance(prop, Property):
-        own: Property[Any] = prop
-        return own._name
+        own: Any = prop
+        name: str = own._name
+        return name
     raise TypeError(f"Unexpected property {prop!r}; expected string or Property")
