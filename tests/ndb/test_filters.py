@@ -178,3 +178,51 @@ def test_nodes_are_shown_as_in_ndb() -> None:
         ndb.OR()
     with pytest.raises(TypeError):
         ndb.AND(one, "two")  # type: ignore[arg-type]
+
+
+class Shop(ndb.Model):
+    name = ndb.StringProperty()
+    rank = ndb.IntegerProperty()
+    marks = ndb.IntegerProperty(repeated=True)
+    places = ndb.StructuredProperty(Address, repeated=True)
+
+
+AB = [Address(city="A", zip=1), Address(city="B", zip=2)]
+MIXED = [Address(city="A", zip=2), Address(city="B", zip=1)]
+
+
+def shops_of(*filters: ndb.Node) -> str:
+    query = Shop.query(*filters).order(Shop.name)
+    found = "".join(str(shop.name) for shop in query)
+    assert query.count() == len(found)
+    assert "".join(str(shop.name) for shop in query.fetch_page(10)[0]) == found
+    assert len(query.fetch(keys_only=True)) == len(found)
+    return found
+
+
+@pytest.mark.parametrize("legacy_data", [True, False])
+def test_the_parts_of_one_item_are_told_apart_inside_ors_too(client: ndb.Client, legacy_data: bool) -> None:
+    with client.context(namespace="shops", legacy_data=legacy_data):
+        rows: list[tuple[str, int, list[int], list[Address]]] = [
+            ("p", 1, [1, 5], AB),
+            ("q", 2, [3], MIXED),
+            ("r", 3, [], AB[:1]),
+            ("s", 4, [9], []),
+        ]
+        ndb.put_multi([Shop(name=n, rank=r, marks=m, places=p) for n, r, m, p in rows])
+        first, second = Address(city="A", zip=1), Address(city="A", zip=2)
+        assert shops_of(Shop.places == first) == "pr"
+        assert shops_of(Shop.places.IN([first, second])) == "pqr"
+        assert shops_of(Shop.places.IN([first, Address(zip=2)])) == "pqr"
+        assert shops_of(ndb.OR(Shop.places == first, Shop.rank == 4)) == "prs"
+        assert shops_of(ndb.OR(Shop.places == second, Shop.marks > 2), Shop.rank < 4) == "pq"
+        assert shops_of(ndb.OR(Shop.places == second, ndb.AND(Shop.marks > 1, Shop.marks < 5))) == "q"
+        assert shops_of(ndb.OR(Shop.places == second, ndb.AND(Shop.marks == 1, Shop.marks == 5))) == "pq"
+        assert shops_of(ndb.OR(Shop.places == second, Shop.places.city != "A")) == "pq"
+        assert shops_of(ndb.OR(Shop.places == second, Shop.name != "p")) == "qrs"
+        odd = ndb.PostFilterNode(lambda shop: shop.rank % 2 == 1)
+        assert shops_of(ndb.OR(odd, Shop.name >= "s")) == "prs"
+        assert shops_of(ndb.OR(odd, Shop.name.NOT_IN(["p", "q"]))) == "prs"
+        assert shops_of(ndb.OR(odd, Shop.key == Shop.query(Shop.name == "q").get(keys_only=True))) == "pqr"
+        assert shops_of(ndb.OR(ndb.AND(odd, Shop.name <= "p"), Shop.name.IN(["s"], server_op=True))) == "ps"
+        assert shops_of(Shop.places == first, Shop.places == Address(city="B", zip=2)) == "p"

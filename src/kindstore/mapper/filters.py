@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, NoReturn, cast
 
-from kindstore.store.messages import AndFilter, Filter, OrFilter, PropertyFilter
+from kindstore.values.entity import Entity
 from kindstore.values.errors import BadArgumentError, BadQueryError
 
 OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
@@ -18,7 +18,7 @@ OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
 MAX_BRANCHES: Final = 1_000
 """Of an AND with ORs in it, multiplied out: far more than a store answers, and few enough to be made."""
 
-_SEVERAL: Final = {"in": "IN", "not_in": "NOT_IN"}
+SEVERAL: Final = {"in": "IN", "not_in": "NOT_IN"}
 """The operators that take several values, and what the store calls them."""
 
 _assign: Final = object.__setattr__
@@ -140,6 +140,10 @@ class PostFilterNode(Node):
 
     def __repr__(self) -> str:
         return f"PostFilterNode({self.predicate!r})"
+
+    def holds(self, instance: Any, entity: Entity) -> bool:  # noqa: ARG002
+        """Whether it keeps *instance*, which was made of *entity*."""
+        return bool(self.predicate(instance))
 
 
 class _Combination(Node):
@@ -333,7 +337,7 @@ class ParameterNode(Node):
     def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
         """The property's own comparison with the parameter's value."""
         value = self.param.resolve(bindings, used)
-        if self.op in _SEVERAL:
+        if self.op in SEVERAL:
             return cast("Node", (self.prop._IN if self.op == "in" else self.prop._NOT_IN)(value))
         return cast("Node", self.prop._comparison(self.op, value))
 
@@ -362,59 +366,3 @@ class PropertyOrder:
 
     def __repr__(self) -> str:
         return f"PropertyOrder(name={self.name!r}, reverse={self.reverse!r})"
-
-
-NOTHING: Final = OrFilter(())
-"""In the store's words what no entity fulfils."""
-
-
-def asked_of(node: Node) -> tuple[tuple[Filter, ...], tuple[PostFilterNode, ...]]:
-    """The filters in the store's words, of which all must hold, and the predicates to ask after them.
-
-    Of a condition that nothing fulfils, `NOTHING`.  `BadQueryError` for a parameter that is not bound.
-    """
-    if type(node) is FilterNode and node.op not in _SEVERAL:
-        return (PropertyFilter(node.name, node.op, node.value),), ()
-    asked: tuple[Filter, ...] = ()
-    after: tuple[PostFilterNode, ...] = ()
-    for part in node.nodes if isinstance(node, ConjunctionNode) else (node,):
-        if type(part) is FilterNode and part.op not in _SEVERAL:
-            asked += (PropertyFilter(part.name, part.op, part.value),)
-        elif isinstance(part, PostFilterNode):
-            after += (part,)
-        else:
-            asked += (_filter_of(part),)
-    return asked, after
-
-
-def _filter_of(node: Node) -> Filter:
-    match node:
-        case FilterNode():
-            return PropertyFilter(node.name, _SEVERAL.get(node.op, node.op), node.value)
-        case ConjunctionNode():
-            return AndFilter(tuple(map(_filter_of, node.nodes)))
-        case DisjunctionNode() if node.factors:
-            return AndFilter(tuple(map(_filter_of, node.factors)))
-        case DisjunctionNode():
-            members = _members(node.nodes)
-            return members or OrFilter(tuple(map(_filter_of, node.nodes)))
-        case FalseNode():
-            return NOTHING
-        case ParameterNode():
-            raise BadQueryError("a parameter is not bound", parameter=node.param, hint="Use Query.bind().")
-        case PostFilterNode():
-            raise BadQueryError("a filter that is asked of the results can't be inside an OR", filters=node)
-        case _:
-            raise BadQueryError("not a filter", filters=node)
-
-
-def _members(nodes: tuple[Node, ...]) -> PropertyFilter | None:
-    """The IN that *nodes* are, if all are equalities of one property."""
-    values: list[Any] = []
-    name = None
-    for node in nodes:
-        if type(node) is not FilterNode or node.op != "=" or node.name != (name or node.name):
-            return None
-        name = node.name
-        values.append(node.value)
-    return None if name is None else PropertyFilter(name, "IN", tuple(values))

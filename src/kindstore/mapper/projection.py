@@ -154,6 +154,6 @@ def name_of(prop: Any) -> str:
     if isinstance(prop, str):
         return prop
     if isinstance(prop, Property):
-        own: Property[Any] = prop
-        return own._name
+        name: str = cast("Any", prop)._name
+        return name
     raise TypeError(f"Unexpected property {prop!r}; expected string or Property")

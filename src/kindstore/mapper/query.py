@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from kindstore.mapper.asked import asked_of
 from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
-from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder, asked_of
+from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder
 from kindstore.mapper.model import Model
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.projection import Projecting
@@ -21,7 +22,7 @@ from kindstore.mapper.schema import schema_of
 from kindstore.store.abc import Inspect
 from kindstore.store.messages import Aggregation, Count, Order, Page, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Maker, Readers, Shape, TypedMake
+from kindstore.values.entity import Entity, Maker, Readers, Shape, TypedMake
 from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key, Partition
 
@@ -129,18 +130,22 @@ class Reading:
         """See `values.entity.Maker`."""
         if self._keys_only and not self.predicates:
             return _key_alone
-        return self._made_with(self._load.of(shape))
+        return self._made_with(self._load.of(shape), shape)
 
     def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
         """See `values.entity.Maker`."""
+        if self.predicates:
+            return None  # which may look at all that is stored
         found = self._load.typed(shape, readers)
-        return None if found is None else (found[0], self._made_with(found[1]))
+        return None if found is None else (found[0], self._made_with(found[1], shape))
 
-    def _made_with(self, load: Callable[[Key, Any, int], Any]) -> Callable[[Key, Any, int], Any]:
+    def _made_with(
+        self, load: Callable[[Key, Any, int], Any], shape: Shape
+    ) -> Callable[[Key, Any, int], Any]:
         if self._keys_only:
-            return self._if_wanted(load, _key_alone)
+            return self._if_wanted(load, _key_alone, shape)
         if self._plain:
-            return self._if_wanted(load, load) if self.predicates else load
+            return self._if_wanted(load, load, shape) if self.predicates else load
 
         def make(key: Key, values: Any, version: int) -> Any:
             # Past the properties of keys, which are calls.
@@ -163,19 +168,20 @@ class Reading:
                     self._known[packed] = instance
             return instance
 
-        return self._if_wanted(load, make) if self.predicates else make
+        return self._if_wanted(load, make, shape) if self.predicates else make
 
     def present(self, results: list[Any]) -> list[Any]:
         """*results* without those that are left out."""
         return [each for each in results if each is not None] if self.dropped else results
 
     def _if_wanted(
-        self, load: Callable[[Key, Any, int], Any], make: Callable[[Key, Any, int], Any]
+        self, load: Callable[[Key, Any, int], Any], make: Callable[[Key, Any, int], Any], shape: Shape
     ) -> Callable[[Key, Any, int], Any]:
         def made(key: Key, values: Any, version: int) -> Any:
             # What is stored decides, not an object that the context knows and that may have been edited.
             instance = load(key, values, version)
-            if all(node.predicate(instance) for node in self.predicates):
+            entity = Entity(key, shape, values, version)
+            if all(node.holds(instance, entity) for node in self.predicates):
                 return instance if make is load else make(key, values, version)
             self.dropped = True
             return None
