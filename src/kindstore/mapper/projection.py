@@ -17,7 +17,7 @@ from kindstore.values.source import Source
 
 from .construct import projecting_class
 from .errors import InvalidPropertyError
-from .property import Property
+from .property import Property, overrides
 from .references import key_of_class
 from .schema import Loader, schema_of
 from .structured import StructuredProperty
@@ -104,6 +104,9 @@ def _compile(model: Any, names: tuple[str, ...]) -> Callable[[Any, Any, int], An
             groups.setdefault(head, []).append((rest, value))
         elif prop is not None:
             restored = f"{source.name(prop._from_index, 'restore')}({value})"
+            if type(prop)._decoders == () and not overrides(prop, Property, "_from_stored"):
+                # Numbers, for one: nothing but text looks different in an index.
+                restored = f"({value} if type({value}) is not bytes else {restored})"
             if prop._repeated:
                 after.append(f"d[{prop._code_name!r}] = [] if {value} is None else [{restored}]")
             else:
