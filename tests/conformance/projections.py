@@ -44,6 +44,8 @@ class Projections:
             (["__key__"], ["y"], [("a", None), ("b", 8), ("c", 7), ("d", 8), ("e", 9)]),
             ([("__key__", "=", "d")], ["y"], [("d", 8)]),
             ([("__key__", ">", "c")], ["y"], [("d", 8), ("e", 9)]),
+            # A range of keys is an inequality, and sorts before what is projected.
+            ([("__key__", ">=", "b")], ["y"], [("b", 8), ("c", 7), ("d", 8), ("e", 9)]),
         ],
         ids=repr,
     )

@@ -146,7 +146,7 @@ def orders_of(query: Query) -> tuple[tuple[str, bool], ...]:
         if each.property == KEY:
             break
     if KEY not in orders or query.projection or query.distinct_on:
-        ranged = sorted(ranged_properties(alternatives) - {KEY})
+        ranged = sorted(ranged_properties(alternatives), key=lambda name: (name == KEY, name))
         for name in (*ranged, *sorted(query.distinct_on), *sorted(query.projection)):
             if name not in fixed or name in query.distinct_on:
                 orders.setdefault(name, False)

@@ -104,7 +104,8 @@ def _compile(model: Any, names: tuple[str, ...]) -> Callable[[Any, Any, int], An
             groups.setdefault(head, []).append((rest, value))
         elif prop is not None:
             restored = f"{source.name(prop._from_index, 'restore')}({value})"
-            if type(prop)._decoders == () and not overrides(prop, Property, "_from_stored"):
+            own: type[Property[Any]] = type(prop)  # pyright: ignore[reportUnknownVariableType]
+            if not own._decoders and not overrides(prop, Property, "_from_stored"):
                 # Numbers, for one: nothing but text looks different in an index.
                 restored = f"({value} if type({value}) is not bytes else {restored})"
             if prop._repeated:
