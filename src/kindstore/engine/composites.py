@@ -32,8 +32,6 @@ class State(enum.IntEnum):
     SERVING = 1
     ERROR = 2
     """An entity has too many rows in it; kept no longer, until it is dropped."""
-    DELETING = 3
-    """Kept no longer; its rows are being removed."""
 
 
 class Composite:

@@ -49,11 +49,6 @@ def namespace_id(namespace: str) -> str | int:
     return namespace or DEFAULT_NAMESPACE_ID
 
 
-def is_metadata(query: Query) -> bool:
-    """Whether *query* asks for metadata."""
-    return query.kind in METADATA
-
-
 def is_entity_group(key: Key) -> bool:
     """Whether *key* is the ``__entity_group__`` of some group; others of that kind are never there."""
     path = key.path
