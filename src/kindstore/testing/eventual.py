@@ -49,6 +49,7 @@ class Eventual:
         self._lock = threading.RLock()
         self.run = store.run
         self.arun = store.arun
+        self.now = store.now
         self.begin: Callable[..., Program[bytes]] = store.begin
         self.rollback = store.rollback
         self.allocate_ids = store.allocate_ids
