@@ -235,7 +235,6 @@ class _Ambient:
                 self._client.close()
             self._client = self._context = None
 
-
     @contextmanager
     def replaced(self, client: Client) -> Generator[None]:
         """For a ``with`` block the store of *client* is the one of all clients and code, of every thread, that name none."""
