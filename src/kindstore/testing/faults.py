@@ -14,7 +14,7 @@ from kindstore.store.abc import Store
 from kindstore.store.program import Program, T
 from kindstore.values.errors import BusyError, ConflictError, Error, OutcomeUnknownError
 
-from .passing import Call, Passing, Verb
+from .passing import FREE, Call, Passing, Verb
 
 SEED_VARIABLE = "KINDSTORE_SEED"
 """The variable of the environment that says what to begin with where no seed is given."""
@@ -53,7 +53,7 @@ class Faults:
     """Which calls fail.  None do until `plan` or `at_random` says so.
 
     A commit that writes nothing, such as that of a transaction that only read, counts as no commit and never fails;
-    nor does a rollback.  *injected* lists what has happened.  May be used from any number of threads.
+    nor do `begin` and `rollback`, which ask nothing of a store that could be unavailable.  *injected* lists what has happened.  May be used from any number of threads.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Faults:
         """
         if nth < 1:
             raise ValueError(f"calls are counted from 1, not {nth}")
-        if verb == "rollback" or (verb != "commit" and fault is not Fault.BUSY):
+        if verb in FREE or (verb != "commit" and fault is not Fault.BUSY):
             raise ValueError(f"a {verb} can't have the fault {fault.value!r}")
         with self._lock:
             self._planned.append(_Planned(verb, nth, fault))
@@ -106,7 +106,7 @@ class Faults:
 
     def of(self, call: Call) -> Fault | None:
         """What happens to *call*: asked once for each, and noted."""
-        if call.verb == "rollback" or (call.verb == "commit" and not call.writes):
+        if call.verb in FREE or (call.verb == "commit" and not call.writes):
             return None
         with self._lock:
             fault = self._due(call) or self._chosen(call)

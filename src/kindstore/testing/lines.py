@@ -1,4 +1,4 @@
-"""Where a call comes from: the lines of the program that led to it, past Kindstore and the standard library."""
+"""Where a call comes from: the lines of the program that led to it, past Kindstore, the standard library and pytest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kindstore.mapper.future import Future
 DEPTH: Final = 8
 """Lines of one place that are kept, from the innermost outwards."""
 
-_PASSED: Final = sys.stdlib_module_names | {"kindstore"}
+_PASSED: Final = sys.stdlib_module_names | {"kindstore", "_pytest", "pluggy"}
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,9 @@ from kindstore.values.key import Key, Partition
 Verb: TypeAlias = Literal[
     "lookup", "run_query", "run_aggregation", "begin", "commit", "rollback", "allocate_ids", "reserve_ids"
 ]
+
+FREE: Final = frozenset({"begin", "rollback"})
+"""Verbs that cost nothing: they are not counted, and don't fail."""
 
 
 class Call(msgspec.Struct, frozen=True):

@@ -20,12 +20,9 @@ from kindstore.store.messages import Query
 from kindstore.store.program import Program, T
 
 from .lines import Line, Place, here
-from .passing import Call, Passing, Verb, form_of
+from .passing import FREE, Call, Passing, Verb, form_of
 
 Unindexed: TypeAlias = Literal["allow", "error"]
-
-_FREE: Final = frozenset({"begin", "rollback"})
-"""Verbs that cost nothing, and do not count."""
 
 _AT_MOST: Final = 20
 """Lines of a message that list calls."""
@@ -174,7 +171,7 @@ class Recorder(Passing):
             self._told.remove(calls)
 
     def _pass(self, call: Call, program: Program[T]) -> Program[T]:
-        if call.verb not in _FREE and self._told:
+        if call.verb not in FREE and self._told:
             place = here()
             for each in list(self._told):
                 each.add(call, place)

@@ -54,14 +54,15 @@ def _datastore_of_marked_tests(request: pytest.FixtureRequest) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test, rather than its teardown, for what its store was asked too often."""
-    result = yield
     sandbox = item.stash.get(_SANDBOX, None)
-    if sandbox is not None:
-        try:
+    try:
+        result = yield
+        if sandbox is not None:
             sandbox.calls.check()
-        finally:
+        return result
+    finally:
+        if sandbox is not None:
             sandbox.calls.clear()
-    return result
 
 
 @pytest.hookimpl(wrapper=True)
