@@ -337,7 +337,10 @@ class Walk:
 
 
 def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[Any], bytes | None, bool]]:
-    """At most *size* results, the cursor after the last one (None without any), and whether there may be more."""
+    """At most *size* results, the cursor after the last one (None without any), and whether there are more.
+
+    With predicates: whether there may be more.
+    """
     if reading.predicates:
         walk = Walk(reading, query, max(1, size))
         found: list[Any] = []
@@ -346,10 +349,11 @@ def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[
         return found, walk.cursor_after(), bool(found) and walk.probably_has_next()
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
+    # One more than asked for tells whether there is a further page, and spares its reader an empty one.
     page: Page[Any] = yield from reading.context.store.run_query(
-        query, name, page_size=size, maker=reading.loader or reading
+        query, name, page_size=size + 1, maker=reading.loader or reading
     )
-    more = page.more and (query.limit is None or query.limit > len(page.results))
-    if not page.results:
+    found = page.results[:size]
+    if not found:
         return [], None, False
-    return reading.present(page.results), page.cursor, more
+    return reading.present(found), page.cursor_after(len(found) - 1), len(page.results) > size
