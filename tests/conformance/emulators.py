@@ -66,13 +66,8 @@ class Emulator:
         puts: list[Any] = []
         for entity in data:
             assert entity.key is not None
-            properties = {
-                name: {
-                    **written(value),
-                    **({"excludeFromIndexes": True} if name in entity.shape.unindexed else {}),
-                }
-                for name, value in entity.items()
-            }
+            unindexed = entity.shape.unindexed
+            properties = {name: written_property(value, name in unindexed) for name, value in entity.items()}
             puts.append({"upsert": {"key": written_key(entity.key), "properties": properties}})
         reply = self.ask("commit", {"mode": "NON_TRANSACTIONAL", "mutations": puts})
         assert isinstance(reply, dict), reply
@@ -180,6 +175,14 @@ def written(value: Any) -> Any:
             return {"arrayValue": {"values": list(map(written, value))}}
         case _:
             raise TypeError(type(value))
+
+
+def written_property(value: Any, unindexed: bool) -> Any:
+    """A value of an entity; of a list each value says by itself that it is not indexed."""
+    found = written(value)
+    for each in found["arrayValue"]["values"] if isinstance(value, list) else [found]:
+        each.update({"excludeFromIndexes": True} if unindexed else {})
+    return found
 
 
 def written_filter(condition: Filter) -> Any:
