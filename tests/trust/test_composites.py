@@ -38,7 +38,7 @@ from kindstore.values.entity import Entity
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError, ConflictError
 from kindstore.values.key import Key
 from tests.trust.processes import collect, live_at_most, start
-from tests.trust.scale import scaled
+from tests.scale import scaled
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 
