@@ -99,12 +99,17 @@ def guard(
             if unique.stored_marker_key(other) == marker_key:
                 raise unique.violation(entity, key_of_class(owner, type(key)))
             # Nor may the owner get the value back meanwhile: it is written as it stands.
-            changes[owner] = Delete(owner, 0) if other is None else Upsert(other, other.version)
+            changes[owner] = unchanged(owner, other)
         changes[marker_key] = Upsert(unique.marker(marker_key, key), 0 if marker is None else marker.version)
     for marker_key, marker in zip(left, more, strict=False):
         if marker is not None and owner_of(marker) in before:
             changes[marker_key] = Delete(marker_key, marker.version)
     return [*(_based(each, before) for each in mutations), *changes.values()]
+
+
+def unchanged(key: Key, entity: Entity | None) -> Mutation:
+    """What writes nothing, on condition that *key* has still got this *entity*."""
+    return Delete(key, 0) if entity is None else Upsert(entity, entity.version)
 
 
 def key_in(mutation: Mutation) -> Key:
