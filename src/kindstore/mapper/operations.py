@@ -371,12 +371,15 @@ def delete_multi(context: Context, keys: Iterable[Key], use_cache: bool | None =
     try:
         mutations: list[Mutation] = [Delete(key) for key in dict.fromkeys(listed)]
         transaction = context.transaction
-        bound = [cls._unique for cls in models if cls is not None and cls._unique]
+        uniques: dict[str, Uniques] = {}
+        for cls in models:
+            if cls is not None and cls._unique:
+                uniques[cls._unique.kind] = cls._unique
         if transaction is not None:
             for key, cls in zip(listed, models, strict=True):
                 transaction.keep_back(Delete(key), None if cls is None else cls._unique)
-        elif bound:
-            yield from claims.commit(context.store, mutations, {unique.kind: unique for unique in bound})
+        elif uniques:
+            yield from claims.commit(context.store, mutations, uniques)
         elif mutations:
             yield from context.store.commit(mutations)
     except Exception as error:

@@ -8,6 +8,7 @@ already is only read, so a run that was broken off is made good by the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -203,50 +204,42 @@ def _both_have(store: Store, unique: Unique, marker_key: Key, keys: tuple[Key, K
 
 def _claim(store: Store, unique: Unique, entities: Sequence[Entity], report: Report) -> Program[None]:
     """Make the markers of *entities*: of all at once, or one by one where that fails."""
-    if not entities:
-        return
-    if (yield from _try(store, unique, entities)):
-        report.written += len(entities)
-        return
-    for each in entities:
-        entity: Entity | None = each
-        for _ in range(TRIES):
-            if entity is None or unique.stored_marker_key(entity) is None:
-                break
-            assert entity.key is not None
-            try:
-                done = yield from _try(store, unique, [entity])
-            except UniqueViolationError as error:
-                report.duplicates.append(Duplicate(error.value, (error.key, entity.key)))
-                break
-            if done:
-                report.written += 1
-                break
-            [entity] = yield from store.lookup([entity.key])
+    if len(entities) > 1:
+        with suppress(ConflictError, UniqueViolationError):
+            yield from _mark(store, unique, entities)
+            report.written += len(entities)
+            return
+    for entity in entities:
+        yield from _claim_one(store, unique, entity, report)
+
+
+def _claim_one(store: Store, unique: Unique, entity: Entity, report: Report) -> Program[None]:
+    assert entity.key is not None
+    now: Entity | None = entity
+    for _ in range(TRIES):
+        if now is None or unique.stored_marker_key(now) is None:
+            return
+        try:
+            yield from _mark(store, unique, [now])
+        except ConflictError:
+            [now] = yield from store.lookup([entity.key])
+        except UniqueViolationError as error:
+            report.duplicates.append(Duplicate(error.value, (error.key, entity.key)))
+            return
         else:
-            raise ConflictError("an entity changes too often", key=each.key)
+            report.written += 1
+            return
+    raise ConflictError("an entity changes too often", key=entity.key)
 
 
-def _try(store: Store, unique: Unique, entities: Sequence[Entity]) -> Program[bool]:
-    """Whether the markers of *entities*, unchanged since they were read, could be made.
-
-    `UniqueViolationError` only if there is one entity.
-    """
+def _mark(store: Store, unique: Unique, entities: Sequence[Entity]) -> Program[None]:
+    """Make the markers of *entities*; `ConflictError` if one of them has changed since it was read."""
     uniques = Uniques(unique.kind)
     uniques[unique.properties] = unique
-    try:
-        # Each is written as it stands, which writes nothing, on condition that it does.
-        changes = yield from guard(
-            store, [Upsert(each, each.version) for each in entities], uniques={unique.kind: uniques}
-        )
-        yield from store.commit(changes)
-    except ConflictError:
-        return False
-    except UniqueViolationError:
-        if len(entities) == 1:
-            raise
-        return False
-    return True
+    # Each is written as it stands, which writes nothing, on condition that it does.
+    as_they_stand = [Upsert(each, each.version) for each in entities]
+    changes = yield from guard(store, as_they_stand, {unique.kind: uniques})
+    yield from store.commit(changes)
 
 
 def _stale(
