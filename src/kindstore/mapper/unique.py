@@ -10,10 +10,10 @@ is their format, which other programs may rely on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadValueError, UniqueViolationError
@@ -129,7 +129,8 @@ def uniques_of(cls: Any, kind: str) -> Uniques:
     TypeError for a property that can't be unique, and for a name in ``unique_together`` that is none of its
     properties.
     """
-    known = (vars(base).get("_unique") for base in cls.__mro__)
+    bases: tuple[type[Any], ...] = cls.__mro__
+    known = (vars(base).get("_unique") for base in bases)
     found = next((each for each in known if isinstance(each, Uniques) and each.kind == kind), None)
     found = Uniques(kind) if found is None else found
     for prop in cls._properties.values():
@@ -149,16 +150,12 @@ def uniques_of(cls: Any, kind: str) -> Uniques:
 def _together(cls: Any) -> list[tuple[str, ...]]:
     """What the class says in ``unique_together``, or in ``_unique_together``: groups of code names."""
     given: Any = cls._unique_together or getattr(cls, "unique_together", ())
-    if not isinstance(given, list | tuple):
+    if not _is_group(given):
         return []  # a property of that name
-    groups: Iterable[Any] = [given] if given and all(isinstance(each, str) for each in given) else given
+    groups = [given] if given and all(isinstance(each, str) for each in given) else given
     found: list[tuple[str, ...]] = []
     for group in groups:
-        if (
-            not isinstance(group, list | tuple)
-            or not group
-            or not all(isinstance(each, str) for each in group)
-        ):
+        if not _is_group(group) or not group or not all(isinstance(each, str) for each in group):
             raise TypeError(
                 f"{cls.__name__}.unique_together takes tuples of property names; received {group!r}"
             )
@@ -166,6 +163,10 @@ def _together(cls: Any) -> list[tuple[str, ...]]:
             raise TypeError(f"{cls.__name__}.unique_together names a property twice: {group!r}")
         found.append(tuple(group))
     return found
+
+
+def _is_group(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
 
 
 def _checked(cls: Any, name: str) -> str:

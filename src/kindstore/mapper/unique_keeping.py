@@ -94,7 +94,7 @@ def check(
     last = b""
     pages = Pages(store, query)
     while (page := (yield from pages.next())) is not None:
-        owners = yield from _owners(store, unique, page)
+        lacking = yield from _lacking(store, unique, page)
         for entity in page:
             key, marker_key = entity.key, unique.stored_marker_key(entity)
             if key is None or marker_key is None:
@@ -107,7 +107,7 @@ def check(
             if other != key and (yield from _both_have(store, unique, marker_key, (other, key))):
                 report.duplicates.append(Duplicate(unique.value_of(entity), (other, key)))
                 doubled.update((other, key))
-            if key in owners and owners[key] != key:
+            if key in lacking:
                 missing.append(key)
         report.entities += len(page)
         if progress is not None:
@@ -131,9 +131,8 @@ def backfill(
     total = yield from _count(store, query)
     pages = Pages(store, query)
     while (page := (yield from pages.next())) is not None:
-        owners = yield from _owners(store, unique, page)
-        lacking = [entity for entity in page if entity.key in owners and owners[entity.key] != entity.key]
-        yield from _claim(store, unique, lacking, report)
+        lacking = yield from _lacking(store, unique, page)
+        yield from _claim(store, unique, [entity for entity in page if entity.key in lacking], report)
         report.entities += len(page)
         if progress is not None:
             progress(report.entities, total)
@@ -176,10 +175,10 @@ def _together(store: Store, keys: Sequence[Key]) -> Program[list[Entity | None]]
     return found
 
 
-def _owners(store: Store, unique: Unique, page: Sequence[Entity]) -> Program[dict[Key, Key | None]]:
-    """Whom the markers of the values of *page* name, by the entity that has the value, in one snapshot.
+def _lacking(store: Store, unique: Unique, page: Sequence[Entity]) -> Program[set[Key]]:
+    """Which of *page* have a value but don't own its marker, in one snapshot.
 
-    Without the entities that have no value, or another one by now.
+    Without those that have another value by now.
     """
     wanted = {
         entity.key: marker_key
@@ -187,13 +186,13 @@ def _owners(store: Store, unique: Unique, page: Sequence[Entity]) -> Program[dic
         if entity.key is not None and (marker_key := unique.stored_marker_key(entity)) is not None
     }
     if not wanted:
-        return {}
+        return set()
     found = yield from _together(store, [*wanted, *wanted.values()])
     half = len(wanted)
     return {
-        key: None if marker is None else owner_of(marker)
+        key
         for (key, marker_key), entity, marker in zip(wanted.items(), found[:half], found[half:], strict=True)
-        if unique.stored_marker_key(entity) == marker_key
+        if unique.stored_marker_key(entity) == marker_key and (marker is None or owner_of(marker) != key)
     }
 
 
