@@ -15,11 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from kindstore.mapper import claims
 from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, always_caches, caches
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
+from kindstore.mapper.unique import Uniques
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Committed, Consistency, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
@@ -90,16 +92,20 @@ def _put(context: Context, instance: Model, use_cache: bool | None, write: Write
     asked: Key = instance._key or schema.new_key(context.partition)
     entity = schema.to_entity(instance, asked, context.legacy_data)
     transaction = context.transaction
-    if transaction is None:
+    unique = cls._unique
+    if transaction is None and not unique:
         committed: Committed = yield from context.store.commit((write(entity),))
         key = committed.keys[0]
     else:
         key = asked
         if not key.is_complete:
-            # So that the caller gets a key that can be put into other entities of this transaction.
+            # So that the caller gets a key that can be put into other entities of this transaction, or into markers.
             (key,) = yield from context.store.allocate_ids((asked,))
             entity = Entity(key, entity.shape, entity.values)
-        transaction.keep_back(write(entity))
+        if transaction is None:
+            yield from claims.commit(context.store, (write(entity),), {unique.kind: unique})
+        else:
+            transaction.keep_back(write(entity), unique)
     if type(key) is not type(asked):
         key = key_of_class(key, type(asked))  # stores may answer with plain keys, faces have their own
     # Past the descriptor, which checks what users set.
@@ -143,11 +149,14 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     cls: Any = None
     schema: Any = None
     new_key: Any = None
+    uniques: dict[str, Uniques] = {}
     for at, instance in enumerate(instances):
         if type(instance) is not cls:
             cls = type(instance)
             schema = schema_of(cls)
             new_key = schema.new_key(context.partition)
+            if cls._unique:
+                uniques[cls._unique.kind] = cls._unique
         if cls._prepares:
             instance._prepare_for_put()
         key: Key = instance._key or new_key
@@ -159,7 +168,7 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         names.append(name)
         last[name] = at
     transaction = context.transaction
-    if transaction is None:
+    if transaction is None and not uniques:
         committed: Committed = yield from context.store.commit([Upsert(entities[at]) for at in last.values()])
         stored = dict(zip(last, committed.keys, strict=True))
     else:
@@ -168,11 +177,17 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         if missing:
             given = yield from context.store.allocate_ids([stored[name] for name in missing])
             stored.update(zip(missing, given, strict=True))
+        mutations: list[Mutation] = []
         for name, at in last.items():
             entity = entities[at]
             if entity.key is not stored[name]:
                 entity = Entity(stored[name], entity.shape, entity.values)
-            transaction.keep_back(Upsert(entity))
+            mutations.append(Upsert(entity))
+        if transaction is None:
+            yield from claims.commit(context.store, mutations, uniques)
+        else:
+            for mutation, at in zip(mutations, last.values(), strict=True):
+                transaction.keep_back(mutation, type(instances[at])._unique)
     keys: list[Key] = []
     for instance, like, name in zip(instances, asked, names, strict=True):
         key = stored[name]
@@ -350,10 +365,13 @@ def delete_one(context: Context, key: Key, use_cache: bool | None = None) -> Pro
 
 def _delete(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> Program[None]:
     transaction = context.transaction
-    if transaction is None:
-        yield from context.store.commit((Delete(key),))
+    unique = None if model is None else model._unique
+    if transaction is not None:
+        transaction.keep_back(Delete(key), unique)
+    elif unique:
+        yield from claims.commit(context.store, (Delete(key),), {unique.kind: unique})
     else:
-        transaction.keep_back(Delete(key))
+        yield from context.store.commit((Delete(key),))
     _forget(context, key, model, use_cache)
 
 
@@ -371,11 +389,17 @@ def delete_multi(context: Context, keys: Iterable[Key], use_cache: bool | None =
     try:
         mutations: list[Mutation] = [Delete(key) for key in dict.fromkeys(listed)]
         transaction = context.transaction
-        if transaction is None and mutations:
+        uniques: dict[str, Uniques] = {}
+        for cls in models:
+            if cls is not None and cls._unique:
+                uniques[cls._unique.kind] = cls._unique
+        if transaction is not None:
+            for key, cls in zip(listed, models, strict=True):
+                transaction.keep_back(Delete(key), None if cls is None else cls._unique)
+        elif uniques:
+            yield from claims.commit(context.store, mutations, uniques)
+        elif mutations:
             yield from context.store.commit(mutations)
-        elif transaction is not None:
-            for mutation in mutations:
-                transaction.keep_back(mutation)
     except Exception as error:
         for key, model in hooks:
             model._post_delete_hook(key, Future.failed(error))

@@ -32,7 +32,7 @@ from kindstore.mapper.structured import LocalStructuredProperty, StructuredPrope
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope, outside
-from kindstore.ndb import exceptions
+from kindstore.ndb import exceptions, unique
 from kindstore.ndb.client import Client
 from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.key import Key
@@ -166,6 +166,7 @@ __all__ = [
     "transaction_async",
     "transactional",
     "transactional_async",
+    "unique",
     "wait_all",
     "wait_any",
 ]
