@@ -76,6 +76,8 @@ class Model(metaclass=MetaModel):
     """Whether `_prepare_for_put` has something to do."""
     _dynamic: ClassVar[bool] = False
     """Whether attributes that are no property become properties (Expando)."""
+    _polymorphic: ClassVar[bool] = False
+    """Whether what is stored tells the class of an instance (PolyModel)."""
     _projection: tuple[str, ...] = ()
     _projecting: ClassVar[type[Model] | None] = None
     _constructor: ClassVar[Callable[..., None] | None] = None
@@ -151,7 +153,12 @@ class Model(metaclass=MetaModel):
         if getattr(cls.__dict__.get("__init__"), "compiled_for", None) is cls:
             del cls.__init__
         if not (cls.__name__ in ("Model", "Expando") and cls.__module__.startswith("kindstore.")):
-            cls._kind_map[kind] = cls
+            cls._update_kind_map()
+
+    @classmethod
+    def _update_kind_map(cls) -> None:
+        """Let this class be the one of its kind."""
+        cls._kind_map[cls._get_kind()] = cls
 
     @classmethod
     def _lookup_model(cls, kind: str) -> type[Model]:
@@ -193,6 +200,11 @@ class Model(metaclass=MetaModel):
     ) -> Callable[[Any, list[Any]], None] | None:
         """What loads the columns at the positions *extra*, which no property takes: a plain model drops them."""
         return None
+
+    @classmethod
+    def _class_chooser(cls, shape: Shape) -> Callable[[list[Any]], type[Any]]:
+        """What tells the class of an instance by its stored values; asked of the classes that are `_polymorphic`."""
+        raise NotImplementedError(f"{cls.__name__} is polymorphic, but does not tell classes")
 
     # --- the instance
 
