@@ -43,6 +43,11 @@ __all__ = [
     "parse_blob_info",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 BLOB_INFO_KIND: Final = "__BlobInfo__"
 BLOB_KEY_HEADER: Final = "X-AppEngine-BlobKey"
 BLOB_MIGRATION_KIND: Final = "__BlobMigration__"

@@ -7,6 +7,10 @@ from typing import Any, NoReturn
 __all__ = ["EnumProperty", "MessageProperty"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class EnumProperty:
     """A property of ProtoRPC's enumerations: not supported."""
 

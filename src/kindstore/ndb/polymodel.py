@@ -20,6 +20,11 @@ from kindstore.values.entity import Shape
 
 __all__ = ["PolyModel"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _CLASS_KEY_PROPERTY = "class"
 
 
@@ -127,7 +132,8 @@ class PolyModel(Model):
                 found = cls._kind_map.get(key[-1])
             if found is None or found._get_kind() != kind:
                 raise KindError(
-                    f"No model class found for the kind '{key[-1]}'. Did you forget to import it?", class_key=key
+                    f"No model class found for the kind '{key[-1]}'. Did you forget to import it?",
+                    class_key=key,
                 )
             return cast("type[Any]", found)
 
