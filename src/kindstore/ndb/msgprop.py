@@ -14,7 +14,7 @@ def __dir__() -> list[str]:
 class EnumProperty:
     """A property of ProtoRPC's enumerations: not supported."""
 
-    def __new__(cls, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG004
+    def __new__(cls, *args: Any, **options: Any) -> NoReturn:
         """NotImplementedError."""
         raise NotImplementedError(
             "EnumProperty is not supported: store the number in an IntegerProperty, or the name in a StringProperty"
@@ -24,7 +24,7 @@ class EnumProperty:
 class MessageProperty:
     """A property of ProtoRPC's messages: not supported."""
 
-    def __new__(cls, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG004
+    def __new__(cls, *args: Any, **options: Any) -> NoReturn:
         """NotImplementedError."""
         raise NotImplementedError(
             "MessageProperty is not supported: use a StructuredProperty, or a BlobProperty of the serialized message"

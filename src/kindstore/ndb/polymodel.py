@@ -119,7 +119,7 @@ class PolyModel(Model):
     def _class_chooser(cls, shape: Shape) -> Callable[[list[Any]], type[Any]]:
         at = shape.positions.get(cast("str", cls.class_._name))
         if at is None:
-            return lambda values: cls  # noqa: ARG005 - put before the class became polymorphic
+            return lambda values: cls
         kind = cls._get_kind()
 
         def choose(values: list[Any]) -> type[Any]:
