@@ -14,9 +14,8 @@ from kindstore.values.errors import BadKeyError, BadValueError, TooLargeError
 from kindstore.values.key import Key, Partition
 from kindstore.values.limits import MAX_DEPTH
 from kindstore.values.reference import decode_reference
-from kindstore.values.types import GeoPt, User
 
-from .protobuf import BYTES, FIXED64, GROUP, MALFORMED, VARINT, double, fields, signed
+from .protobuf import BYTES, MALFORMED, fields, signed
 
 MEANING_COMPRESSED: Final = 22
 """What google.datastore.v1 says of the values that are ``ZLIB`` here."""
@@ -79,9 +78,7 @@ def _decoded(data: bytes, depth: int) -> Entity:
             _add_property(columns, part, number == _PROPERTY, depth)
     return Entity.of(
         key,
-        {
-            name: column.values if column.multiple else column.values[-1] for name, column in columns.items()
-        },
+        {name: column.values if column.multiple else column.values[-1] for name, column in columns.items()},
         [name for name, column in columns.items() if not column.indexed],
         {name: MEANING_COMPRESSED for name, column in columns.items() if column.compressed},
     )
