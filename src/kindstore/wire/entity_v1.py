@@ -78,9 +78,7 @@ def _value(value: Any, meaning: int | None, unindexed: bool) -> bytes:
         # What is said of a list is said of its items; of the list itself where no item can say it.
         only_nulls = all(item is None for item in items)
         array = b"".join(bytes_field(1, _value(item, meaning, unindexed)) for item in items)
-        return bytes_field(_ARRAY, array) + _marks(
-            meaning if only_nulls else None, unindexed and not items
-        )
+        return bytes_field(_ARRAY, array) + _marks(meaning if only_nulls else None, unindexed and not items)
     if isinstance(value, User):
         meaning, value = MEANING_USER, _user(value)
     return _single(value) + _marks(None if value is None else meaning, unindexed)
