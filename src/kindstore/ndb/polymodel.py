@@ -117,7 +117,7 @@ class PolyModel(Model):
 
     @classmethod
     def _class_chooser(cls, shape: Shape) -> Callable[[list[Any]], type[Any]]:
-        at = shape.positions.get(cast("str", cls.class_._name))
+        at = shape.positions.get(cls.class_._name)
         if at is None:
             return lambda values: cls
         kind = cls._get_kind()

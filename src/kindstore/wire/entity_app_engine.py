@@ -14,18 +14,18 @@ from kindstore.values.errors import BadKeyError, BadValueError, TooLargeError
 from kindstore.values.key import Key, Partition
 from kindstore.values.limits import MAX_DEPTH
 from kindstore.values.reference import decode_reference
+from kindstore.values.types import GeoPt, User
 
-from .protobuf import BYTES, MALFORMED, fields, signed
+from .protobuf import BYTES, FIXED64, GROUP, MALFORMED, double, fields, signed
 
 MEANING_COMPRESSED: Final = 22
 """What google.datastore.v1 says of the values that are ``ZLIB`` here."""
 
 _EPOCH = datetime(1970, 1, 1)
 
-# Numbers of fields: EntityProto, Property, PropertyValue and its groups.
+# Numbers of fields: EntityProto, Property, and the groups of PropertyValue.
 _KEY, _PROPERTY, _RAW_PROPERTY = 13, 14, 15
 _MEANING, _MEANING_ADDRESS, _NAME, _MULTIPLE, _VALUE = 1, 2, 3, 4, 5
-_INT64, _BOOLEAN, _STRING, _DOUBLE, _POINT, _USER, _REFERENCE = 1, 2, 3, 4, 5, 8, 12
 _X, _Y = 6, 7
 _EMAIL, _AUTH_DOMAIN, _USER_ID = 9, 10, 19
 _APP, _NAMESPACE, _DATABASE, _ELEMENT = 13, 20, 23, 14
@@ -110,20 +110,71 @@ def _add_property(columns: dict[str, _Column], data: bytes, indexed: bool, depth
 
 
 def _bytes(found: dict[int, Any], number: int) -> bytes:
-    value = found.get(number, b"")
-    if not isinstance(value, bytes):
-        raise ValueError("a field of another form than it has")
-    return value
+    match found.get(number, b""):
+        case bytes() as value:
+            return value
+        case _:
+            raise ValueError("a field of another form than it has")
 
 
 def _decoded_value(data: bytes, meaning: Any, depth: int) -> Any:
-    value = None
+    value: Any = None
     for number, form, part in fields(data):
         match number, form:
-            case 1, 0:  # _INT64
-                value = signed(part)
-                if meaning == _WHEN:
-                    value = _EPOCH + timedelta(microseconds=value)
+            case 1, 0:  # int64Value
+                number_found = signed(part)
+                in_time = meaning == _WHEN
+                value = _EPOCH + timedelta(microseconds=number_found) if in_time else number_found
+            case 2, 0:  # booleanValue
+                value = bool(part)
+            case 3, 2:  # stringValue
+                value = _string(part, meaning, depth)
+            case 4, 1:  # doubleValue
+                value = double(part)
+            case 5, 3:  # PointValue
+                value = _point(part)
+            case 8, 3:  # UserValue
+                value = _user(part)
+            case 12, 3:  # ReferenceValue
+                value = _reference(part)
             case _:
                 pass
     return value
+
+
+def _string(data: bytes, meaning: Any, depth: int) -> Any:
+    if meaning == _ENTITY:
+        return _decoded(data, depth + 1)
+    if meaning in _BYTES:
+        return data
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _point(data: bytes) -> GeoPt:
+    parts = {number: double(part) for number, form, part in fields(data) if form == FIXED64}
+    return GeoPt(parts.get(_X, 0.0), parts.get(_Y, 0.0))
+
+
+def _user(data: bytes) -> User:
+    parts = {number: part.decode() for number, form, part in fields(data) if form == BYTES}
+    return User(parts.get(_EMAIL, ""), parts.get(_AUTH_DOMAIN, ""), parts.get(_USER_ID))
+
+
+def _reference(data: bytes) -> Key:
+    names = {_APP: "", _DATABASE: "", _NAMESPACE: ""}
+    path: list[Any] = []
+    for number, form, part in fields(data):
+        if number in names and form == BYTES:
+            names[number] = part.decode()
+        elif (number, form) == (_ELEMENT, GROUP):
+            element = {number: part for number, _, part in fields(part)}
+            path.append(_bytes(element, _KIND).decode())
+            number = element.get(_ID)
+            path.append(signed(number) if isinstance(number, int) else _bytes(element, _ID_NAME).decode())
+    project = names[_APP].rpartition("~")[2]  # "s~app" in the US, "e~app" in Europe
+    key = Key.of(Partition.of(project, names[_DATABASE], names[_NAMESPACE]), path)
+    _ = key.path_bytes  # refuses a malformed path
+    return key
