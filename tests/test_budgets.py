@@ -80,7 +80,7 @@ def test_put_of_a_unique_value() -> None:
     for number in range(3):
         Single(name=f"n{number}").put()
     person = Single(name="Ada", age=36)
-    assert frames(person.put) <= 185
+    assert frames(person.put) <= 250  # with an id to be allocated
     person.age = 37
     assert frames(person.put) <= 205
 
