@@ -81,6 +81,8 @@ class Model(metaclass=MetaModel):
     """What is unique in the kind; empty for most, so that callers may skip it."""
     _unique_together: ClassVar[Sequence[str] | Sequence[Sequence[str]]] = ()
     """Tuples of code names: no two entities have the same values of all of one's.  ``unique_together`` is the same."""
+    _polymorphic: ClassVar[bool] = False
+    """Whether what is stored tells the class of an instance (PolyModel)."""
     _projection: tuple[str, ...] = ()
     _projecting: ClassVar[type[Model] | None] = None
     _constructor: ClassVar[Callable[..., None] | None] = None
@@ -157,7 +159,12 @@ class Model(metaclass=MetaModel):
             del cls.__init__
         if not (cls.__name__ in ("Model", "Expando") and cls.__module__.startswith("kindstore.")):
             cls._unique = uniques_of(cls, kind)
-            cls._kind_map[kind] = cls
+            cls._update_kind_map()
+
+    @classmethod
+    def _update_kind_map(cls) -> None:
+        """Let this class be the one of its kind."""
+        cls._kind_map[cls._get_kind()] = cls
 
     @classmethod
     def _lookup_model(cls, kind: str) -> type[Model]:
@@ -199,6 +206,11 @@ class Model(metaclass=MetaModel):
     ) -> Callable[[Any, list[Any]], None] | None:
         """What loads the columns at the positions *extra*, which no property takes: a plain model drops them."""
         return None
+
+    @classmethod
+    def _class_chooser(cls, shape: Shape) -> Callable[[list[Any]], type[Any]]:
+        """What tells the class of an instance by its stored values; asked of the classes that are `_polymorphic`."""
+        raise NotImplementedError(f"{cls.__name__} is polymorphic, but does not tell classes")
 
     # --- the instance
 

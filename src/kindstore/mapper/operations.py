@@ -4,7 +4,8 @@ Each is hooks, auto values, key, conversion, the store's verb, identity map, hoo
 The faces run them: `Context.store.run` in a thread, `Context.begin` for a `Future`.  The single forms stand beside
 the plural ones because they are most of what applications do.
 
-*use_cache* is the option of a call: None leaves it to the context's policy and the model's `_use_cache`.
+*use_cache* is the option of a call: None leaves it to the context's policy and the model's `_use_cache`.  So is
+*consistency*, which the store is told; what the identity map knows is not asked of the store at all.
 """
 
 # pyright: reportPrivateUsage=false
@@ -22,7 +23,7 @@ from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
 from kindstore.mapper.unique import Uniques
 from kindstore.store.checks import check_int
-from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
+from kindstore.store.messages import Committed, Consistency, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
 from kindstore.values.entity import Entity, Maker, Readers, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
@@ -213,14 +214,18 @@ def _remember(
 
 
 def get_one(
-    context: Context, key: Key, use_cache: bool | None = None, model: AnyModel | None = None
+    context: Context,
+    key: Key,
+    use_cache: bool | None = None,
+    model: AnyModel | None = None,
+    consistency: Consistency = Consistency.STRONG,
 ) -> Program[Any]:
     """The entity of *key*, None if there is none, as an instance of *model* (default: the class of its kind).
 
     `KindError` for an entity whose kind has no class.
     """
     model = model or Model._kind_map.get(key.path[-2])
-    program = _get(context, key, model, use_cache)
+    program = _get(context, key, model, use_cache, consistency)
     if model is None or not model._overridden:
         return program
     return _hooked(
@@ -228,7 +233,9 @@ def get_one(
     )
 
 
-def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> Program[Any]:
+def _get(
+    context: Context, key: Key, model: AnyModel | None, use_cache: bool | None, consistency: Consistency
+) -> Program[Any]:
     identities = context.identities
     if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
         identities = None
@@ -240,6 +247,7 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
     found: list[Any] = yield from context.store.lookup(
         (key,),
         None if transaction is None else transaction.name,
+        consistency,
         maker=BY_KIND if model is None else schema_of(model),
     )
     # Somebody else may have read or written it while we waited: one object per key, and the later state.
@@ -266,7 +274,12 @@ class ByKind:
 BY_KIND = ByKind()
 
 
-def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[Any]]:
+def get_multi(
+    context: Context,
+    keys: Iterable[Key],
+    use_cache: bool | None = None,
+    consistency: Consistency = Consistency.STRONG,
+) -> Program[list[Any]]:
     """The entity of each of *keys*, None where there is none.  A key named twice is looked up once."""
     listed = list(keys)
     kind_map = Model._kind_map
@@ -280,7 +293,7 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
     for key, model in hooks:
         model._pre_get_hook(key)
     try:
-        found = yield from _get_all(context, listed, models, use_cache)
+        found = yield from _get_all(context, listed, models, use_cache, consistency)
     except Exception as error:
         for key, model in hooks:
             model._post_get_hook(key, Future.failed(error))
@@ -293,13 +306,17 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
 
 
 def _get_all(
-    context: Context, keys: Sequence[Key], models: Mapping[str, AnyModel | None], use_cache: bool | None
+    context: Context,
+    keys: Sequence[Key],
+    models: Mapping[str, AnyModel | None],
+    use_cache: bool | None,
+    consistency: Consistency,
 ) -> Program[list[Any]]:
     """*models*: the class of each kind that *keys* are of."""
     if len(set(path_bytes_of(keys))) < len(keys):
         distinct = list(dict.fromkeys(keys))
         if len(distinct) < len(keys):
-            found = yield from _get_all(context, distinct, models, use_cache)
+            found = yield from _get_all(context, distinct, models, use_cache, consistency)
             known = dict(zip(distinct, found, strict=True))
             return [known[key] for key in keys]
     transaction = context.transaction
@@ -309,7 +326,7 @@ def _get_all(
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
     identities = context.identities
     if identities is None or use_cache is False:
-        plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
+        plain: list[Any] = yield from context.store.lookup(keys, name, consistency, maker=maker)
         return plain
     always = use_cache or all(always_caches(context, model) for model in models.values())
     results: list[Any] = []
@@ -325,7 +342,8 @@ def _get_all(
             missing.append(at)
         results.append(instance)
     if missing:
-        read: list[Any] = yield from context.store.lookup([keys[at] for at in missing], name, maker=maker)
+        wanted = [keys[at] for at in missing]
+        read: list[Any] = yield from context.store.lookup(wanted, name, consistency, maker=maker)
         for at, instance in zip(missing, read, strict=True):
             results[at] = instance if at in passed else identities.keep(keys[at], instance)
     return results

@@ -46,6 +46,7 @@ from kindstore.ndb.model import (
     put_multi,
     put_multi_async,
 )
+from kindstore.ndb.polymodel import PolyModel
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import (
     AND,
@@ -133,6 +134,7 @@ __all__ = [
     "ParameterizedFunction",
     "ParameterizedThing",
     "PickleProperty",
+    "PolyModel",
     "PostFilterNode",
     "Property",
     "PropertyOrder",

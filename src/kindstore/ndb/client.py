@@ -36,8 +36,8 @@ class Client:
     first context, and closed by `close`, by leaving ``with client:``, or with the last reference to the client.
     *store*, instead of *url*: a store that is open already, and that the client does not close.
 
-    Raises `BadArgumentError` for a URL of no known kind, and where only ``DATASTORE_EMULATOR_HOST`` says where the
-    data is: servers are not supported yet.
+    Raises `BadArgumentError` for a URL of no known kind, for a *store* beside a *url* or beside another *project* than its
+    own, and where only ``DATASTORE_EMULATOR_HOST`` says where the data is: servers are not supported yet.
     """
 
     def __init__(
@@ -52,6 +52,13 @@ class Client:
     ) -> None:
         if store is not None and url is not None:
             raise BadArgumentError("a client has a url or a store, not both", url=url, store=store)
+        if store is not None and project is not None and project != store.partition().project:
+            raise BadArgumentError(
+                "a store has a project of its own",
+                project=project,
+                store=store,
+                hint="Leave project= out, or open the store with it: connect(url, project=…).",
+            )
         self._project = project
         self._url = url
         self.namespace = namespace or ""
@@ -234,7 +241,6 @@ class _Ambient:
             if self._client is not None:
                 self._client.close()
             self._client = self._context = None
-
 
     @contextmanager
     def replaced(self, client: Client) -> Generator[None]:
