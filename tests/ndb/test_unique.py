@@ -8,6 +8,7 @@ import pytest
 
 from kindstore import ndb
 from kindstore.backends.memory import MemoryStore
+from kindstore.mapper.claims import guard
 from kindstore.ndb import unique
 from kindstore.ndb.exceptions import BadValueError, ConflictError, UniqueViolationError
 from kindstore.store.messages import Concurrency, Delete, Upsert
@@ -353,6 +354,24 @@ def test_both_duplicates_may_be_deleted_at_once() -> None:
     put_plainly("bob", "a")
     ndb.delete_multi([ndb.Key("User", "ada"), ndb.Key("User", "bob")])
     assert markers() == 0
+
+
+@pytest.mark.parametrize("winner", ["owner", "taker"])
+def test_of_the_owner_of_a_stale_marker_and_who_takes_it_over_one_wins(winner: str) -> None:
+    User(id="ada", email="a").put()
+    put_plainly("ada", "b")
+    store = ndb.get_context().store
+    both = {
+        who: store.run(
+            guard(store, [Upsert(Entity.of(ndb.Key("User", name), {"e": "a"}))], {"User": User._unique})
+        )
+        for who, name in (("owner", "ada"), ("taker", "bob"))
+    }
+    store.run(store.commit(both.pop(winner)))
+    [late] = both.values()
+    with pytest.raises(ConflictError):
+        store.run(store.commit(late))
+    assert list(emails().values()).count("a") == 1
 
 
 # Classes.
