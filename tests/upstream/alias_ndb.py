@@ -31,7 +31,7 @@ def alias() -> None:
     name = "google.cloud.ndb"
     ndb = importlib.import_module(SUBJECT)
     sys.modules[name] = ndb
-    setattr(parent, "ndb", ndb)
+    parent.ndb = ndb
     for public in PUBLIC:
         try:
             module = importlib.import_module(f"{SUBJECT}.{public}")

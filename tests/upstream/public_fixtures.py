@@ -6,7 +6,7 @@ A pytest plugin, loaded after `alias_ndb`.  The original ones reach into private
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 from unittest import mock
 
@@ -23,13 +23,10 @@ def no_classes_of_other_tests() -> Iterator[None]:
 
 
 @pytest.fixture
-def environ() -> Iterator[dict[str, str]]:
-    """A copy of the environment, which the test may change."""
-    original = os.environ
-    copied: Any = original.copy()
-    os.environ = copied
-    yield copied
-    os.environ = original
+def environ() -> Iterator[MutableMapping[str, str]]:
+    """The environment, which the test may change: it is restored afterwards."""
+    with mock.patch.dict(os.environ):
+        yield os.environ
 
 
 @pytest.fixture

@@ -53,8 +53,10 @@ def outcomes(unit: Path, file: str) -> dict[str, str]:
     """What became of the tests of *file*: node id -> PASSED, FAILED or ERROR."""
     source = Path(kindstore.__file__).parents[1]
     done = subprocess.run(
-        [PYTHON, "-m", "pytest", "-p", "alias_ndb", "-p", "public_fixtures", "--noconftest"]
-        + ["-c", os.devnull, f"--rootdir={unit}", "-p", "no:cacheprovider", "-q", "-rA", "--tb=no", file],
+        [
+            *(PYTHON, "-m", "pytest", "-p", "alias_ndb", "-p", "public_fixtures", "--noconftest"),
+            *("-c", os.devnull, f"--rootdir={unit}", "-p", "no:cacheprovider", "-q", "-rA", "--tb=no", file),
+        ],
         cwd=unit,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("DATASTORE_")},
@@ -90,7 +92,8 @@ def test_what_python_ndb_says_of_public_behaviour_holds(unit: Path, file: str) -
     amiss = [
         f"{found.get(node, 'GONE')} {node}"
         for node in asked
-        if (found.get(node) == "PASSED") is (node in EXCLUDED)  # an excluded test that passes is to be struck off
+        if (found.get(node) == "PASSED")
+        is (node in EXCLUDED)  # an excluded test that passes is to be struck off
     ]
     assert not amiss, f"{len(amiss)} of {len(asked)}:\n" + "\n".join(amiss)
 
