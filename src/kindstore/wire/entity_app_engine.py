@@ -170,10 +170,10 @@ def _reference(data: bytes) -> Key:
         if number in names and form == BYTES:
             names[number] = part.decode()
         elif (number, form) == (_ELEMENT, GROUP):
-            element = {number: part for number, _, part in fields(part)}
+            element: dict[int, Any] = {inner: value for inner, _, value in fields(part)}
             path.append(_bytes(element, _KIND).decode())
-            number = element.get(_ID)
-            path.append(signed(number) if isinstance(number, int) else _bytes(element, _ID_NAME).decode())
+            id_ = element.get(_ID)
+            path.append(signed(id_) if isinstance(id_, int) else _bytes(element, _ID_NAME).decode())
     project = names[_APP].rpartition("~")[2]  # "s~app" in the US, "e~app" in Europe
     key = Key.of(Partition.of(project, names[_DATABASE], names[_NAMESPACE]), path)
     _ = key.path_bytes  # refuses a malformed path

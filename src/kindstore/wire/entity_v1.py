@@ -73,7 +73,7 @@ def _entity(entity: Entity) -> bytes:
 
 
 def _value(value: Any, meaning: int | None, unindexed: bool) -> bytes:
-    if isinstance(value, list):
+    if value.__class__ is list:
         items: list[Any] = value
         # What is said of a list is said of its items; of the list itself where no item can say it.
         only_nulls = all(item is None for item in items)
