@@ -16,7 +16,7 @@ from kindstore.values import record
 from kindstore.values.entity import EMPTY, Maker, Shape
 from kindstore.values.errors import NeedIndexError
 from kindstore.values.limits import INT_MAX, INT_MIN
-from kindstore.values.ordered import unpack
+from kindstore.values.ordered import unpack, unpack_all
 
 from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
@@ -193,7 +193,7 @@ def run_query(
         _remember(catalog.forms, scan, partial(scan.statement, fetch, 1, 0), 2)
         width = scan.plan.width
         if query.projection and isinstance(scan.plan, Join):
-            results = _projected(query, scan.plan, rows, maker)
+            results = _projected(query, scan.plan.names, rows, maker)
         else:
             results = yield from _made(catalog, query, rows, maker)
 
@@ -232,11 +232,18 @@ def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> P
         return record.load_rows(rows, query.partition, catalog.shapes, maker)
 
 
-def _projected(query: Query, plan: Join, rows: list[Row], maker: Maker[R]) -> list[R]:
-    """The results of a projection, their values in the form that indexes hold (int for a datetime, bytes for a str)."""
-    make, packed_in = maker.of(Shape.of(query.projection)), maker.key_class.packed_in
-    places = [1 + plan.names.index(name) for name in query.projection]
-    return [make(packed_in(query.partition, row[0]), [unpack(row[at]) for at in places], 0) for row in rows]
+def _projected(query: Query, names: Sequence[str], rows: list[Row], maker: Maker[R]) -> list[R]:
+    """The results of a projection, their values in the form that indexes hold (int for a datetime, bytes for a str).
+
+    *names*: the properties that the rows have values of, after the path.
+    """
+    if not rows:
+        return []
+    make = maker.of(Shape.of(query.projection))
+    keys = record.keys_of(rows, query.partition, maker.key_class)
+    packed = list(zip(*rows, strict=True))
+    values = zip(*(unpack_all(packed[1 + names.index(name)]) for name in query.projection), strict=True)
+    return [make(key, list(found), 0) for key, found in zip(keys, values, strict=True)]
 
 
 def _rows(
