@@ -64,7 +64,8 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 	@$(PIP_LOCKED) -r requirements-bench.lock
 	@touch $(BENCH_STAMP)
 
-bench: $(BENCH_STAMP) ## Compare with SQLAlchemy, Peewee, Pony, Django and raw apsw; writes docs/performance.md
+bench: $(BENCH_STAMP) ## Compare with other mappers, raw apsw and google-cloud-ndb; writes docs/performance.md
+	$(BIN)/python -m bench.ndb_cost --write docs/performance.md
 	$(BIN)/python -m bench --growth 1000,10000,100000,1000000 --write docs/performance.md
 
 soak: setup ## The trust tests with large numbers: kills, faults, power loss, races (long)

@@ -152,10 +152,10 @@ def tables(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Put *text* between the markers of the document *path*; ValueError when it has none."""
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path} lacks the markers {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    before, opened, rest = path.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not opened or not closed:
+        raise ValueError(f"{path} lacks the markers {begin} and {end}")
+    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench import report
+from bench.ndb_cost.__main__ import BEGIN, END, measure, table
+from bench.ndb_cost.side import SIDES, installed
+from bench.ndb_cost.workload import OPERATIONS as NDB_OPERATIONS
 from bench.peers import NAMES, missing
 from bench.process import WorkerProcess
 from bench.record import INDEXED
@@ -67,3 +70,21 @@ def test_a_ratio_is_least_over_least_to_the_floor_of_the_same_run() -> None:
     text = report.tables(results)
     assert "| kindstore | 5.25/1.50 ×1.50 |" in text
     assert "| get | 1.50 | pony | 4.00 | 4.00 |" in text
+
+
+def test_the_cost_beside_google_cloud_ndb_is_told_as_times_of_the_least_of_the_rounds(tmp_path: Path) -> None:
+    cells = {SIDES[0]: [300.0, 200.0], SIDES[1]: [20.0, 30.0], SIDES[2]: [40.0, 50.0]}
+    text = table({**dict.fromkeys(NDB_OPERATIONS, cells), "memory": cells}, 2)
+    assert "| get_multi | 200.0 | 20.0 | 10.0 | 40.0 | 5.0 |" in text
+    assert "| bytes of a fetched entity | 200 | 20 | 10.0 | 40 | 5.0 |" in text
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    report.write(page, text, BEGIN, END)
+    assert text in page.read_text()
+
+
+def test_google_cloud_ndb_and_kindstore_answer_alike_before_their_cost_is_compared() -> None:
+    if not installed():
+        pytest.skip("not installed: google-cloud-ndb (make bench installs it)")
+    found = measure(list(SIDES), 1)  # raises where they do not
+    assert all(taken > 0 for cells in found.values() for rounds in cells.values() for taken in rounds)

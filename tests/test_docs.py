@@ -28,13 +28,18 @@ def test_the_readme_has_an_example() -> None:
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=name_of)
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
-    """One page is one program, in a directory of its own; its blocks run in order and share their names."""
+    """One page is one program, in a directory of its own; its blocks run in order and share their names.
+
+    If it has tests, pytest runs it, and them.
+    """
     # Everything but the code becomes an empty line, so that a traceback's line is the page's line.
     program = tmp_path / f"{page.stem}.py"
     program.write_text(pages.program(page.read_text()))
+    has_tests = "\ndef test_" in program.read_text()
+    runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if has_tests else []
     settings = {k: v for k, v in os.environ.items() if not k.startswith(("KINDSTORE_", "DATASTORE_"))}
     done = subprocess.run(
-        [sys.executable, "-W", "error", program.name],
+        [sys.executable, "-W", "error", *runner, program.name],
         cwd=tmp_path,
         env=settings,
         capture_output=True,
@@ -42,7 +47,7 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
         check=False,
         timeout=60,
     )
-    assert done.returncode == 0, f"{name_of(page)}: {done.stderr}"
+    assert done.returncode == 0, f"{name_of(page)}: {done.stdout}{done.stderr}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -1,6 +1,7 @@
 """App Engine's own answers to queries.  Not a test: run by `test_app_engine.py` with a Python of its own.
 
-Reads one JSON object from stdin and writes one to stdout; needs the PyPI package ``appengine-python-standard``.
+Reads one JSON object from stdin and writes one to stdout: "answers", one of each case, and "indexes", of each data set
+the automatic part of the index.yaml that its queries leave, those that are merged aside.  Needs the PyPI package ``appengine-python-standard``.
 A value is [type, written]; a key is written [namespace, path].  A query has "namespace", "kind", "ancestor",
 "alternatives" (lists of [property, op, value]), "orders", "projection", "distinct", "keys_only", "limit" and
 "offset"; a case is [number of the data set, query, start, end, the query backwards or null].
@@ -22,6 +23,7 @@ datastore: Any = importlib.import_module("google.appengine.api.datastore")
 datastore_types: Any = importlib.import_module("google.appengine.api.datastore_types")
 datastore_errors: Any = importlib.import_module("google.appengine.api.datastore_errors")
 datastore_pb: Any = importlib.import_module("google.appengine.datastore.datastore_pb")
+stub_index: Any = importlib.import_module("google.appengine.datastore.datastore_stub_index")
 stub_map: Any = importlib.import_module("google.appengine.api.apiproxy_stub_map")
 errors: Any = importlib.import_module("google.appengine.runtime.apiproxy_errors")
 
@@ -164,14 +166,24 @@ def merged(asked: Any) -> Any:
     return [[path_of(entity.key()._ToPb()), []] for entity in found]
 
 
-def one(case: Any) -> Any:
+class History(list[Any]):
+    """The queries that ran, as the writer of index.yaml asks for them."""
+
+    def items(self) -> Any:
+        return [(query, 1) for query in self]
+
+
+def one(case: Any, history: History) -> Any:
+    """The answers to a case; its query goes into *history*, unless it is refused."""
     _, asked, start, end, backwards = case
     if len(asked["alternatives"]) > 1:
         return {"whole": answered(lambda: merged(asked))}
     cursors: list[Any] = []
 
     def whole() -> Any:
-        results, after = run(buffer_of(asked), asked["projection"])
+        query = buffer_of(asked)
+        results, after = run(query, asked["projection"])
+        history.append(query)
         cursors.extend(after)
         return results
 
@@ -205,15 +217,18 @@ def main() -> None:
     bed.init_datastore_v3_stub(require_indexes=False)
     stub = bed.get_stub("datastore_v3")
     answers = [None] * len(asked["cases"])
-    by_data: dict[int, list[int]] = {}
+    by_data: dict[int, list[int]] = {at: [] for at in range(len(asked["data"]))}
     for number, case in enumerate(asked["cases"]):
-        by_data.setdefault(case[0], []).append(number)
+        by_data[case[0]].append(number)
+    indexes: list[str] = []
     for at, numbers in by_data.items():
         stub.Clear()
         store(asked["data"][at])
+        history = History()
         for number in numbers:
-            answers[number] = one(asked["cases"][number])
-    json.dump(answers, sys.stdout)
+            answers[number] = one(asked["cases"][number], history)
+        indexes.append(stub_index.GenerateIndexFromHistory(history))
+    json.dump({"answers": answers, "indexes": indexes}, sys.stdout)
 
 
 main()

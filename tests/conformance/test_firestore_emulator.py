@@ -1,7 +1,8 @@
-"""The store in memory answers random v1 queries as Google's Firestore emulator does, in its Datastore mode.
+"""Every store answers random v1 queries, and v1 GQL, as Google's Firestore emulator does in its Datastore mode.
 
 Runs where one is: start it (``gcloud emulators firestore start --database-mode=datastore-mode``), and name it in
-``KINDSTORE_FIRESTORE_EMULATOR`` as ``host:port``; it is emptied.  ``KINDSTORE_SOAK=1`` asks over 5,000 queries.
+``KINDSTORE_FIRESTORE_EMULATOR`` as ``host:port``; it is emptied.  ``KINDSTORE_SOAK=1`` asks over 5,000 queries, each as
+a message and as GQL.
 
 Entities have no lists, as the emulator gives one result for each value of a list (spec/service.md 4.2); nor times and
 bytes, which v1 keeps apart from ints and strings, while App Engine and we don't.  What else is not compared is in
@@ -10,14 +11,9 @@ bytes, which v1 keeps apart from ints and strings, while App Engine and we don't
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import random
-import urllib.error
-import urllib.request
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,179 +21,27 @@ import pytest
 
 from kindstore.backends.memory import MemoryStore
 from kindstore.backends.memory_matching import sort_orders
+from kindstore.connect import connect
 from kindstore.store.abc import Store
 from kindstore.store.conjunctions import comparisons, conjunctions
-from kindstore.store.messages import AndFilter, Average, Count, Filter, Order, PropertyFilter, Query, Sum
+from kindstore.store.gql import Dialect, bind, parse
+from kindstore.store.messages import Aggregation, Average, Count, Order, Query, Sum
 from kindstore.values.entity import Entity
 from kindstore.values.errors import Error
-from kindstore.values.key import Key
-from kindstore.values.types import GeoPt
-from tests.conformance.cases import Cases
 from tests.conformance.comparing import loaded
+from tests.conformance.emulators import Emulator, Scalars, ours
+from tests.conformance.v1_gql import Text
+from tests.scale import scaled, seed
 
-HOST = os.environ.get("KINDSTORE_FIRESTORE_EMULATOR")
-SEED = int(os.environ.get("KINDSTORE_SEED", "3"))
-DATA_SETS = 600 if os.environ.get("KINDSTORE_SOAK") else 25
+HOST = os.environ.get("KINDSTORE_FIRESTORE_EMULATOR", "")
+DATA_SETS = scaled(25, soak=600)
 QUERIES_EACH = 12
-PROJECT = "kindstore"
-
-OPERATORS = {
-    "=": "EQUAL",
-    "!=": "NOT_EQUAL",
-    "<": "LESS_THAN",
-    "<=": "LESS_THAN_OR_EQUAL",
-    ">": "GREATER_THAN",
-    ">=": "GREATER_THAN_OR_EQUAL",
-    "IN": "IN",
-    "NOT_IN": "NOT_IN",
-}
 
 MEANT = {
     "sorted by behind the key": "App Engine ignores such orders; the emulator wants the properties to be there.",
     "a range in some alternatives only": "Firestore wants a property with any inequality to be there in all results.",
-    "all kinds, downwards": "The emulator refuses it, see test_app_engine.py.",
+    "all kinds, downwards": "The emulator refuses it, see app_engine_meant.py.",
 }
-
-
-class Scalars(Cases):
-    """Cases without lists, times and bytes."""
-
-    def value(self) -> Any:
-        found = super().value()
-        return 3 if isinstance(found, bytes | datetime) else found
-
-    def values(self) -> Any:
-        return self.value()
-
-
-def call(path: str, body: Any) -> Any:
-    """Post to the emulator; its error as text."""
-    request = urllib.request.Request(
-        f"http://{HOST}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request) as reply:
-            text = reply.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return {"refused": json.loads(error.read())["error"]["message"]}
-    return json.loads(text) if text.startswith(b"{") else {}
-
-
-def ask(method: str, body: Any) -> Any:
-    return call(f"v1/projects/{PROJECT}:{method}", body)
-
-
-def written_key(key: Key) -> Any:
-    pairs = zip(key.path[::2], key.path[1::2], strict=True)
-    path = [
-        {"kind": kind, "id": str(last)} if isinstance(last, int) else {"kind": kind, "name": last}
-        for kind, last in pairs
-    ]
-    space = {"namespaceId": key.partition.namespace} if key.partition.namespace else {}
-    return {"partitionId": {"projectId": PROJECT, **space}, "path": path}
-
-
-def written(value: Any) -> Any:
-    match value:
-        case None:
-            return {"nullValue": None}
-        case bool():
-            return {"booleanValue": value}
-        case int():
-            return {"integerValue": str(value)}
-        case float():
-            return {"doubleValue": "Infinity" if math.isinf(value) else value}
-        case bytes():
-            return {"stringValue": value.decode()}
-        case str():
-            return {"stringValue": value}
-        case GeoPt():
-            # Its JSON leaves out what is 0.
-            place = {"latitude": value.latitude, "longitude": value.longitude}
-            return {"geoPointValue": {name: number for name, number in place.items() if number}}
-        case Key():
-            return {"keyValue": written_key(value)}
-        case tuple() | list():
-            return {"arrayValue": {"values": list(map(written, value))}}
-        case _:
-            raise TypeError(type(value))
-
-
-def written_filter(condition: Filter) -> Any:
-    if isinstance(condition, PropertyFilter):
-        return {
-            "propertyFilter": {
-                "property": {"name": condition.property},
-                "op": OPERATORS[condition.op],
-                "value": written(condition.value),
-            }
-        }
-    op = "AND" if isinstance(condition, AndFilter) else "OR"
-    return {"compositeFilter": {"op": op, "filters": list(map(written_filter, condition.filters))}}
-
-
-def written_query(query: Query) -> Any:
-    filters = list(map(written_filter, query.filters))
-    if query.ancestor is not None:
-        below = {"op": "HAS_ANCESTOR", "value": written(query.ancestor), "property": {"name": "__key__"}}
-        filters.append({"propertyFilter": below})
-    found: dict[str, Any] = {"offset": query.offset}
-    if query.kind is not None:
-        found["kind"] = [{"name": query.kind}]
-    if filters:
-        found["filter"] = {"compositeFilter": {"op": "AND", "filters": filters}}
-    if query.limit is not None:
-        found["limit"] = query.limit
-    directions = {True: "DESCENDING", False: "ASCENDING"}
-    found["order"] = [
-        {"property": {"name": each.property}, "direction": directions[each.descending]}
-        for each in query.orders
-    ]
-    names = query.projection or (("__key__",) if query.keys_only else ())
-    found["projection"] = [{"property": {"name": name}} for name in names]
-    found["distinctOn"] = [{"name": name} for name in query.distinct_on]
-    return found
-
-
-def path_of(key: Any) -> list[Any]:
-    return [
-        part
-        for each in key["path"]
-        for part in (each["kind"], int(each["id"]) if "id" in each else each["name"])
-    ]
-
-
-def partition_of(query: Query) -> Any:
-    return {"projectId": PROJECT, "namespaceId": query.partition.namespace}
-
-
-def theirs(query: Query) -> Any:
-    """The emulator's results, or why it refuses."""
-    reply = ask("runQuery", {"partitionId": partition_of(query), "query": written_query(query)})
-    if "refused" in reply:
-        return reply["refused"]
-    found: list[Any] = []
-    for each in reply["batch"].get("entityResults", []):
-        entity = each["entity"]
-        values = {
-            name: {kind: value for kind, value in written.items() if kind != "meaning"}
-            for name, written in entity.get("properties", {}).items()
-        }
-        found.append([path_of(entity["key"]), [values[name] for name in query.projection]])
-    return found
-
-
-def ours(store: Store, query: Query) -> Any:
-    try:
-        page = store.run(store.run_query(query))
-    except Error as error:
-        return error
-    return [
-        [list(each.key.path), list(map(written, each.values)) if query.projection else []]
-        for each in page.results
-        if each.key is not None
-    ]
 
 
 def comparable(query: Query) -> Query | str:
@@ -230,94 +74,113 @@ def comparable(query: Query) -> Query | str:
     return msgspec.structs.replace(query, orders=tuple(orders))
 
 
-def meant(their: Any, our: Any) -> str | None:
-    """Why only one of both refuses."""
-    if their == "kind is required for all orders except __key__ ascending" and not isinstance(our, Error):
-        return "all kinds, downwards"
-    return None
+class Comparison:
+    """Compares every store with the emulator, and counts."""
 
+    def __init__(self, emulator: Emulator, source: int) -> None:
+        self.emulator = emulator
+        self.made = Scalars(random.Random(source), app_engine=True)
+        self.text = Text(random.Random(source))
+        self.counted: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self.stores: dict[str, Store] = {}
 
-def aggregated(query: Query, what: dict[str, Any]) -> Any:
-    """One aggregation by the emulator."""
-    asked = {"nestedQuery": written_query(query), "aggregations": [{"alias": "it", **what}]}
-    reply = ask("runAggregationQuery", {"partitionId": partition_of(query), "aggregationQuery": asked})
-    if "refused" in reply:
-        return reply["refused"]
-    [(kind, value)] = reply["batch"]["aggregationResults"][0]["aggregateProperties"]["it"].items()
-    if kind == "nullValue":
-        return None
-    return int(value) if kind == "integerValue" else float(value)
+    def data_set(self) -> None:
+        """Ask one data set its queries."""
+        data: list[Entity] = self.made.data()
+        self.stores = {"memory": loaded(MemoryStore(), data), "sqlite": loaded(connect(":memory:"), data)}
+        self.emulator.fill(data)
+        for _ in range(QUERIES_EACH):
+            query = comparable(self.made.query())
+            if isinstance(query, str):
+                self.counted[f"meant: {query}"] += 1
+            elif self.message(query):
+                self.gql(query)
+                if self.made.chance(0.3):
+                    self.aggregations(query, self.made.random.choice("abc"))
+        for store in self.stores.values():
+            store.close()
+
+    def message(self, query: Query) -> bool:
+        """Compare *query* itself; whether it is answered alike."""
+        theirs = self.emulator.results(query)
+        for name, store in self.stores.items():
+            found = ours(store, query)
+            if theirs == "kind is required for all orders except __key__ ascending" and isinstance(
+                found, list
+            ):
+                self.counted["meant: all kinds, downwards"] += 1
+                return False
+            if isinstance(theirs, str) and isinstance(found, Error):
+                self.counted[f"refused by {name}"] += 1
+            elif theirs != found:
+                self.fault(f"{query} on {name}", theirs, found)
+                return False
+        self.counted["messages"] += isinstance(theirs, list)
+        self.counted["with results"] += isinstance(theirs, list) and bool(theirs)
+        return isinstance(theirs, list)
+
+    def gql(self, query: Query) -> None:
+        """Compare *query* as a text."""
+        text = self.text.query(query)
+        theirs = self.emulator.results_of(self.text, query)
+        read = bind(parse(text, Dialect.V1), query.partition, self.text.args, self.text.kwargs).query
+        for name, store in self.stores.items():
+            found = ours(store, read)
+            if theirs != found:
+                self.fault(f"{text} {self.text.args} {self.text.kwargs} on {name}", theirs, found)
+        self.counted["texts"] += 1
+
+    def aggregations(self, query: Query, name: str) -> None:
+        """Compare aggregations over *query*: each by itself, as the emulator counts what has all summed properties."""
+        asked: list[tuple[Aggregation, dict[str, Any], str]] = [
+            (Count(), {"count": {}}, "COUNT(*)"),
+            (Count(2), {"count": {"upTo": 2}}, "COUNT_UP_TO(2)"),
+        ]
+        if not query.keys_only and not query.projection and query.kind is not None:
+            bare = {"property": {"name": name}}
+            asked += [
+                (Sum(name), {"sum": bare}, f"SUM({name})"),
+                (Average(name), {"avg": bare}, f"AVG({name})"),
+            ]
+        is_cut = query.limit is not None or query.offset > 0
+        for aggregation, message, function in asked:
+            if query.distinct_on or (is_cut and not isinstance(aggregation, Count)):
+                continue  # the emulator forgets distinct, and cuts what has the property, not what is found
+            self.text.aggregation(query, [function])
+            answers = {
+                "the message": self.emulator.aggregated(query, message),
+                "GQL": self.emulator.aggregated_by(self.text, query),
+            }
+            bound = bind(
+                parse(self.text.written, Dialect.V1), query.partition, self.text.args, self.text.kwargs
+            )
+            for store_name, store in self.stores.items():
+                [found] = store.run(store.run_aggregation(query, [aggregation]))
+                [read] = store.run(store.run_aggregation(bound.query, bound.aggregations))
+                for way, theirs in answers.items():
+                    if not repr(theirs) == repr(found) == repr(read):
+                        self.fault(f"{self.text.written} as {way} on {store_name}", theirs, (found, read))
+            self.counted["aggregations"] += 1
+
+    def fault(self, asked: str, theirs: Any, found: Any) -> None:
+        """Note a difference."""
+        self.faults.append(f"{asked}\n  emulator: {theirs!r}\n  ours: {found!r}")
 
 
 @pytest.mark.skipif(
-    HOST is None,
+    not HOST,
     reason="needs Google's Firestore emulator in Datastore mode, and its host:port in KINDSTORE_FIRESTORE_EMULATOR",
 )
 def test_random_queries_are_answered_as_the_emulator_does() -> None:
     counted: Counter[str] = Counter()
-    faults: list[str] = []
-    for seed in range(SEED * 10_000, SEED * 10_000 + DATA_SETS):
-        made = Scalars(random.Random(seed), app_engine=True)
-        data = made.data()
-        store = loaded(MemoryStore(), data)
-        fill(data)
-        for _ in range(QUERIES_EACH):
-            query = comparable(made.query())
-            if isinstance(query, str):
-                counted[f"meant: {query}"] += 1
-                continue
-            their, our = theirs(query), ours(store, query)
-            reason = meant(their, our)
-            if reason is not None:
-                counted[f"meant: {reason}"] += 1
-            elif isinstance(their, str) and isinstance(our, Error):
-                counted["refused"] += 1
-            elif their != our:
-                faults.append(f"seed {seed}: {query}\n  emulator: {their}\n  ours: {our!r}")
-            else:
-                counted["compared"] += 1
-                counted["with results"] += bool(our)
-                if made.chance(0.3):
-                    faults += aggregations_differ(store, query, made.random.choice("abc"), counted)
-    assert not faults, f"{len(faults)} differences, {dict(counted)}\n" + "\n".join(faults[:4])
+    for source in range(seed(3) * 10_000, seed(3) * 10_000 + DATA_SETS):
+        comparison = Comparison(Emulator(HOST), source)
+        comparison.data_set()
+        counted += comparison.counted
+        assert not comparison.faults, f"seed {source}: " + "\n".join(comparison.faults[:4])
     print(dict(counted))
     assert all(name.removeprefix("meant: ") in MEANT for name in counted if name.startswith("meant"))
-    assert counted["compared"] >= DATA_SETS * QUERIES_EACH * 0.7
-    assert counted["with results"] >= counted["compared"] * 0.3
-
-
-def fill(data: list[Entity]) -> None:
-    """Put *data*, and nothing else, into the emulator."""
-    call("reset", {})
-    puts: list[Any] = []
-    for entity in data:
-        assert entity.key is not None
-        properties = {
-            name: {
-                **written(value),
-                **({"excludeFromIndexes": True} if name in entity.shape.unindexed else {}),
-            }
-            for name, value in entity.items()
-        }
-        puts.append({"upsert": {"key": written_key(entity.key), "properties": properties}})
-    reply = ask("commit", {"mode": "NON_TRANSACTIONAL", "mutations": puts})
-    assert "refused" not in reply, reply
-
-
-def aggregations_differ(store: Store, query: Query, name: str, counted: Counter[str]) -> list[str]:
-    """Compare aggregations over *query*: each by itself, as the emulator counts what has all summed properties."""
-    asked: list[tuple[Any, dict[str, Any]]] = [(Count(), {"count": {}}), (Count(2), {"count": {"upTo": 2}})]
-    if not query.keys_only and not query.projection and query.kind is not None:
-        bare = {"property": {"name": name}}
-        asked += [(Sum(name), {"sum": bare}), (Average(name), {"avg": bare})]
-    is_cut = query.limit is not None or query.offset > 0
-    faults: list[str] = []
-    for ours_asked, theirs_asked in asked:
-        if query.distinct_on or (is_cut and not isinstance(ours_asked, Count)):
-            continue  # the emulator forgets distinct, and cuts what has the property, not what is found
-        [found] = store.run(store.run_aggregation(query, [ours_asked]))
-        expected = aggregated(query, theirs_asked)
-        counted["aggregations"] += 1
-        if repr(found) != repr(expected):
-            faults.append(f"{ours_asked} over {query}\n  emulator: {expected!r}\n  ours: {found!r}")
-    return faults
+    assert counted["messages"] >= DATA_SETS * QUERIES_EACH * 0.7
+    assert counted["texts"] == counted["messages"]
+    assert counted["with results"] >= counted["messages"] * 0.3

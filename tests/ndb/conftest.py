@@ -18,7 +18,7 @@ def kinds(request: pytest.FixtureRequest) -> Iterator[None]:
             and issubclass(each, ndb.Model)
             and each.__module__ == request.module.__name__
         ):
-            known[each._get_kind()] = each
+            each._update_kind_map()
     yield
     known.clear()
     known.update(before)

@@ -11,6 +11,7 @@ def test_every_name_is_there_once() -> None:  # their order is the linter's
 def test_nothing_public_is_left_out() -> None:
     modules = {
         "asking",
+        "blobstore",
         "client",
         "cursor",
         "gql_text",
@@ -18,14 +19,17 @@ def test_nothing_public_is_left_out() -> None:
         "key",
         "metadata",
         "model",
+        "msgprop",
         "options",
+        "polymodel",
         "properties",
         "query",
         "stats",
         "transactions",
     }
     imported = {"Consistency", "current", "outside"}
-    public = {name for name in vars(ndb) if not name.startswith("_")}
+    # pytest, whose plugin the package has, adds names of its own, which are no identifiers.
+    public = {name for name in vars(ndb) if not name.startswith("_") and name.isidentifier()}
     assert public - modules - imported == set(ndb.__all__)
 
 

@@ -13,7 +13,7 @@ ROOT = str(Path(__file__).parents[2])
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-from tests.trust.scale import scaled_time  # noqa: E402 - found by the line above
+from tests.scale import scaled_time  # noqa: E402 - found by the line above
 
 LIMIT = scaled_time(120)
 """Seconds that a test may take; it fails then, and its process ends where that does not help after twice as many."""

@@ -37,8 +37,8 @@ from kindstore.store.program import Program, Write
 from kindstore.values.entity import Entity
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError, ConflictError
 from kindstore.values.key import Key
+from tests.scale import scaled
 from tests.trust.processes import collect, live_at_most, start
-from tests.trust.scale import scaled
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 

@@ -10,8 +10,8 @@ import pytest
 
 from kindstore.backends.sqlite import driver
 from kindstore.store.messages import Concurrency
+from tests.scale import scaled, seed
 from tests.trust.ledger import kill_loop
-from tests.trust.scale import scaled, seed
 from tests.trust.stores import Books, faults_of, open_store, opened, retrying
 
 WRITERS = 4

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kindstore.backends.sqlite import driver
+from tests.scale import scaled, seed
 from tests.trust.power_loss import Finding, Tally, Verdict, tally
 from tests.trust.recording_vfs import Entry, Image, images, recording
-from tests.trust.scale import scaled, seed
 from tests.trust.stores import Books, faults_of, open_store, opened
 
 NAME = "x.db"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from kindstore.store.messages import Concurrency
+from tests.scale import scaled, scaled_time, seed
 from tests.trust.histories import Outcome, Transaction, check, lists_read
 from tests.trust.list_append import Client, ListName
 from tests.trust.power_loss import memory_directory
 from tests.trust.processes import in_processes
-from tests.trust.scale import scaled, scaled_time, seed
 from tests.trust.stores import faults_of, opened
 
 SEED = seed(21)

@@ -20,6 +20,8 @@ class Author(ndb.Model):
     nick = ndb.StringProperty()
     motto = ndb.StringProperty("m", default="-")
     tags = ndb.StringProperty(repeated=True)
+    email = ndb.StringProperty(unique=True, required=True)
+    phone = ndb.StringProperty(unique=True)
     bio = ndb.TextProperty(compressed=True)
     text = ndb.TextProperty(default="")
     texts = ndb.TextProperty(repeated=True)
@@ -74,6 +76,8 @@ class Author(ndb.Model):
 def the_values_of_an_instance(author: Author) -> None:
     assert_type(author.name, str)
     assert_type(author.nick, str | None)
+    assert_type(author.email, str)
+    assert_type(author.phone, str | None)
     assert_type(author.motto, str)
     assert_type(author.tags, list[str])
     assert_type(author.bio, str | None)

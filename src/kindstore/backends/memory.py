@@ -121,8 +121,8 @@ class MemoryStore:
        With a projection or distinct properties it is a result for each combination of values: `memory_matching`.
     10. What goes in and what comes out are copies.
 
-    *project* is the one that keys must belong to; *clock* gives seconds, for the expiry of transactions;
-    *concurrency* is what `begin` takes when it is not told.  May be used from any number of threads.
+    *project* is the one that keys must belong to; *clock* gives seconds, for the expiry of transactions, *now*
+    nanoseconds since 1970, for properties that set themselves; *concurrency* is what `begin` takes when it is not told.  May be used from any number of threads.
 
     Example: ``store.run(store.lookup([key]))``.
     """
@@ -134,8 +134,10 @@ class MemoryStore:
         id_policy: IdPolicy = IdPolicy.SCATTERED,
         concurrency: Concurrency = Concurrency.OPTIMISTIC,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.project = project
+        self.now = now
         self._id_policy, self._concurrency, self._clock = id_policy, concurrency, clock
         self._state = _State({}, {}, 0)
         self._transactions: dict[bytes, _Transaction] = {}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from kindstore import __version__
-from kindstore.cli import check, demo, gql, indexes, stats
+from kindstore.cli import check, demo, gql, indexes, stats, unique
 from kindstore.cli.failure import CannotStart
 
 
@@ -56,4 +56,5 @@ def parser() -> argparse.ArgumentParser:
     gql.add_to(commands)
     indexes.add_to(commands)
     stats.add_to(commands)
+    unique.add_to(commands)
     return top

@@ -18,6 +18,7 @@ from kindstore.store.messages import Query
 from kindstore.values.ordered import pack
 
 from .composite import CompositeIndex, Wanted, needs
+from .notation import shown
 from .plan import ALL, KEY, Bounds, ancestor_paths, key_path
 from .serving import Missing, serve
 
@@ -36,7 +37,7 @@ class Column(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         direction = " each" if self.split else " desc" if self.descending else ""
-        return f"{self.property} {self.bounds}{direction}"
+        return f"{self.bounds.of(self.property)}{direction}"
 
 
 class Branch(msgspec.Struct, frozen=True):
@@ -57,10 +58,10 @@ class Branch(msgspec.Struct, frozen=True):
     """How many of its properties these are."""
 
     def __str__(self) -> str:
-        parts = [f"{name} = {value.hex(' ')}" for name, value in self.equal]
+        parts = [f"{name} = {shown(value)}" for name, value in self.equal]
         parts += map(str, self.columns)
         if self.paths is not ALL:
-            parts.append(f"paths {self.paths}")
+            parts.append(self.paths.of_keys())
         if self.index is not None:
             parts.append(f"by {self.index}")
         return f"Branch({', '.join(parts) or 'all'})"

@@ -76,7 +76,7 @@ def run_aggregation(
 
 def explain(query: Query) -> str:
     """How *query* is answered, as text."""
-    return f"MetadataScan({query.kind}, asc, paths {_bounds(query)})"
+    return f"MetadataScan({query.kind}, asc, {_bounds(query).of_keys()})"
 
 
 def _rows(catalog: Catalog, query: Query, limit: int | None) -> Program[list[tuple[bytes, Row]]]:

@@ -17,6 +17,8 @@ from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key
 from kindstore.values.ordered import pack
 
+from .notation import BELOW, shown, shown_path, within
+
 KEY = "__key__"
 
 
@@ -37,12 +39,15 @@ class Bounds(msgspec.Struct, frozen=True):
             high, high_in = value, op != "<"
         return Bounds(low, low_in, high, high_in)
 
-    def __str__(self) -> str:
-        if self.low is None and self.high is None:
-            return "all"
-        left = "" if self.low is None else f"{'[' if self.low_included else '('}{self.low.hex(' ')}"
-        right = "" if self.high is None else f"{self.high.hex(' ')}{']' if self.high_included else ')'}"
-        return f"{left} .. {right}"
+    def of(self, name: str) -> str:
+        """The values of *name* within this range, as text: ``1800 <= year < 1900``."""
+        return within(name, self.low, self.low_included, self.high, self.high_included)
+
+    def of_keys(self) -> str:
+        """The same of a range of paths: ``__key__ HAS ANCESTOR Key('Author', 'ada')``."""
+        if self.low is not None and self.high == self.low + BELOW and self.low_included:
+            return f"{KEY} HAS ANCESTOR {shown_path(self.low)}"
+        return within(KEY, self.low, self.low_included, self.high, self.high_included, shown_path)
 
 
 ALL = Bounds()
@@ -80,14 +85,14 @@ class Plan(msgspec.Struct, frozen=True):
         if self.source is None:
             text = f"EntityScan({what}"
         elif self.equal is not None:
-            text = f"IndexScan({what}.{self.source} = {self.equal.hex(' ')}"
+            text = f"IndexScan({what}.{self.source} = {shown(self.equal)}"
         else:
-            text = f"IndexScan({what}.{self.source} {self.values}"
+            text = f"IndexScan({self.values.of(f'{what}.{self.source}')}"
         text += ", desc" if self.descending else ", asc"
         if self.paths is not ALL:
-            text += f", paths {self.paths}"
+            text += f", {self.paths.of_keys()}"
         for name, value in self.probes:
-            text += f", probe {name} = {value.hex(' ')}"
+            text += f", probe {name} = {shown(value)}"
         return text + ")"
 
 
@@ -170,7 +175,7 @@ def ancestor_bounds(path: bytes | None) -> Bounds:
     """The paths that begin with *path*."""
     if path is None:
         return ALL
-    return Bounds(path, True, path + b"\xff", False)  # no path element begins with FF
+    return Bounds(path, True, path + BELOW, False)
 
 
 def key_path(query: Query, value: Any) -> bytes:

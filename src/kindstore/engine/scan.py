@@ -14,7 +14,6 @@ from kindstore.store.messages import Aggregation, Count, Page, Query, R, Sum
 from kindstore.store.program import Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY, Maker, Shape
-from kindstore.values.errors import NeedIndexError
 from kindstore.values.limits import INT_MAX, INT_MIN
 from kindstore.values.ordered import unpack, unpack_all
 
@@ -28,8 +27,7 @@ from .join import Join, join
 from .lookup import read
 from .plan import Plan, led_by, plan
 from .serving import Missing as Lacking
-from .serving import serve
-from .stanza import stanza
+from .serving import refusal, serve
 from .statement import Position
 from .transaction import Transaction
 
@@ -100,7 +98,7 @@ def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
             yield from catalog.load()
             lacking = _lacking(catalog, query, wanted)
             if lacking:
-                raise _need_index(lacking)
+                raise refusal(lacking)
         existing = _existing(catalog, query)
         if len(lacking) < len(wanted) and existing:
             return join(query, existing)
@@ -118,16 +116,6 @@ def _needs(query: Query) -> Needs | None:
 def _lacking(catalog: Catalog, query: Query, wanted: list[Needs]) -> list[Lacking]:
     existing = _existing(catalog, query)
     return [found for each in wanted if isinstance(found := serve(each, existing), Lacking)]
-
-
-def _need_index(lacking: list[Lacking]) -> NeedIndexError:
-    stanzas = "\n".join(dict.fromkeys(stanza(each.index) for each in lacking))
-    minimal = any(each.joined for each in lacking)
-    which = "minimal index that has to be added" if minimal else "suggested index for this query"
-    return NeedIndexError(
-        f"This query requires a composite index that is not defined. The {which} is:\n{stanzas}",
-        hint="Add it to index.yaml and build it (kindstore indexes create), or leave the strict mode.",
-    )
 
 
 def _existing(catalog: Catalog, query: Query) -> list[CompositeIndex]:

@@ -16,7 +16,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from kindstore.values.errors import NeedIndexError
+
 from .composite import CompositeIndex, IndexProperty, Needs
+from .stanza import stanza
 
 Postfix: TypeAlias = tuple[IndexProperty, ...]
 
@@ -42,6 +45,18 @@ class Missing(msgspec.Struct, frozen=True):
 
     index: CompositeIndex
     joined: tuple[CompositeIndex, ...] = ()
+
+
+def refusal(lacking: Iterable[Missing]) -> NeedIndexError:
+    """The error of a query that is not to run without the indexes that it lacks: says what to add to index.yaml."""
+    found = list(lacking)
+    stanzas = "\n".join(dict.fromkeys(stanza(each.index) for each in found))
+    minimal = any(each.joined for each in found)
+    which = "minimal index that has to be added" if minimal else "suggested index for this query"
+    return NeedIndexError(
+        f"This query requires a composite index that is not defined. The {which} is:\n{stanzas}",
+        hint="Add it to index.yaml and build it (kindstore indexes create), or leave the strict mode.",
+    )
 
 
 _ANCESTOR_COST = 2

@@ -87,7 +87,7 @@ class EngineStore:
         self.concurrency = choice(Concurrency, "concurrency", concurrency)
         self._ids = Ids(choice(IdPolicy, "id_policy", id_policy), dialect)
         self._transactions = Transactions(clock)
-        self._now = now
+        self.now = now
         self._groups_on = False
         self.run = driver.run
         self.arun = driver.arun
@@ -300,7 +300,7 @@ class EngineStore:
         Needs no row of its own to be rewritten by every commit, and is as good as unique, so that an entity which
         is found with the version of a commit proves that commit.
         """
-        return max((self._now() // 1000 << 11) | random.getrandbits(11), after + 1)
+        return max((self.now() // 1000 << 11) | random.getrandbits(11), after + 1)
 
     def allocate_ids(self, keys: Sequence[Key]) -> Program[list[Key]]:
         """See `Store.allocate_ids`; `BadKeyError` for a key that is complete."""
@@ -378,7 +378,7 @@ class EngineStore:
 
     def refresh_statistics(self, progress: Callable[[Progressed], None] | None = None) -> Program[int]:
         """See `Inspect.refresh_statistics`."""
-        now = datetime(1970, 1, 1) + timedelta(microseconds=self._now() // 1000)
+        now = datetime(1970, 1, 1) + timedelta(microseconds=self.now() // 1000)
         return statistics.refresh(self.catalog, self._commit_reserved, now, progress)
 
     def _commit_reserved(self, mutations: Sequence[Mutation]) -> Program[Committed]:

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.store.abc import Store
-from kindstore.store.messages import Committed, Delete, Mutation
+from kindstore.store.messages import Committed, Consistency, Delete, Mutation
 from kindstore.store.program import Program
 from kindstore.values.entity import ENTITIES, Maker, Readers, Shape
 from kindstore.values.errors import Error, OutcomeUnknownError
@@ -69,10 +69,17 @@ class Batching:
         return self._wait(Wanted([key for key in keys if key is not None and key.is_complete], mutations))
 
     def lookup(
-        self, keys: Sequence[Key], transaction: bytes | None = None, *, maker: Maker[Any] = ENTITIES
+        self,
+        keys: Sequence[Key],
+        transaction: bytes | None = None,
+        consistency: Consistency = Consistency.STRONG,
+        *,
+        maker: Maker[Any] = ENTITIES,
     ) -> Program[list[Any]]:
-        """See `Store.lookup`; outside of transactions only."""
+        """See `Store.lookup`; outside of transactions only.  One that may be stale goes by itself."""
         assert transaction is None
+        if consistency is not Consistency.STRONG:
+            return self._store.lookup(keys, None, consistency, maker=maker)
         return self._wait(Wanted(keys, maker=maker))
 
     def _wait(self, wanted: Wanted) -> Program[Any]:

@@ -33,12 +33,15 @@ class ComputedProperty(GenericProperty[T]):
             indexed: bool | None = None,
             repeated: bool | None = None,
             verbose_name: str | None = None,
+            unique: bool | None = None,
         ) -> None: ...
 
     else:
 
-        def __init__(self, func, name=None, *, indexed=None, repeated=None, verbose_name=None):
-            super().__init__(name, indexed=indexed, repeated=repeated, verbose_name=verbose_name)
+        def __init__(self, func, name=None, *, indexed=None, repeated=None, verbose_name=None, unique=None):
+            super().__init__(
+                name, indexed=indexed, repeated=repeated, verbose_name=verbose_name, unique=unique
+            )
             self._func = func
 
     def __set__(self, entity: Any, value: Any) -> NoReturn:

@@ -16,6 +16,7 @@ Outside an entered context there is no identity map: nothing would ever end it, 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
@@ -370,6 +371,18 @@ def current() -> Context:
     """The context of this call, by the rules of this module's first lines."""
     found = _current.get()
     return found if found is not None else _fallback()
+
+
+def now() -> int:
+    """Nanoseconds since 1970, by the clock of the store that this code works on.
+
+    The machine's, which the ambient store goes by, where no context is entered or open: no store is opened for this.
+    """
+    found = _current.get()
+    if found is None:
+        with _lock:
+            found = _open[-1] if _open else None
+    return time.time_ns() if found is None else found.store.now()
 
 
 def entered() -> Context | None:

@@ -21,6 +21,7 @@ from .errors import KindError, UnknownPropertyError, UnprojectedPropertyError
 from .property import Property
 from .references import ModelKey, PublicModelKey
 from .schema import schema_of
+from .unique import Uniques, uniques_of
 
 _HOOKS = ("put", "get", "delete", "allocate_ids")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,6 +77,12 @@ class Model(metaclass=MetaModel):
     """Whether `_prepare_for_put` has something to do."""
     _dynamic: ClassVar[bool] = False
     """Whether attributes that are no property become properties (Expando)."""
+    _unique: ClassVar[Uniques] = Uniques("")
+    """What is unique in the kind; empty for most, so that callers may skip it."""
+    _unique_together: ClassVar[Sequence[str] | Sequence[Sequence[str]]] = ()
+    """Tuples of code names: no two entities have the same values of all of one's.  ``unique_together`` is the same."""
+    _polymorphic: ClassVar[bool] = False
+    """Whether what is stored tells the class of an instance (PolyModel)."""
     _projection: tuple[str, ...] = ()
     _projecting: ClassVar[type[Model] | None] = None
     _constructor: ClassVar[Callable[..., None] | None] = None
@@ -110,7 +117,7 @@ class Model(metaclass=MetaModel):
         """Learn the class's properties, its bases' included; to be called again after adding one.
 
         `KindError` if the kind is no str; TypeError for a property whose name starts with an underscore, for one
-        object under two names and for two properties with one stored name.
+        object under two names, for two properties with one stored name and for one that can't be unique.
         """
         kind: Any = cls._get_kind()
         if not isinstance(kind, str):
@@ -151,7 +158,13 @@ class Model(metaclass=MetaModel):
         if getattr(cls.__dict__.get("__init__"), "compiled_for", None) is cls:
             del cls.__init__
         if not (cls.__name__ in ("Model", "Expando") and cls.__module__.startswith("kindstore.")):
-            cls._kind_map[kind] = cls
+            cls._unique = uniques_of(cls, kind)
+            cls._update_kind_map()
+
+    @classmethod
+    def _update_kind_map(cls) -> None:
+        """Let this class be the one of its kind."""
+        cls._kind_map[cls._get_kind()] = cls
 
     @classmethod
     def _lookup_model(cls, kind: str) -> type[Model]:
@@ -193,6 +206,11 @@ class Model(metaclass=MetaModel):
     ) -> Callable[[Any, list[Any]], None] | None:
         """What loads the columns at the positions *extra*, which no property takes: a plain model drops them."""
         return None
+
+    @classmethod
+    def _class_chooser(cls, shape: Shape) -> Callable[[list[Any]], type[Any]]:
+        """What tells the class of an instance by its stored values; asked of the classes that are `_polymorphic`."""
+        raise NotImplementedError(f"{cls.__name__} is polymorphic, but does not tell classes")
 
     # --- the instance
 

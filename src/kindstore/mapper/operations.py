@@ -4,7 +4,8 @@ Each is hooks, auto values, key, conversion, the store's verb, identity map, hoo
 The faces run them: `Context.store.run` in a thread, `Context.begin` for a `Future`.  The single forms stand beside
 the plural ones because they are most of what applications do.
 
-*use_cache* is the option of a call: None leaves it to the context's policy and the model's `_use_cache`.
+*use_cache* is the option of a call: None leaves it to the context's policy and the model's `_use_cache`.  So is
+*consistency*, which the store is told; what the identity map knows is not asked of the store at all.
 """
 
 # pyright: reportPrivateUsage=false
@@ -14,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
+from kindstore.mapper import claims
 from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, always_caches, caches
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
+from kindstore.mapper.unique import Uniques
 from kindstore.store.checks import check_int
-from kindstore.store.messages import Committed, Delete, Insert, Mutation, Upsert
+from kindstore.store.messages import Committed, Consistency, Delete, Insert, Mutation, Upsert
 from kindstore.store.program import Program
 from kindstore.values.entity import Entity, Maker, Readers, Shape
 from kindstore.values.errors import AlreadyExistsError, BadArgumentError
@@ -89,16 +92,20 @@ def _put(context: Context, instance: Model, use_cache: bool | None, write: Write
     asked: Key = instance._key or schema.new_key(context.partition)
     entity = schema.to_entity(instance, asked, context.legacy_data)
     transaction = context.transaction
-    if transaction is None:
+    unique = cls._unique
+    if transaction is None and not unique:
         committed: Committed = yield from context.store.commit((write(entity),))
         key = committed.keys[0]
     else:
         key = asked
         if not key.is_complete:
-            # So that the caller gets a key that can be put into other entities of this transaction.
+            # So that the caller gets a key that can be put into other entities of this transaction, or into markers.
             (key,) = yield from context.store.allocate_ids((asked,))
             entity = Entity(key, entity.shape, entity.values)
-        transaction.keep_back(write(entity))
+        if transaction is None:
+            yield from claims.commit(context.store, (write(entity),), {unique.kind: unique})
+        else:
+            transaction.keep_back(write(entity), unique)
     if type(key) is not type(asked):
         key = key_of_class(key, type(asked))  # stores may answer with plain keys, faces have their own
     # Past the descriptor, which checks what users set.
@@ -142,11 +149,14 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
     cls: Any = None
     schema: Any = None
     new_key: Any = None
+    uniques: dict[str, Uniques] = {}
     for at, instance in enumerate(instances):
         if type(instance) is not cls:
             cls = type(instance)
             schema = schema_of(cls)
             new_key = schema.new_key(context.partition)
+            if cls._unique:
+                uniques[cls._unique.kind] = cls._unique
         if cls._prepares:
             instance._prepare_for_put()
         key: Key = instance._key or new_key
@@ -158,7 +168,7 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         names.append(name)
         last[name] = at
     transaction = context.transaction
-    if transaction is None:
+    if transaction is None and not uniques:
         committed: Committed = yield from context.store.commit([Upsert(entities[at]) for at in last.values()])
         stored = dict(zip(last, committed.keys, strict=True))
     else:
@@ -167,11 +177,17 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         if missing:
             given = yield from context.store.allocate_ids([stored[name] for name in missing])
             stored.update(zip(missing, given, strict=True))
+        mutations: list[Mutation] = []
         for name, at in last.items():
             entity = entities[at]
             if entity.key is not stored[name]:
                 entity = Entity(stored[name], entity.shape, entity.values)
-            transaction.keep_back(Upsert(entity))
+            mutations.append(Upsert(entity))
+        if transaction is None:
+            yield from claims.commit(context.store, mutations, uniques)
+        else:
+            for mutation, at in zip(mutations, last.values(), strict=True):
+                transaction.keep_back(mutation, type(instances[at])._unique)
     keys: list[Key] = []
     for instance, like, name in zip(instances, asked, names, strict=True):
         key = stored[name]
@@ -198,14 +214,18 @@ def _remember(
 
 
 def get_one(
-    context: Context, key: Key, use_cache: bool | None = None, model: AnyModel | None = None
+    context: Context,
+    key: Key,
+    use_cache: bool | None = None,
+    model: AnyModel | None = None,
+    consistency: Consistency = Consistency.STRONG,
 ) -> Program[Any]:
     """The entity of *key*, None if there is none, as an instance of *model* (default: the class of its kind).
 
     `KindError` for an entity whose kind has no class.
     """
     model = model or Model._kind_map.get(key.path[-2])
-    program = _get(context, key, model, use_cache)
+    program = _get(context, key, model, use_cache, consistency)
     if model is None or not model._overridden:
         return program
     return _hooked(
@@ -213,7 +233,9 @@ def get_one(
     )
 
 
-def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> Program[Any]:
+def _get(
+    context: Context, key: Key, model: AnyModel | None, use_cache: bool | None, consistency: Consistency
+) -> Program[Any]:
     identities = context.identities
     if identities is not None and not (caches(context, key, model) if use_cache is None else use_cache):
         identities = None
@@ -225,6 +247,7 @@ def _get(context: Context, key: Key, model: AnyModel | None, use_cache: bool | N
     found: list[Any] = yield from context.store.lookup(
         (key,),
         None if transaction is None else transaction.name,
+        consistency,
         maker=BY_KIND if model is None else schema_of(model),
     )
     # Somebody else may have read or written it while we waited: one object per key, and the later state.
@@ -251,7 +274,12 @@ class ByKind:
 BY_KIND = ByKind()
 
 
-def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = None) -> Program[list[Any]]:
+def get_multi(
+    context: Context,
+    keys: Iterable[Key],
+    use_cache: bool | None = None,
+    consistency: Consistency = Consistency.STRONG,
+) -> Program[list[Any]]:
     """The entity of each of *keys*, None where there is none.  A key named twice is looked up once."""
     listed = list(keys)
     kind_map = Model._kind_map
@@ -265,7 +293,7 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
     for key, model in hooks:
         model._pre_get_hook(key)
     try:
-        found = yield from _get_all(context, listed, models, use_cache)
+        found = yield from _get_all(context, listed, models, use_cache, consistency)
     except Exception as error:
         for key, model in hooks:
             model._post_get_hook(key, Future.failed(error))
@@ -278,13 +306,17 @@ def get_multi(context: Context, keys: Iterable[Key], use_cache: bool | None = No
 
 
 def _get_all(
-    context: Context, keys: Sequence[Key], models: Mapping[str, AnyModel | None], use_cache: bool | None
+    context: Context,
+    keys: Sequence[Key],
+    models: Mapping[str, AnyModel | None],
+    use_cache: bool | None,
+    consistency: Consistency,
 ) -> Program[list[Any]]:
     """*models*: the class of each kind that *keys* are of."""
     if len(set(path_bytes_of(keys))) < len(keys):
         distinct = list(dict.fromkeys(keys))
         if len(distinct) < len(keys):
-            found = yield from _get_all(context, distinct, models, use_cache)
+            found = yield from _get_all(context, distinct, models, use_cache, consistency)
             known = dict(zip(distinct, found, strict=True))
             return [known[key] for key in keys]
     transaction = context.transaction
@@ -294,7 +326,7 @@ def _get_all(
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
     identities = context.identities
     if identities is None or use_cache is False:
-        plain: list[Any] = yield from context.store.lookup(keys, name, maker=maker)
+        plain: list[Any] = yield from context.store.lookup(keys, name, consistency, maker=maker)
         return plain
     always = use_cache or all(always_caches(context, model) for model in models.values())
     results: list[Any] = []
@@ -310,7 +342,8 @@ def _get_all(
             missing.append(at)
         results.append(instance)
     if missing:
-        read: list[Any] = yield from context.store.lookup([keys[at] for at in missing], name, maker=maker)
+        wanted = [keys[at] for at in missing]
+        read: list[Any] = yield from context.store.lookup(wanted, name, consistency, maker=maker)
         for at, instance in zip(missing, read, strict=True):
             results[at] = instance if at in passed else identities.keep(keys[at], instance)
     return results
@@ -332,10 +365,13 @@ def delete_one(context: Context, key: Key, use_cache: bool | None = None) -> Pro
 
 def _delete(context: Context, key: Key, model: AnyModel | None, use_cache: bool | None) -> Program[None]:
     transaction = context.transaction
-    if transaction is None:
-        yield from context.store.commit((Delete(key),))
+    unique = None if model is None else model._unique
+    if transaction is not None:
+        transaction.keep_back(Delete(key), unique)
+    elif unique:
+        yield from claims.commit(context.store, (Delete(key),), {unique.kind: unique})
     else:
-        transaction.keep_back(Delete(key))
+        yield from context.store.commit((Delete(key),))
     _forget(context, key, model, use_cache)
 
 
@@ -353,11 +389,17 @@ def delete_multi(context: Context, keys: Iterable[Key], use_cache: bool | None =
     try:
         mutations: list[Mutation] = [Delete(key) for key in dict.fromkeys(listed)]
         transaction = context.transaction
-        if transaction is None and mutations:
+        uniques: dict[str, Uniques] = {}
+        for cls in models:
+            if cls is not None and cls._unique:
+                uniques[cls._unique.kind] = cls._unique
+        if transaction is not None:
+            for key, cls in zip(listed, models, strict=True):
+                transaction.keep_back(Delete(key), None if cls is None else cls._unique)
+        elif uniques:
+            yield from claims.commit(context.store, mutations, uniques)
+        elif mutations:
             yield from context.store.commit(mutations)
-        elif transaction is not None:
-            for mutation in mutations:
-                transaction.keep_back(mutation)
     except Exception as error:
         for key, model in hooks:
             model._post_delete_hook(key, Future.failed(error))

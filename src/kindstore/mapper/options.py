@@ -25,6 +25,9 @@ class Options(TypedDict, Generic[V], total=False):
     """A name for people (form labels)."""
     write_empty_list: bool | None
     """For a repeated property: write the empty list (default), or leave the property out of the entity."""
+    unique: bool | None
+    """No two entities of the kind in a namespace have one value; None is no value.  For indexed single values only:
+    TypeError where the class is defined.  Default: False."""
 
 
 class Compressible(Options[V], Generic[V], total=False):

@@ -89,6 +89,7 @@ class Property(Generic[T]):
     _verbose_name: str | None = None
     _write_empty_list: bool = True
     _meaning: int | None = None
+    _unique: bool = False
 
     _options: ClassVar[tuple[str, ...]] = ()
     """Options that a subclass adds, for ``repr``."""
@@ -157,6 +158,7 @@ class Property(Generic[T]):
         validator: Callable[[Any, Any], Any] | None = None,
         verbose_name: str | None = None,
         write_empty_list: bool | None = None,
+        unique: bool | None = None,
     ) -> None:
         # In the instance, where `__set__` finds it faster than in the class.
         self._exact = type(self)._exact
@@ -184,6 +186,8 @@ class Property(Generic[T]):
             self._verbose_name = verbose_name
         if write_empty_list is not None:
             self._write_empty_list = write_empty_list
+        if unique is not None:
+            self._unique = unique
         free = self._choices is None and self._validator is None
         if self._repeated and free and self._list_limit is not None:
             self._items = self._exact
@@ -490,7 +494,7 @@ class Property(Generic[T]):
 
 _OPTIONS = (
     *("indexed", "repeated", "required", "default", "choices", "validator", "verbose_name"),
-    "write_empty_list",
+    *("write_empty_list", "unique"),
 )
 
 

@@ -20,7 +20,7 @@ from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.projection import Projecting
 from kindstore.mapper.schema import schema_of
 from kindstore.store.abc import Inspect
-from kindstore.store.messages import Aggregation, Count, Order, Page, Query
+from kindstore.store.messages import Aggregation, Consistency, Count, Order, Page, Query
 from kindstore.store.program import Program
 from kindstore.values.entity import Entity, Maker, Readers, Shape, TypedMake
 from kindstore.values.errors import BadQueryError
@@ -94,6 +94,7 @@ class Reading:
         "_load",
         "_partition",
         "_plain",
+        "consistency",
         "context",
         "dropped",
         "key_class",
@@ -111,6 +112,8 @@ class Reading:
         use_cache: bool | None = None,
     ) -> None:
         self.context, self.key_class, self.predicates = context, key_class, predicates
+        self.consistency = Consistency.STRONG
+        """What the store is told: with `EVENTUAL` its answer may be stale."""
         # Of one kind, the schema is looked up once for all results.
         self._load: Maker[Any] = BY_KIND if model is None else schema_of(model)
         self.dropped = False
@@ -204,7 +207,7 @@ def fetch(reading: Reading, query: Query) -> Program[list[Any]]:
     found: list[Any] = []
     while True:
         page: Page[Any] = yield from context.store.run_query(
-            query, name, page_size=size, maker=reading.loader or reading
+            query, name, reading.consistency, size, maker=reading.loader or reading
         )
         found = found + page.results if found else page.results
         if size is None or not page.more:
@@ -229,7 +232,9 @@ def count(reading: Reading, query: Query) -> Program[int]:
         return len((yield from _sieve(reading, query)))
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
-    counted: list[int] = yield from reading.context.store.run_aggregation(query, (Count(),), name)
+    counted: list[int] = yield from reading.context.store.run_aggregation(
+        query, (Count(),), name, reading.consistency
+    )
     return counted[0]
 
 
@@ -242,7 +247,9 @@ def aggregate(reading: Reading, query: Query, aggregation: Aggregation) -> Progr
         )
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
-    values: list[Any] = yield from reading.context.store.run_aggregation(query, (aggregation,), name)
+    values: list[Any] = yield from reading.context.store.run_aggregation(
+        query, (aggregation,), name, reading.consistency
+    )
     return values[0]
 
 
@@ -319,7 +326,7 @@ class Walk:
         name = None if transaction is None else transaction.name
         size = self._step if query.limit is None else min(self._step, query.limit)
         page: Page[Any] = yield from reading.context.store.run_query(
-            query, name, page_size=size, maker=reading.loader or reading
+            query, name, reading.consistency, size, maker=reading.loader or reading
         )
         self._more = page.more and (query.limit is None or query.limit > len(page.results))
         limit = None if query.limit is None else query.limit - len(page.results)
@@ -337,7 +344,10 @@ class Walk:
 
 
 def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[Any], bytes | None, bool]]:
-    """At most *size* results, the cursor after the last one (None without any), and whether there may be more."""
+    """At most *size* results, the cursor after the last one (None without any), and whether there are more.
+
+    With predicates: whether there may be more.
+    """
     if reading.predicates:
         walk = Walk(reading, query, max(1, size))
         found: list[Any] = []
@@ -346,10 +356,11 @@ def fetch_page(reading: Reading, query: Query, size: int) -> Program[tuple[list[
         return found, walk.cursor_after(), bool(found) and walk.probably_has_next()
     transaction = reading.context.transaction
     name = None if transaction is None else transaction.name
+    # One more than asked for tells whether there is a further page, and spares its reader an empty one.
     page: Page[Any] = yield from reading.context.store.run_query(
-        query, name, page_size=size, maker=reading.loader or reading
+        query, name, reading.consistency, size + 1, maker=reading.loader or reading
     )
-    more = page.more and (query.limit is None or query.limit > len(page.results))
-    if not page.results:
+    found = page.results[:size]
+    if not found:
         return [], None, False
-    return reading.present(page.results), page.cursor, more
+    return reading.present(found), page.cursor_after(len(found) - 1), len(page.results) > size

@@ -72,7 +72,7 @@ class Schema:
         self._dump: Callable[[Any], list[Any]] | None = None
         self._shape: Shape | None = None
         properties = self.properties.values()
-        self._looks: bool = cls._dynamic or any(prop._prefixed for prop in properties)
+        self._looks: bool = cls._dynamic or cls._polymorphic or any(prop._prefixed for prop in properties)
         if not any(_varies(prop) for prop in properties):
             self._dump = _compile_dump(self)
             self._shape = Shape.of(
@@ -138,12 +138,23 @@ class Schema:
         if load is None:
             if len(self._loaders) >= _MAX_LOADERS:
                 self._loaders.clear()
-            load = self._loaders[shape] = _compile_load(self, shape)
+            own = _compile_load(self, shape)
+            load = self._loaders[shape] = self._choosing(shape, own) if self.cls._polymorphic else own
+        return load
+
+    def _choosing(self, shape: Shape, own: Loader) -> Loader:
+        """The loader of a class whose entities may be of its subclasses; *own*: of those that are not."""
+        choose = self.cls._class_chooser(shape)
+
+        def load(key: Any, values: list[Any], version: int) -> Any:
+            cls = choose(values)
+            return (own if cls is self.cls else schema_of(cls).of(shape))(key, values, version)
+
         return load
 
     def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
-        """The same of values of known types (`values.entity.Maker`); None where structures or dynamic properties look at
-        all of them.
+        """The same of values of known types (`values.entity.Maker`); None where structures, dynamic properties or
+        the choice of a class look at all of them.
         """
         if self._looks:
             return None

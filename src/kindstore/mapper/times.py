@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, Unpack, overload
 
+from kindstore.mapper import context as contexts
 from kindstore.values.errors import BadValueError
 
 from .options import Timed
@@ -19,8 +20,8 @@ _EPOCH_DAY = dt.date(1970, 1, 1)
 
 
 def now() -> dt.datetime:
-    """The current time as it is stored: naive, in UTC."""
-    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    """The current time as it is stored: naive, in UTC; by the clock of the store (`Store.now`)."""
+    return _EPOCH + dt.timedelta(microseconds=contexts.now() // 1000)
 
 
 class DateTimeProperty(Property[T]):
@@ -134,7 +135,7 @@ class DateTimeProperty(Property[T]):
         return value
 
     def _now(self) -> Any:
-        return now() if self._tzinfo is None else dt.datetime.now(self._tzinfo)
+        return now() if self._tzinfo is None else now().replace(tzinfo=dt.UTC).astimezone(self._tzinfo)
 
     def _needs_preparation(self) -> bool:
         return self._auto_now or self._auto_now_add or overrides(self, DateTimeProperty, "_prepare_for_put")

@@ -20,9 +20,11 @@ from contextvars import Token
 from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
+from kindstore.mapper.claims import guard
 from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
 from kindstore.mapper.errors import BadRequestError
 from kindstore.mapper.future import Future
+from kindstore.mapper.unique import Uniques
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Concurrency, Delete, Mutation
 from kindstore.store.program import Program
@@ -61,7 +63,17 @@ class Transaction:
     *outer* is the context that it was begun in.
     """
 
-    __slots__ = ("begun", "ended", "mutations", "name", "on_commit", "on_complete", "outer", "read_only")
+    __slots__ = (
+        "begun",
+        "ended",
+        "mutations",
+        "name",
+        "on_commit",
+        "on_complete",
+        "outer",
+        "read_only",
+        "uniques",
+    )
 
     def __init__(self, name: bytes, read_only: bool, outer: Context) -> None:
         self.name = name
@@ -70,6 +82,7 @@ class Transaction:
         self.ended = False
         self.begun: list[Future[Any]] = []
         self.mutations: dict[tuple[Partition, bytes], Mutation] = {}
+        self.uniques: dict[str, Uniques] = {}
         self.on_commit: list[Callable[[], Any]] = []
         self.on_complete: list[Callable[[], Any]] = []
 
@@ -82,8 +95,8 @@ class Transaction:
         for future in self.begun:
             future.raise_unobserved()
 
-    def keep_back(self, mutation: Mutation) -> None:
-        """Commit *mutation* at the end.
+    def keep_back(self, mutation: Mutation, unique: Uniques | None = None) -> None:
+        """Commit *mutation* at the end, if it leaves the values of its kind as *unique* as they have to be.
 
         `ReadOnlyTransactionError` if the transaction may not write, `TransactionNotFoundError` if it is over (a task
         that outlives it must not believe that it has written).
@@ -94,6 +107,8 @@ class Transaction:
         if self.ended:
             raise TransactionNotFoundError("a write in a transaction that is over", key=key)
         assert key is not None
+        if unique:
+            self.uniques[unique.kind] = unique
         # By the parts of the key, whose own hash is a call.
         self.mutations[key._partition, key._packed or key.path_bytes] = mutation
 
@@ -152,13 +167,18 @@ def begin(
 
 
 def commit(inner: Context, outer: Context) -> Program[None]:
-    """End the transaction of *inner*: write what was kept back, if what was read is unchanged."""
+    """End the transaction of *inner*: write what was kept back, if what was read is unchanged.
+
+    `UniqueViolationError` if two entities would have one unique value: what counts is the state after all writes.
+    """
     transaction: Transaction = inner.transaction
     if transaction.begun:
         transaction.check_begun()
     transaction.ended = True
     mutations = list(transaction.mutations.values())
     try:
+        if transaction.uniques:
+            mutations = yield from guard(outer.store, mutations, transaction.uniques, transaction.name)
         yield from outer.store.commit(mutations, transaction.name)
     finally:
         # Whatever came of it: what the context outside knows of these may be old now.

@@ -32,7 +32,7 @@ from kindstore.mapper.structured import LocalStructuredProperty, StructuredPrope
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope, outside
-from kindstore.ndb import exceptions
+from kindstore.ndb import exceptions, unique
 from kindstore.ndb.client import Client
 from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.key import Key
@@ -46,6 +46,7 @@ from kindstore.ndb.model import (
     put_multi,
     put_multi_async,
 )
+from kindstore.ndb.polymodel import PolyModel
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import (
     AND,
@@ -133,6 +134,7 @@ __all__ = [
     "ParameterizedFunction",
     "ParameterizedThing",
     "PickleProperty",
+    "PolyModel",
     "PostFilterNode",
     "Property",
     "PropertyOrder",
@@ -166,6 +168,7 @@ __all__ = [
     "transaction_async",
     "transactional",
     "transactional_async",
+    "unique",
     "wait_all",
     "wait_any",
 ]

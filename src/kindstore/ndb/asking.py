@@ -11,6 +11,7 @@ from kindstore.mapper.filters import ConjunctionNode, DisjunctionNode, FilterNod
 from kindstore.mapper.property import Property
 from kindstore.ndb.cursor import Cursor
 from kindstore.ndb.options import use_cache
+from kindstore.store.messages import Consistency
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.key import Partition
 
@@ -36,8 +37,9 @@ class FetchOptions(TypedDict, total=False):
     timeout: float | None
     deadline: float | None
     retries: int | None
-    read_consistency: Any
-    read_policy: Any
+    read_consistency: Consistency | str | None
+    """`EVENTUAL` lets a store answer with what it knew a while ago.  Default: `STRONG`."""
+    read_policy: Consistency | str | None
     transaction: bytes | None
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Final, Self
@@ -32,9 +34,10 @@ class Client:
     ``kindstore.db`` in the working directory.  *project* and *database* are parts of all keys.  *credentials* and
     *client_options* are accepted for NDB's sake: an embedded store has no use for them.  The store is opened by the
     first context, and closed by `close`, by leaving ``with client:``, or with the last reference to the client.
+    *store*, instead of *url*: a store that is open already, and that the client does not close.
 
-    Raises `BadArgumentError` for a URL of no known kind, and where only ``DATASTORE_EMULATOR_HOST`` says where the
-    data is: servers are not supported yet.
+    Raises `BadArgumentError` for a URL of no known kind, for a *store* beside a *url* or beside another *project* than its
+    own, and where only ``DATASTORE_EMULATOR_HOST`` says where the data is: servers are not supported yet.
     """
 
     def __init__(
@@ -45,23 +48,37 @@ class Client:
         client_options: Any = None,
         database: str | None = None,
         url: str | os.PathLike[str] | None = None,
+        store: Store | None = None,
     ) -> None:
+        if store is not None and url is not None:
+            raise BadArgumentError("a client has a url or a store, not both", url=url, store=store)
+        if store is not None and project is not None and project != store.partition().project:
+            raise BadArgumentError(
+                "a store has a project of its own",
+                project=project,
+                store=store,
+                hint="Leave project= out, or open the store with it: connect(url, project=…).",
+            )
         self._project = project
         self._url = url
         self.namespace = namespace or ""
         self.database = database or ""
         self.credentials, self.client_options = credentials, client_options
         self._lock = threading.Lock()
-        self._store: Store | None = None
+        self._given = store
         self._base: Context | None = None
 
     def __repr__(self) -> str:
+        if self._given is not None:
+            return f"<Client of {self._given!r}>"
         where = "the default store" if self._url is None else repr(os.fspath(self._url))
         return f"<Client of {where}>"
 
     @property
     def project(self) -> str:
         """The project of its keys."""
+        if self._given is not None:
+            return self._given.partition().project
         return DEFAULT_PROJECT if self._project is None else self._project
 
     @property
@@ -71,7 +88,17 @@ class Client:
 
     def _opened(self) -> Context:
         """The context of this client for threads that entered none."""
+        stand_in = ambient.stand_in
+        if stand_in is not None and self._url is None and self._given is None:
+            base = stand_in._opened()
+            if not self.namespace and not self.database:
+                return base
+            return Context(base.store, base.store.partition(self.namespace, self.database))
         with self._lock:
+            if self._base is None and self._given is not None:
+                store = self._given
+                self._close: Callable[[], object] = _nothing
+                self._base = Context(store, store.partition(self.namespace, self.database))
             if self._base is None:
                 url = _default_url() if self._url is None else self._url
                 options = {} if self._project is None else {"project": self._project}
@@ -172,6 +199,10 @@ class ClientContext:
             contexts.withdraw(base)
 
 
+def _nothing() -> None:
+    """What closing a store does that is somebody else's."""
+
+
 def _default_url() -> str | None:
     """None where `connect` is to choose.  `BadArgumentError` if a server is all that was named."""
     if "KINDSTORE_URL" not in os.environ and os.environ.get("DATASTORE_EMULATOR_HOST"):
@@ -189,9 +220,12 @@ class _Ambient:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._context: Context | None = None
+        self.stand_in: Client | None = None
 
     def context(self) -> Context:
         """Its context; keys can be made in it before the store is opened."""
+        if self.stand_in is not None:
+            return self.stand_in._opened()  # pyright: ignore[reportPrivateUsage]
         with self._lock:
             if self._context is None:
                 self._client = client = Client()
@@ -207,6 +241,15 @@ class _Ambient:
             if self._client is not None:
                 self._client.close()
             self._client = self._context = None
+
+    @contextmanager
+    def replaced(self, client: Client) -> Generator[None]:
+        """For a ``with`` block the store of *client* is the one of all clients and code, of every thread, that name none."""
+        before, self.stand_in = self.stand_in, client
+        try:
+            yield
+        finally:
+            self.stand_in = before
 
 
 ambient: Final = _Ambient()

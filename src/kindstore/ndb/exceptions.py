@@ -26,6 +26,7 @@ from kindstore.values.errors import (
     TooLargeError,
     TransactionError,
     TransactionNotFoundError,
+    UniqueViolationError,
 )
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "TooLargeError",
     "TransactionError",
     "TransactionNotFoundError",
+    "UniqueViolationError",
     "UnknownPropertyError",
 ]
 

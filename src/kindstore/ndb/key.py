@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack, cast
 from kindstore.mapper import operations
 from kindstore.mapper.context import current
 from kindstore.mapper.future import Future
-from kindstore.ndb.options import ReadOptions, WriteOptions, use_cache
+from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError
 from kindstore.values.key import Flat, Id, Partition
 from kindstore.values.key import Key as PlainKey
@@ -224,12 +224,17 @@ class Key(PlainKey):
         context = current()
         if context.writing:
             context.catch_up()
-        return context.store.run(operations.get_one(context, self, use_cache(options) if options else None))
+        if not options:
+            return context.store.run(operations.get_one(context, self))
+        use, wanted = use_cache(options), consistency(options)
+        return context.store.run(operations.get_one(context, self, use, consistency=wanted))
 
     def get_async(self, **options: Unpack[ReadOptions]) -> Future[Any]:
         """The same, as a future."""
-        use = use_cache(options)
-        return current().gather(lambda context: operations.get_one(context, self, use), "get")
+        use, wanted = use_cache(options), consistency(options)
+        return current().gather(
+            lambda context: operations.get_one(context, self, use, consistency=wanted), "get"
+        )
 
     def delete(self, **options: Unpack[WriteOptions]) -> None:
         """Remove the entity of this key, there or not; in a transaction, when that is committed."""

@@ -19,9 +19,10 @@ from kindstore.mapper.future import Future
 from kindstore.ndb.asking import Ordering
 from kindstore.ndb.gql_text import gql_of
 from kindstore.ndb.key import UNSET, Key
-from kindstore.ndb.options import ReadOptions, WriteOptions, use_cache
+from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
 from kindstore.ndb.properties import ModelKey
 from kindstore.ndb.query import Query
+from kindstore.store.messages import Consistency
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
 
@@ -100,9 +101,8 @@ class Model(models.Model):
             key = Key.of(context.partition, (cls._get_kind(), id))
         else:
             key = cls._make_key(id, parent, namespace, project if app is None else app, database)
-        found: Self | None = context.store.run(
-            operations.get_one(context, key, use_cache(options) if options else None, cls)
-        )
+        use, wanted = (use_cache(options), consistency(options)) if options else (None, Consistency.STRONG)
+        found: Self | None = context.store.run(operations.get_one(context, key, use, cls, wanted))
         return found
 
     @classmethod
@@ -118,8 +118,10 @@ class Model(models.Model):
     ) -> Future[Self | None]:
         """`get_by_id`, as a future."""
         key = cls._make_key(id, parent, namespace, project if app is None else app, database)
-        use = use_cache(options)
-        return current().gather(lambda context: operations.get_one(context, key, use, cls), "get_by_id")
+        use, wanted = use_cache(options), consistency(options)
+        return current().gather(
+            lambda context: operations.get_one(context, key, use, cls, wanted), "get_by_id"
+        )
 
     @classmethod
     def _inserting(
@@ -332,13 +334,14 @@ def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[
     context = current()
     if context.writing:
         context.catch_up()
-    return context.store.run(operations.get_multi(context, keys, use_cache(options)))
+    return context.store.run(operations.get_multi(context, keys, use_cache(options), consistency(options)))
 
 
 def get_multi_async(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Future[Any]]:
     """`get_multi`, as a future for each key."""
-    listed, use = operations.all_of(keys, PlainKey, "get_multi_async"), use_cache(options)
-    future = current().gather(lambda context: operations.get_multi(context, listed, use), "get_multi")
+    listed = operations.all_of(keys, PlainKey, "get_multi_async")
+    use, wanted = use_cache(options), consistency(options)
+    future = current().gather(lambda context: operations.get_multi(context, listed, use, wanted), "get_multi")
     return _each(future, len(listed))
 
 

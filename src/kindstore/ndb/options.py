@@ -1,13 +1,17 @@
 """The options that every call with I/O takes (spec/ndb.md 1.2).
 
-Of NDB's options an embedded store needs `use_cache` alone.  Those about networks, global caches and consistency are
-accepted, so that old code runs, and have no effect: an embedded read is always strongly consistent.
+Of NDB's options an embedded store needs `use_cache` alone.  `read_consistency`, also called `read_policy`, is passed on
+to the store: an embedded one always reads strongly, `kindstore.testing.Eventual` as it is told.  Those about networks
+and global caches are accepted, so that old code runs, and have no effect.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
+
+from kindstore.store.checks import choice
+from kindstore.store.messages import Consistency
 
 
 class WriteOptions(TypedDict, total=False):
@@ -28,8 +32,9 @@ class WriteOptions(TypedDict, total=False):
 class ReadOptions(WriteOptions, total=False):
     """Options of get, and of queries."""
 
-    read_consistency: Any
-    read_policy: Any
+    read_consistency: Consistency | str | None
+    """`EVENTUAL` lets a store answer with what it knew a while ago.  Default: `STRONG`.  Of no effect in transactions."""
+    read_policy: Consistency | str | None
     transaction: bytes | None
 
 
@@ -65,3 +70,12 @@ def use_cache(options: Mapping[str, Any]) -> bool | None:
         raise NotImplementedError("reading in a transaction of another context is not supported")
     use: bool | None = options.get("use_cache")
     return use
+
+
+def consistency(options: Mapping[str, Any]) -> Consistency:
+    """The consistency that *options* ask for; `BadArgumentError` for one that there is not."""
+    for name in ("read_consistency", "read_policy"):
+        given = options.get(name)
+        if given is not None:
+            return choice(Consistency, name, given)
+    return Consistency.STRONG

@@ -36,6 +36,7 @@ from kindstore.ndb.asking import FetchOptions, Ordering, check_names, order_of, 
 from kindstore.ndb.cursor import Cursor
 from kindstore.ndb.iterator import QueryIterator
 from kindstore.ndb.key import Key
+from kindstore.ndb.options import consistency
 from kindstore.store import messages
 from kindstore.store.checks import check_int
 from kindstore.store.program import Program
@@ -330,8 +331,12 @@ class Query(Generic[M]):
         if context.writing:
             context.catch_up()
         if projection or (predicates and query.distinct_on):
-            return running.projected(context, self._model, self._kind, Key, predicates), query
-        return running.Reading(context, self._model, Key, keys_only, predicates, cached), query
+            reading = running.projected(context, self._model, self._kind, Key, predicates)
+        else:
+            reading = running.Reading(context, self._model, Key, keys_only, predicates, cached)
+        if options:
+            reading.consistency = consistency(options)
+        return reading, query
 
     @overload
     def fetch(

@@ -38,6 +38,10 @@ class Store(Protocol):
         """The partition of *namespace* in this store's project."""
         ...
 
+    def now(self) -> int:
+        """The time that commits are stamped with and properties are set to: nanoseconds since 1970, in UTC."""
+        ...
+
     @overload
     def lookup(
         self,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from kindstore.connect import connect
-from kindstore.store.abc import Store
+from kindstore.store.abc import Inspect, Store
 from kindstore.store.messages import (
     Aggregation,
     Committed,
@@ -24,6 +24,7 @@ from kindstore.store.messages import (
     Upsert,
 )
 from kindstore.store.program import Program
+from kindstore.store.statistics import KINDS as STATISTICS
 from kindstore.values.entity import ENTITIES, Entity, Maker, Readers, Shape
 from kindstore.values.key import Key, Partition, root_of
 
@@ -35,7 +36,8 @@ class Eventual:
 
     What *store* held before is seen at once; from then on it is to be written through this object alone.  A lookup
     and an ancestor query apply all of their entity groups first, as App Engine's did.  Queries in transactions are
-    strong.  `close` closes *store* too.
+    strong; so are those of statistics, which are as old as their last refresh anyway.  `Inspect` if *store* is.
+    `close` closes *store* too.
     """
 
     def __init__(self, store: Store, policy: Policy | None = None) -> None:
@@ -49,10 +51,15 @@ class Eventual:
         self._lock = threading.RLock()
         self.run = store.run
         self.arun = store.arun
+        self.now = store.now
         self.begin: Callable[..., Program[bytes]] = store.begin
         self.rollback = store.rollback
         self.allocate_ids = store.allocate_ids
         self.reserve_ids = store.reserve_ids
+        if isinstance(store, Inspect):
+            self.check = store.check
+            self.explain = store.explain
+            self.refresh_statistics = store.refresh_statistics
 
     def __repr__(self) -> str:
         return f"<Eventual {type(self.policy).__name__} on {self.store!r}>"
@@ -128,7 +135,7 @@ class Eventual:
 
     def _is_stale(self, query: Query, transaction: bytes | None, consistency: Consistency) -> Program[bool]:
         """Whether *query* reads what is applied; applies first what the policy, or its ancestor, lets it see."""
-        if transaction is not None:
+        if transaction is not None or query.kind in STATISTICS:
             return False
         if query.ancestor is None:
             yield from self._follow(query.partition)
@@ -174,7 +181,7 @@ class Eventual:
         page = yield from self.store.run_query(Query(partition))
         with self._lock:
             if partition not in self._known:
-                self._apply([(entity.key, entity) for entity in page.results if entity.key is not None])
+                self._apply([(entity.key, entity) for entity in page.results if _is_written(entity.key)])
                 self._known.add(partition)
 
     def _groom(self) -> None:
@@ -214,6 +221,11 @@ class Eventual:
             mutations.append(Upsert(entity))
         for at in range(0, len(mutations), 500):
             self._applied.run(self._applied.commit(mutations[at : at + 500]))
+
+
+def _is_written(key: Key | None) -> TypeGuard[Key]:
+    """Whether the entity of *key* was put by somebody: statistics, which a store writes itself, were not."""
+    return key is not None and key.path[-2] not in STATISTICS
 
 
 def _same(one: Entity, other: Entity) -> bool:

@@ -10,6 +10,7 @@
     ├── NeedIndexError              a query that needs a composite index
     ├── IndexFileError              an index.yaml that can't be read
     ├── AlreadyExistsError          insert of an entity that is there
+    ├── UniqueViolationError        put of a unique value that another entity has
     ├── NotFoundError               update of an entity that is not there
     ├── TransactionError
     │   ├── ConflictError           (Retryable) somebody else committed first; nothing was written
@@ -111,6 +112,13 @@ class IndexFileError(Error):
 
 class AlreadyExistsError(Error):
     """Insert of an entity whose key is taken; nothing was written."""
+
+
+class UniqueViolationError(Error):
+    """Put of an entity with a unique value that another one has, *key*; nothing was written.
+
+    *property* is the name and *value* the value; of several properties that are unique together, tuples of them.
+    """
 
 
 class NotFoundError(Error):

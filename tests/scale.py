@@ -1,4 +1,4 @@
-"""How much a trust test does: the fast tier by default, more with KINDSTORE_SOAK (`make soak`).
+"""How much a long test does: the fast tier by default, more with KINDSTORE_SOAK (`make soak`).
 
 KINDSTORE_SOAK=1 is ten times the fast tier, 2 twenty times, and so on; fractions work too.
 """
@@ -8,9 +8,9 @@ import os
 _SOAK = os.environ.get("KINDSTORE_SOAK", "")
 
 
-def scaled(number: int) -> int:
-    """*number* in the fast tier; ten times KINDSTORE_SOAK as much in a soak."""
-    return max(1, round(number * 10 * float(_SOAK))) if _SOAK else number
+def scaled(number: int, soak: int | None = None) -> int:
+    """*number* in the fast tier; in a soak KINDSTORE_SOAK times *soak*, or where that is not given ten times *number*."""
+    return max(1, round((soak or 10 * number) * float(_SOAK))) if _SOAK else number
 
 
 def scaled_time(seconds: float) -> float:

@@ -1,0 +1,1 @@
+"""What an entity costs in `kindstore.ndb` and in google-cloud-ndb: `python -m bench.ndb_cost`."""
