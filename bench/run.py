@@ -113,9 +113,7 @@ def agree(workers: Workers, seed: str) -> None:
                 )
 
 
-def _rounds(
-    workers: Workers, results: Results, operations: Sequence[str], scale: float, tell: Tell
-) -> None:
+def _rounds(workers: Workers, results: Results, operations: Sequence[str], scale: float, tell: Tell) -> None:
     random = Random(0)
     results.cells |= {name: {peer: Cell(cpu=[], wall=[]) for peer in workers} for name in operations}
     for number in range(results.rounds + 1):

@@ -150,12 +150,16 @@ class Raw(Peer):
     _EITHER = (
         "SELECT e.body FROM (SELECT score, key FROM ("
         + " UNION ALL ".join(
-            ["SELECT * FROM (SELECT score, key FROM composite WHERE active = ? AND age = ? ORDER BY score LIMIT 50)"]
+            [
+                "SELECT * FROM (SELECT score, key FROM composite WHERE active = ? AND age = ? ORDER BY score LIMIT 50)"
+            ]
             * 3
         )
         + ") ORDER BY score, key LIMIT 50) AS i CROSS JOIN entities e ON e.key = i.key ORDER BY i.score, i.key"
     )
-    _PAIRS = "SELECT age, score FROM composite WHERE active = 1 AND age >= ? ORDER BY age, score, key LIMIT 100"
+    _PAIRS = (
+        "SELECT age, score FROM composite WHERE active = 1 AND age >= ? ORDER BY age, score, key LIMIT 100"
+    )
     _COUNT = "SELECT count(*) FROM idx WHERE kind = 1 AND property = 2 AND value > ?"
     _ADD = "INSERT INTO idx VALUES (1, ?, ?, ?)"
     _ADD_NINE = "INSERT INTO idx VALUES " + ", ".join(["(1, ?, ?, ?)"] * 9)
