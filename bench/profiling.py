@@ -29,6 +29,8 @@ def main() -> None:
     with TemporaryDirectory(prefix="kindstore-bench-") as directory:
         worker = Worker(options.peer, str(Path(directory) / "profiled.db"))
         worker.load(options.records)
+        if OPERATIONS[options.operation].indexed:
+            worker.index()
         worker.measure(options.operation, "warm", 0.2)
         run, questions = worker.prepare(options.operation, "profile", 1.0)
         profile = cProfile.Profile()

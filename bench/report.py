@@ -10,7 +10,12 @@ from bench.results import Results
 from bench.workload import OPERATIONS
 
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
-_READS = [name for name, operation in OPERATIONS.items() if not operation.writes and name != "construct"]
+_READS = [
+    name
+    for name, operation in OPERATIONS.items()
+    if not operation.writes and not operation.indexed and name != "construct"
+]
+_INDEXED = [name for name, operation in OPERATIONS.items() if operation.indexed]
 _WRITES = [name for name, operation in OPERATIONS.items() if operation.writes]
 _SUBJECT = "kindstore"
 
@@ -133,6 +138,7 @@ def tables(results: Results) -> str:
         + ". Every peer: journal_mode=WAL, synchronous=FULL (read back).",
         "A cell is `median/least ×ratio`, microseconds a call; the ratio is least over least to `raw`.",
         "### Reads, CPU µs\n\n" + _costs(results, _READS, "cpu"),
+        "### With an index on (active, age, score), CPU µs\n\n" + _costs(results, _INDEXED, "cpu"),
         "### Writes and construction, CPU µs\n\n" + _costs(results, [*_WRITES, "construct"], "cpu"),
         "### Writes, wall µs\n\n" + _costs(results, _WRITES, "wall"),
     ]

@@ -21,6 +21,8 @@ from bench.workload import OPERATIONS
 
 Tell = Callable[[str], None]
 FULL = 2
+_BEFORE_INDEX = [name for name, operation in OPERATIONS.items() if not operation.indexed]
+_INDEXED = [name for name, operation in OPERATIONS.items() if operation.indexed]
 GROWING = ("get", "query_eq", "range_100", "count")
 Workers = dict[str, WorkerProcess]
 
@@ -74,7 +76,7 @@ def compare(
             workers[name] = stack.enter_context(WorkerProcess(name, Path(directory) / f"{name}.db"))
             results.peers[name] = _filled(workers[name], records)
         agree(workers, "before")
-        _rounds(workers, results, scale, tell)
+        _rounds(workers, results, _BEFORE_INDEX, scale, tell)
         # All peers did the same writes, so they must still hold the same data.
         agree(workers, "after")
         if once:
@@ -82,6 +84,13 @@ def compare(
             for name, worker in workers.items():
                 tell(f"{name}: frames, memory, start-up")
                 results.budgets[name] = _budgets(worker, start_up, str(Path(directory) / f"{name}.db"))
+        tell("indexing")
+        for worker in workers.values():
+            worker.ask("index")
+        agree(workers, "indexed")
+        _rounds(workers, results, _INDEXED, scale, tell)
+        for name, budgets in results.budgets.items():
+            budgets.frames |= {each: workers[name].ask("frames", each) for each in _INDEXED}
     return results
 
 
@@ -104,12 +113,12 @@ def agree(workers: Workers, seed: str) -> None:
                 )
 
 
-def _rounds(workers: Workers, results: Results, scale: float, tell: Tell) -> None:
+def _rounds(workers: Workers, results: Results, operations: Sequence[str], scale: float, tell: Tell) -> None:
     random = Random(0)
-    results.cells = {name: {peer: Cell(cpu=[], wall=[]) for peer in workers} for name in OPERATIONS}
+    results.cells |= {name: {peer: Cell(cpu=[], wall=[]) for peer in workers} for name in operations}
     for number in range(results.rounds + 1):
         tell(f"round {number} of {results.rounds}" if number else "warm-up round")
-        for operation in OPERATIONS:
+        for operation in operations:
             for peer in random.sample(list(workers), len(workers)):
                 found = workers[peer].ask("measure", operation, str(number), scale)
                 if number:
@@ -124,7 +133,7 @@ def _budgets(worker: WorkerProcess, start_up: StartUp, path: str) -> Budgets:
         bytes=once["bytes"],
         read_ns=once["read_ns"],
         write_ns=once["write_ns"],
-        frames={name: worker.ask("frames", name) for name in OPERATIONS},
+        frames={name: worker.ask("frames", name) for name in _BEFORE_INDEX},
         import_ms=start_up.import_ms(imports(worker.name)),
         cold_ms=start_up.first_record_ms(worker.name, path),
     )

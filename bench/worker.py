@@ -19,7 +19,11 @@ from bench.peers.contract import Peer
 from bench.record import spell, touch
 from bench.workload import OPERATIONS, Operation, record, records
 
-READS = ("get", "get_multi", "query_eq", "range_100", "two_eq", "count", "iterate")
+READS = [
+    name for name, each in OPERATIONS.items() if not each.writes and not each.indexed and name != "construct"
+]
+SORTED = ("get_multi", "range_100", "eq_sort", "or_three")
+"""The reads of whole records that promise an order."""
 
 
 class Worker:
@@ -58,11 +62,16 @@ class Worker:
         found = getattr(self._peer, operation)(*question)
         if operation == "count":
             return found
+        if operation == "projection_100":
+            return [repr((age, score)) for age, score in found]
         if operation == "get":
             return spell(found)
         spelled = [spell(loaded) for loaded in found]
-        # Only these two promise an order.
-        return spelled if operation in ("get_multi", "range_100") else sorted(spelled)
+        return spelled if operation in SORTED else sorted(spelled)
+
+    def index(self) -> None:
+        """Add the index that the operations which are `Operation.indexed` are asked with."""
+        self._peer.index()
 
     def measure(self, operation: str, seed: str, scale: float) -> dict[str, float]:
         """Run one round of *operation*: CPU and wall nanoseconds a call (an object, where it says so)."""
@@ -98,7 +107,7 @@ class Worker:
     def _loop(self, operation: Operation) -> Callable[[Any], None]:
         if operation.name == "construct":
             return self._peer.construct
-        call = getattr(self._peer, operation.name)
+        call = getattr(self._peer, operation.method)
 
         def one(questions: Any) -> None:
             for question in questions:
@@ -126,10 +135,12 @@ class Worker:
             "query_eq": many,
             "range_100": many,
             "two_eq": many,
+            "eq_sort": many,
+            "or_three": many,
             "iterate": many,
             "put_one": keep_one,
             "batch_500": keep_many,
-        }.get(operation.name, plain)
+        }.get(operation.method, plain)
 
     def frames(self, operation: str) -> int:
         """Python frames entered by one warm call of *operation*."""
@@ -139,7 +150,7 @@ class Worker:
         if operation == "construct":
             return budgets.frames(lambda question: self._peer.construct([question]), questions)
         made: list[Any] = []
-        call = getattr(self._peer, operation)
+        call = getattr(self._peer, OPERATIONS[operation].method)
         count = budgets.frames(lambda question: made.append(call(*question)), questions)
         if operation == "put_one":
             self._peer.discard(made)

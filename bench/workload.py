@@ -6,7 +6,7 @@ Everything follows from a record's number or from a seed; nothing depends on the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -55,6 +55,10 @@ def records(count: int, first: int = 1) -> Iterator[Fields]:
     return map(record, range(first, first + count))
 
 
+INDEXED = "_indexed"
+"""How the names of operations end that are asked with a fitting index."""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One row of the workload: how often it is called in a round, and with what.
@@ -67,11 +71,18 @@ class Operation:
     arguments: Callable[[Random, int], tuple[Any, ...]]
     per_object: bool = False
     writes: bool = False
+    indexed: bool = False
+    """Asked once the peers have an index on (active, age, score), which is after all writes."""
+
+    @property
+    def method(self) -> str:
+        """The peer's method that it calls."""
+        return self.name.removesuffix(INDEXED)
 
     def questions(self, seed: str, stored: int, scale: float = 1.0) -> Sequence[tuple[Any, ...]]:
         """The arguments of every call of one round; equal for every peer that gets the same *seed*."""
         # Seeded by text: Random hashes it the same way in every process, unlike hash().
-        random = Random(f"{self.name}/{seed}")
+        random = Random(f"{self.method}/{seed}")
         return [self.arguments(random, stored) for _ in range(max(1, round(self.calls * scale)))]
 
 
@@ -83,6 +94,12 @@ def _some(random: Random, stored: int, wanted: int) -> list[int]:
     return random.sample(range(1, stored + 1), min(wanted, stored))
 
 
+_SELECTIVE = (
+    Operation("eq_sort", 40, lambda r, n: (r.randint(18, 89),)),
+    Operation("or_three", 20, lambda r, n: tuple(r.randint(18, 89) for _ in range(3))),
+    Operation("projection_100", 20, lambda r, n: (r.randint(18, 80),)),
+)
+
 OPERATIONS = {
     operation.name: operation
     for operation in (
@@ -92,6 +109,7 @@ OPERATIONS = {
         Operation("range_100", 25, lambda r, n: (r.uniform(0.0, 800.0),)),
         Operation("two_eq", 25, lambda r, n: (r.randint(18, 89),)),
         Operation("count", 40, lambda r, n: (r.randint(45, 55),)),
+        *_SELECTIVE,
         Operation("iterate", 1, lambda r, n: (), per_object=True),
         Operation("put_one", 60, lambda r, n: (_new(r, n),), writes=True),
         Operation(
@@ -101,5 +119,6 @@ OPERATIONS = {
         Operation("transfer", 60, lambda r, n: (*_some(r, n, 2), r.random()), writes=True),
         Operation("delete_one", 60, lambda r, n: (_new(r, n),), writes=True),
         Operation("construct", 2000, lambda r, n: (_new(r, n),)),
+        *(replace(each, name=each.name + INDEXED, indexed=True) for each in _SELECTIVE),
     )
 }

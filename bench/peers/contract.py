@@ -1,4 +1,4 @@
-"""What a peer must do: the thirteen operations of the workload, and six things it is not timed for.
+"""What a peer must do: the operations of the workload, and seven things it is not timed for.
 
 Each method is written the way that library's own documentation would have its users write it, choosing
 the cheaper way where it offers several.  Reads return fresh objects: no peer may answer from an identity map.
@@ -38,6 +38,10 @@ class Peer(Protocol):
         """Empty the write-ahead log, so that every measurement of writes meets its checkpoints alike."""
 
     @abstractmethod
+    def index(self) -> None:
+        """Add the index on (active, age, score) that `eq_sort`, `or_three` and `projection_100` call for."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
 
@@ -60,6 +64,19 @@ class Peer(Protocol):
     @abstractmethod
     def two_eq(self, age: int) -> Sequence[Loaded]:
         """All active records of this age, in any order."""
+
+    @abstractmethod
+    def eq_sort(self, age: int) -> Sequence[Loaded]:
+        """The first 20 active records of this age, by score."""
+
+    @abstractmethod
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Loaded]:
+        """The first 50 records, by score, that are of the *first* age and active, of the *second* and not active, or
+        of the *third* and active."""
+
+    @abstractmethod
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        """Age and score, nothing else, of the first 100 active records of at least this age, by age, then score."""
 
     @abstractmethod
     def count(self, age: int) -> int:

@@ -70,6 +70,10 @@ class DjangoPeer(Peer):
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def index(self) -> None:
+        with connection.schema_editor() as editor:
+            editor.add_index(Record, models.Index(fields=["active", "age", "score"], name="active_age_score"))
+
     def close(self) -> None:
         connection.close()
 
@@ -88,6 +92,21 @@ class DjangoPeer(Peer):
 
     def two_eq(self, age: int) -> Sequence[Record]:
         return list(Record.objects.filter(age=age, active=True))
+
+    def eq_sort(self, age: int) -> Sequence[Record]:
+        return list(Record.objects.filter(age=age, active=True).order_by("score")[:20])
+
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Record]:
+        wanted = (
+            models.Q(age=first, active=True)
+            | models.Q(age=second, active=False)
+            | models.Q(age=third, active=True)
+        )
+        return list(Record.objects.filter(wanted).order_by("score")[:50])
+
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        found = Record.objects.filter(active=True, age__gte=age).order_by("age", "score")
+        return list(found.values_list("age", "score")[:100])
 
     def count(self, age: int) -> int:
         return Record.objects.filter(age__gt=age).count()

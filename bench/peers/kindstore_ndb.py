@@ -15,6 +15,8 @@ from bench.record import Fields
 if TYPE_CHECKING:
     from kindstore.engine.store import EngineStore
 from kindstore import ndb
+from kindstore.engine.composite import CompositeIndex, IndexProperty
+from kindstore.engine.composites import State
 
 
 class Record(ndb.Model):
@@ -67,6 +69,14 @@ class KindstorePeer(Peer):
     def discard(self, handles: Iterable[ndb.Key]) -> None:
         ndb.delete_multi(handles)
 
+    def index(self) -> None:
+        store: Any = self._client.store
+        properties = tuple(map(IndexProperty, ("active", "age", "score")))
+        wanted = CompositeIndex("Record", False, properties)
+        store.run(store.create_indexes([wanted]))
+        while store.run(store.build_index(wanted)).state is State.BUILDING:
+            pass
+
     def close(self) -> None:
         self._opened.close()
 
@@ -84,6 +94,25 @@ class KindstorePeer(Peer):
 
     def two_eq(self, age: int) -> Sequence[Any]:
         return Record.query(Record.age == age, Record.active == True).fetch()  # noqa: E712
+
+    def eq_sort(self, age: int) -> Sequence[Any]:
+        query = Record.query(Record.age == age, Record.active == True)  # noqa: E712
+        return query.order(Record.score).fetch(20)
+
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Any]:
+        query = Record.query(
+            ndb.OR(
+                ndb.AND(Record.age == first, Record.active == True),  # noqa: E712
+                ndb.AND(Record.age == second, Record.active == False),  # noqa: E712
+                ndb.AND(Record.age == third, Record.active == True),  # noqa: E712
+            )
+        )
+        return query.order(Record.score).fetch(50)
+
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        query = Record.query(Record.active == True, Record.age >= age)  # noqa: E712
+        found: Any = query.order(Record.age, Record.score).fetch(100, projection=[Record.age, Record.score])
+        return [(each.age, each.score) for each in found]
 
     def count(self, age: int) -> int:
         return Record.query(Record.age > age).count()

@@ -60,6 +60,10 @@ class PeeweePeer(Peer):
     def settle(self) -> None:
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    def index(self) -> None:
+        Record.add_index(Record.active, Record.age, Record.score)
+        Record.create_table()
+
     def close(self) -> None:
         database.close()
 
@@ -78,6 +82,23 @@ class PeeweePeer(Peer):
 
     def two_eq(self, age: int) -> Sequence[Record]:
         return list(Record.select().where((Record.age == age) & (Record.active == True)))  # noqa: E712
+
+    def eq_sort(self, age: int) -> Sequence[Record]:
+        wanted = (Record.age == age) & (Record.active == True)  # noqa: E712
+        return list(Record.select().where(wanted).order_by(Record.score).limit(20))
+
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Record]:
+        wanted = (
+            ((Record.age == first) & (Record.active == True))  # noqa: E712
+            | ((Record.age == second) & (Record.active == False))  # noqa: E712
+            | ((Record.age == third) & (Record.active == True))  # noqa: E712
+        )
+        return list(Record.select().where(wanted).order_by(Record.score).limit(50))
+
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        wanted = (Record.active == True) & (Record.age >= age)  # noqa: E712
+        pairs = Record.select(Record.age, Record.score).where(wanted)
+        return list(pairs.order_by(Record.age, Record.score).limit(100).tuples())
 
     def count(self, age: int) -> int:
         return Record.select().where(Record.age > age).count()

@@ -64,6 +64,11 @@ class PonyPeer(Peer):
         # Not through Pony: it would begin a transaction first.
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    @orm.db_session
+    def index(self) -> None:
+        # Pony declares indexes in the class alone.
+        database.execute("CREATE INDEX active_age_score ON Record (active, age, score)")
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         with orm.db_session:
@@ -93,6 +98,27 @@ class PonyPeer(Peer):
     @orm.db_session
     def two_eq(self, age: int) -> Sequence[Record]:
         return list(Record.select(lambda r: r.age == age and r.active))
+
+    @orm.db_session
+    def eq_sort(self, age: int) -> Sequence[Record]:
+        return list(Record.select(lambda r: r.age == age and r.active).order_by(Record.score).limit(20))
+
+    @orm.db_session
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Record]:
+        found = Record.select(
+            lambda r: (
+                (r.age == first and r.active)
+                or (r.age == second and not r.active)
+                or (r.age == third and r.active)
+            )
+        )
+        return list(found.order_by(Record.score).limit(50))
+
+    @orm.db_session
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        pairs = orm.select((r.age, r.score) for r in Record if r.active and r.age >= age)
+        # A query of attributes is DISTINCT unless told otherwise.
+        return list(pairs.without_distinct().order_by(1, 2).limit(100))
 
     @orm.db_session
     def count(self, age: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from struct import Struct
 
 import apsw
@@ -22,6 +23,7 @@ type_of_body = tuple[str, str, int, float, bool, datetime, list[str], str]
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(type_of_body).decode
 _pack = Struct(">BQ").pack
+_score = attrgetter("score")
 _PROPERTY = {name: number for number, name in enumerate((*INDEXED, "tags"))}
 _TAGS = _PROPERTY["tags"]
 # A value as the index table holds it: SQLite has neither booleans nor datetimes.
@@ -104,6 +106,7 @@ class Raw(Peer):
         self._create()
         highest = self._execute("SELECT max(key) FROM entities").get
         self._next = 1 if highest is None else int.from_bytes(highest[1:], "big") + 1
+        self._indexed = False
 
     def _durable(self) -> None:
         self._execute("PRAGMA journal_mode = WAL").fetchall()
@@ -132,7 +135,30 @@ class Raw(Peer):
     _TWO_EQ = (
         "SELECT e.body FROM idx i CROSS JOIN idx j CROSS JOIN entities e"
         " WHERE i.kind = 1 AND i.property = 2 AND i.value = ? AND e.key = i.key"
-        " AND j.kind = 1 AND j.property = 4 AND j.value = 1 AND j.key = i.key ORDER BY i.key"
+        " AND j.kind = 1 AND j.property = 4 AND j.value = ? AND j.key = i.key ORDER BY i.key"
+    )
+    _FROM_AGE = (
+        "SELECT i.value, e.body FROM idx i CROSS JOIN idx j CROSS JOIN entities e"
+        " WHERE i.kind = 1 AND i.property = 2 AND i.value >= ? AND e.key = i.key"
+        " AND j.kind = 1 AND j.property = 4 AND j.value = 1 AND j.key = i.key ORDER BY i.value"
+    )
+    # With the index on (active, age, score), which both layouts have alike.
+    _SORTED = (
+        "SELECT e.body FROM composite i CROSS JOIN entities e ON e.key = i.key"
+        " WHERE i.active = ? AND i.age = ? ORDER BY i.score, i.key LIMIT ?"
+    )
+    _EITHER = (
+        "SELECT e.body FROM (SELECT score, key FROM ("
+        + " UNION ALL ".join(
+            [
+                "SELECT * FROM (SELECT score, key FROM composite WHERE active = ? AND age = ? ORDER BY score LIMIT 50)"
+            ]
+            * 3
+        )
+        + ") ORDER BY score, key LIMIT 50) AS i CROSS JOIN entities e ON e.key = i.key ORDER BY i.score, i.key"
+    )
+    _PAIRS = (
+        "SELECT age, score FROM composite WHERE active = 1 AND age >= ? ORDER BY age, score, key LIMIT 100"
     )
     _COUNT = "SELECT count(*) FROM idx WHERE kind = 1 AND property = 2 AND value > ?"
     _ADD = "INSERT INTO idx VALUES (1, ?, ?, ?)"
@@ -186,6 +212,17 @@ class Raw(Peer):
     def settle(self) -> None:
         self._execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def index(self) -> None:
+        self._execute(
+            "CREATE TABLE composite(active INTEGER NOT NULL, age INTEGER NOT NULL, score REAL NOT NULL,"
+            " key BLOB NOT NULL, PRIMARY KEY(active, age, score, key)) WITHOUT ROWID"
+        )
+        stored = [(key, _load(body)) for key, body in self._execute("SELECT key, body FROM entities")]
+        rows = sorted((int(each.active), each.age, each.score, key) for key, each in stored)
+        with self._connection:
+            self._executemany("INSERT INTO composite VALUES (?, ?, ?, ?)", rows)
+        self._indexed = True
+
     def close(self) -> None:
         self._connection.close()
 
@@ -207,7 +244,31 @@ class Raw(Peer):
         return [_load(body) for (body,) in self._execute(self._RANGE, (low,))]
 
     def two_eq(self, age: int) -> Sequence[Loaded]:
-        return [_load(body) for (body,) in self._execute(self._TWO_EQ, (age,))]
+        return [_load(body) for (body,) in self._execute(self._TWO_EQ, (age, 1))]
+
+    def eq_sort(self, age: int) -> Sequence[Loaded]:
+        if self._indexed:
+            return [_load(body) for (body,) in self._execute(self._SORTED, (1, age, 20))]
+        return sorted(self.two_eq(age), key=_score)[:20]
+
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Loaded]:
+        if self._indexed:
+            rows = self._execute(self._EITHER, (1, first, 0, second, 1, third))
+            return [_load(body) for (body,) in rows]
+        found: dict[bytes, Loaded] = {}
+        for pair in ((first, 1), (second, 0), (third, 1)):
+            found.update((body, _load(body)) for (body,) in self._execute(self._TWO_EQ, pair))
+        return sorted(found.values(), key=_score)[:50]
+
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        if self._indexed:
+            return self._execute(self._PAIRS, (age,)).fetchall()
+        pairs: list[tuple[int, float]] = []
+        for found, body in self._execute(self._FROM_AGE, (age,)):
+            if len(pairs) >= 100 and pairs[-1][0] != found:
+                break
+            pairs.append((found, _load(body).score))
+        return sorted(pairs)[:100]
 
     def count(self, age: int) -> int:
         count: int = self._execute(self._COUNT, (age,)).get

@@ -25,7 +25,11 @@ class RawTables(Raw):
     )
     _TWO_EQ = (
         "SELECT e.body FROM idx_age i CROSS JOIN idx_active j CROSS JOIN entities e"
-        " WHERE i.value = ? AND e.key = i.key AND j.value = 1 AND j.key = i.key ORDER BY i.key"
+        " WHERE i.value = ? AND e.key = i.key AND j.value = ? AND j.key = i.key ORDER BY i.key"
+    )
+    _FROM_AGE = (
+        "SELECT i.value, e.body FROM idx_age i CROSS JOIN idx_active j CROSS JOIN entities e"
+        " WHERE i.value >= ? AND e.key = i.key AND j.value = 1 AND j.key = i.key ORDER BY i.value"
     )
     _COUNT = "SELECT count(*) FROM idx_age WHERE value > ?"
 

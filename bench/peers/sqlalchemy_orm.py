@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, create_engine, delete, event, func, insert, select, text
+from sqlalchemy import JSON, Index, and_, create_engine, delete, event, func, insert, or_, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from bench.peers.contract import Peer
@@ -64,6 +64,9 @@ class SQLAlchemyPeer(Peer):
         self._session.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
         self._session.rollback()
 
+    def index(self) -> None:
+        Index("ix_record_active_age_score", Record.active, Record.age, Record.score).create(self._engine)
+
     def close(self) -> None:
         self._session.close()
         self._engine.dispose()
@@ -90,6 +93,22 @@ class SQLAlchemyPeer(Peer):
 
     def two_eq(self, age: int) -> Sequence[Record]:
         return self._all(select(Record).where(Record.age == age, Record.active == True))  # noqa: E712
+
+    def eq_sort(self, age: int) -> Sequence[Record]:
+        wanted = select(Record).where(Record.age == age, Record.active == True)  # noqa: E712
+        return self._all(wanted.order_by(Record.score).limit(20))
+
+    def or_three(self, first: int, second: int, third: int) -> Sequence[Record]:
+        wanted = or_(
+            and_(Record.age == first, Record.active == True),  # noqa: E712
+            and_(Record.age == second, Record.active == False),  # noqa: E712
+            and_(Record.age == third, Record.active == True),  # noqa: E712
+        )
+        return self._all(select(Record).where(wanted).order_by(Record.score).limit(50))
+
+    def projection_100(self, age: int) -> Sequence[tuple[int, float]]:
+        pairs = select(Record.age, Record.score).where(Record.active == True, Record.age >= age)  # noqa: E712
+        return self._session.execute(pairs.order_by(Record.age, Record.score).limit(100)).all()
 
     def count(self, age: int) -> int:
         return self._session.scalar(select(func.count()).select_from(Record).where(Record.age > age))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,13 +19,14 @@ from kindstore.values.ordered import (
     microseconds,
     pack,
     unpack,
+    unpack_all,
     unpack_at,
     write_packing,
     write_packing_of_list,
 )
 from kindstore.values.source import Source
 from kindstore.values.types import GeoPt, User
-from tests.values.strategies import PARTITION, byte_strings, indexable, paths, texts
+from tests.values.strategies import PARTITION, byte_strings, floats, indexable, integers, paths, strict, texts
 
 
 @given(indexable, indexable)
@@ -265,3 +267,18 @@ def test_packing_of_a_list_written_out_gives_the_packers_bytes(values: list[Any]
         write_packing_of_list(source, cls, "values", "found")
         source.add("return found")
         assert source.compiled("packed")(alike) == sorted({pack(value) for value in alike})
+
+
+COLUMNS = [texts, st.floats(0.0), floats, st.integers(2**48, 2**56 - 1), integers, st.booleans(), indexable]
+
+
+@given(st.one_of(*(st.lists(each.map(pack), max_size=12) for each in COLUMNS)))
+def test_a_column_is_unpacked_as_its_values_are(column: list[bytes]) -> None:
+    assert strict(unpack_all(column)) == strict([unpack(each) for each in column])
+    assert unpack_all([]) == []
+
+
+@given(st.lists(st.binary(max_size=10) | indexable.map(pack), min_size=1, max_size=4))
+def test_a_malformed_column_raises_corruption_error_only(column: list[bytes]) -> None:
+    with suppress(CorruptionError):
+        unpack_all(column)

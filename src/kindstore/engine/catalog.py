@@ -20,7 +20,7 @@ from kindstore.values.record import StoredShape
 from .composite import CompositeIndex, Needs
 from .composites import Composite, State, dump_definition, load_definition
 from .dialect import Dialect
-from .form import Estimates, Form, FormOf
+from .form import Estimates, Forms
 from .index import Index, Rows, WritePlan, write_plan
 
 Place: TypeAlias = tuple[int, bytes]
@@ -75,9 +75,9 @@ class Catalog:
         self.indexes: dict[int, Index] = {}
         self.shapes: dict[int, StoredShape] = {}
         self.stored: dict[Shape, list[StoredShape]] = {}
-        self.forms: dict[FormOf | None, Form] = {}
-        """Statements of simple queries, by the form of the query."""
-        self.counts: dict[FormOf | None, Form] = {}
+        self.forms: Forms = {}
+        """Statements of queries, by the form of the query."""
+        self.counts: Forms = {}
         """The same of counts without limit or offset."""
         self.estimates = Estimates()
         self.strict = False
@@ -128,7 +128,9 @@ class Catalog:
             by_kind.setdefault(kind_number, []).append(made)
         for number, kind in self.kinds_by_number.items():
             kind.composites = tuple(by_kind.get(number, ()))
-        self.forms.clear()  # what was planned without an index may be planned with it now
+        # What was planned without an index may be planned with it now, and must not be with one that is gone.
+        self.forms.clear()
+        self.counts.clear()
         # Last: whoever sees this epoch sees the indexes of it.
         self.index_epoch = epoch
 

@@ -1,16 +1,20 @@
 """Forms: statements of queries that were planned before, for queries that differ from those in their operands alone.
 
-What decides the text of a statement (`form_of`) is all that a query has but its operands, limit and offset.  Kinds and
-indexes are only ever added, so a text once made stays right.
+What decides the text of a statement (`form_of`) is all that a query has but its operands, limit and offset; and, in a
+join, which of the operands are equal and how they are ordered, since to that much a plan looks at them.  Kinds and indexes
+of properties are only ever added, so a text once made stays right; those of joins are forgotten when a composite index
+comes or goes.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from kindstore.store.conjunctions import COMPARISONS
-from kindstore.store.messages import PropertyFilter, Query
+from kindstore.store.messages import Filter, PropertyFilter, Query
 from kindstore.store.program import Statement
+from kindstore.values.errors import BadValueError, TooLargeError
 from kindstore.values.ordered import pack
 
 from .index import Index
@@ -23,6 +27,10 @@ PLAIN = frozenset({int, str, bytes, float, bool, type(None)})
 
 MAX_FORMS = 2000
 """Forms that are remembered; with more of them all are forgotten."""
+
+
+MAX_DEPTH = 10
+"""Filters in filters, up to which a query has a form."""
 
 
 class Form:
@@ -62,6 +70,48 @@ class Form:
         return text, (*[packed[at] for at in order], *rest)
 
 
+LIMIT, OFFSET = 1 << 40, 1 << 20
+"""What stands for a limit and an offset in the statement that `JoinForm.add` takes."""
+
+
+class JoinForm:
+    """The texts for joins of one form, with a limit and without, and what is bound in them.
+
+    *names* and *width* are those of `Join`.
+    """
+
+    __slots__ = ("_texts", "names", "width")
+
+    def __init__(self, names: tuple[str, ...], width: int) -> None:
+        self.names, self.width = names, width
+        self._texts: dict[bool, tuple[str, tuple[int, ...]]] = {}
+
+    def add(self, query: Query, made: Statement) -> None:
+        """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`."""
+        text, bound = made
+        operands: list[Any] = []
+        _spell(query.filters, [], operands)
+        places: dict[Any, int] = {}
+        for at, value in enumerate((*operands, LIMIT, OFFSET, LIMIT + OFFSET)):
+            places.setdefault(value, at)
+        places[-1] = places[LIMIT]
+        if all(value in places for value in bound):
+            self._texts[LIMIT in bound] = text, tuple(places[value] for value in bound)
+
+    def statement(self, query: Query, _estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
+        """The statement of *query* with the limit (-1: none) and offset *rest*; None if none is known for that."""
+        found = self._texts.get(bool(rest) and rest[0] >= 0)
+        if found is None:
+            return None
+        values: list[Any] = []
+        _spell(query.filters, [], values)
+        if rest:
+            limit, offset = rest
+            values += (limit, offset, limit + offset)
+        text, order = found
+        return text, tuple([values[at] for at in order])
+
+
 class Estimates:
     """How many rows some values have, as counted not long ago; good enough to choose an order by."""
 
@@ -87,44 +137,93 @@ class Estimates:
         self._counts[tuple(wanted)] = [counts, self.USES]
 
 
-def form_of(query: Query) -> FormOf | None:
-    """What decides the text of a simple query: one filter at most, or equalities of different properties.
+Forms: TypeAlias = dict[FormOf | None, Form | JoinForm]
+"""What is remembered."""
 
-    None for others, and for those with an ancestor or a cursor.
+F = TypeVar("F", Form, JoinForm)
+
+
+def form_of(query: Query) -> FormOf | None:
+    """What decides the text of *query*.
+
+    None for one with an ancestor, a cursor, a filter on ``__key__`` or NOT_IN, and for one that is no good.
     """
     if query.ancestor is not None or query.start is not None or query.end is not None:
         return None
-    if query.projection or query.distinct_on:
-        return None
     filters: Any = query.filters
+    if query.projection or query.distinct_on:
+        return _form_of_join(query)
     if not filters:
         return query.partition, query.kind, query.keys_only, query.orders
     if len(filters) == 1:
         [only] = filters
         if only.__class__ is not PropertyFilter or only.property == KEY or only.op not in COMPARISONS:
-            return None
+            return _form_of_join(query)
         return query.partition, query.kind, query.keys_only, query.orders, only.property, only.op
     names: dict[str, None] = {}
     for each in filters:
         if each.__class__ is not PropertyFilter or each.op != "=" or each.property == KEY:
-            return None
+            return _form_of_join(query)
         names[each.property] = None
     if len(names) < len(filters):
-        return None
+        return _form_of_join(query)
     return query.partition, query.kind, query.keys_only, query.orders, tuple(names)
 
 
-def is_plain(query: Query) -> bool:
-    """Whether the operands of *query*, which has a form, are checked well enough when they are packed."""
-    filters: Any = query.filters
-    for each in filters:  # noqa: SIM110 - a generator would cost as much again, for every query
-        if each.value.__class__ not in PLAIN:
+def is_plain(filters: Sequence[Filter]) -> bool:
+    """Whether the operands of *filters*, of a query which has a form, are checked well enough when they are packed."""
+    for each in filters:
+        if each.__class__ is not PropertyFilter:
+            joined: Any = each
+            if not is_plain(joined.filters):
+                return False
+        elif each.value.__class__ not in PLAIN and not (
+            each.value.__class__ is tuple and PLAIN.issuperset(map(type, each.value))
+        ):
+            return False
+    return True
+
+
+def _form_of_join(query: Query) -> FormOf | None:
+    shape: list[Any] = []
+    operands: list[bytes] = []
+    try:
+        if not _spell(query.filters, shape, operands):
+            return None
+    except (BadValueError, TooLargeError):
+        return None  # which is for the checks of a query to tell
+    ranks = {packed: at for at, packed in enumerate(sorted(set(operands)))}
+    order = tuple([ranks[packed] for packed in operands])
+    asked = query.partition, query.kind, query.keys_only, query.orders, query.projection, query.distinct_on
+    return *asked, tuple(shape), order
+
+
+def _spell(
+    filters: Sequence[Filter], shape: list[Any], operands: list[bytes], depth: int = MAX_DEPTH
+) -> bool:
+    """Add to *shape* and *operands* what *filters* consist of; whether a form can have them."""
+    for each in filters:
+        if not isinstance(each, PropertyFilter):
+            shape.append(each.__class__)
+            if not depth or not _spell(each.filters, shape, operands, depth - 1):
+                return False
+            shape.append(None)  # what follows is outside
+        elif each.property == KEY:
+            return False
+        elif each.op == "IN" and type(each.value) is tuple:
+            values: tuple[Any, ...] = each.value
+            shape.append((each.property, len(values)))
+            operands += map(pack, values)
+        elif each.op in COMPARISONS or each.op == "!=":
+            shape.append((each.property, each.op))
+            operands.append(pack(each.value))
+        else:
             return False
     return True
 
 
 def remember(
-    forms: dict[FormOf | None, Form],
+    forms: Forms,
     form: FormOf,
     query: Query,
     planned: Plan,
@@ -145,8 +244,23 @@ def remember(
             return
         joined = [indexes[each.property] for each in filters]
     known = forms.get(form)
-    if known is None:
-        if len(forms) >= MAX_FORMS:
-            forms.clear()
-        known = forms[form] = Form(joined)
+    if not isinstance(known, Form):
+        known = _kept(forms, form, Form(joined))
     known.add(lead, text, order)
+
+
+def remember_join(
+    forms: Forms, form: FormOf, query: Query, names: tuple[str, ...], width: int, made: Statement
+) -> None:
+    """Keep the text of *made*, as `JoinForm.add` takes it, for other queries of the *form* of *query*."""
+    known = forms.get(form)
+    if not isinstance(known, JoinForm):
+        known = _kept(forms, form, JoinForm(names, width))
+    known.add(query, made)
+
+
+def _kept(forms: Forms, form: FormOf, made: F) -> F:
+    if len(forms) >= MAX_FORMS:
+        forms.clear()
+    forms[form] = made
+    return made

@@ -15,13 +15,13 @@ from kindstore.store.program import Program, Row, Snapshot, Statement
 from kindstore.values import record
 from kindstore.values.entity import EMPTY, Maker, Shape
 from kindstore.values.limits import INT_MAX, INT_MIN
-from kindstore.values.ordered import unpack
+from kindstore.values.ordered import unpack, unpack_all
 
 from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
 from .composite import CompositeIndex, Needs, needs
 from .errors import MissingTableError
-from .form import Form, FormOf, form_of, remember
+from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, remember, remember_join
 from .index import Index
 from .join import Join, join
 from .lookup import read
@@ -157,7 +157,7 @@ def _count_some(wanted: list[tuple[Index, bytes]]) -> Program[tuple[int, ...]]:
 def run_query(
     catalog: Catalog,
     query: Query,
-    form: Form | None,
+    form: Form | JoinForm | None,
     transaction: Transaction | None,
     page_size: int | None,
     maker: Maker[R],
@@ -166,24 +166,30 @@ def run_query(
     limit = query.limit
     if page_size is not None:
         limit = page_size if limit is None else min(limit, page_size)
-    text: Statement | None = None
+    known: list[Row] | None = None
+    names: tuple[str, ...] = ()
     if form is not None and transaction is None:
         text = form.statement(query, catalog.estimates, (-1 if limit is None else limit, query.offset))
-    if text is not None:
-        [rows] = yield [text]
-        width = 0 if rows and rows[0][1] is None else 1
-        results = yield from _made(catalog, query, rows, maker)
+        if text is not None:
+            known = yield from _known_rows(catalog, form, text)
+    if known is not None:
+        rows = known
+        if isinstance(form, JoinForm):
+            width, names = form.width, form.names
+        else:
+            width = 0 if rows and rows[0][1] is None else 1
     else:
         scan = yield from prepare(catalog, query)
         rows = yield from _rows(catalog, scan, limit, transaction)
-        # With a limit and an offset, so that the text has places for them.
-        fetch = statement.KEYS if query.keys_only else statement.ROWS
-        _remember(catalog.forms, scan, partial(scan.statement, fetch, 1, 0), 2)
         width = scan.plan.width
-        if query.projection and isinstance(scan.plan, Join):
-            results = _projected(query, scan.plan, rows, maker)
-        else:
-            results = yield from _made(catalog, query, rows, maker)
+        if isinstance(scan.plan, Join):
+            names = scan.plan.names
+        if transaction is None:
+            _remember_page(catalog.forms, scan, limit is not None)
+    if query.projection:
+        results = _projected(query, names, rows, maker)
+    else:
+        results = yield from _made(catalog, query, rows, maker)
 
     def cursor_after(n: int) -> bytes:
         if n < 0:
@@ -194,16 +200,43 @@ def run_query(
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
 
-def _remember(
-    forms: dict[FormOf | None, Form], scan: Scan, make: Callable[[], Statement | None], rest: int
-) -> None:
+def _known_rows(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Program[list[Row] | None]:
+    """The rows of a remembered statement; None if another process has dropped the index that it reads."""
+    rows: list[Row]
+    try:
+        [rows] = yield [text]
+    except MissingTableError:
+        if not isinstance(form, JoinForm):
+            raise
+        yield from catalog.load()
+        catalog.forms.clear()
+        catalog.counts.clear()
+        return None
+    return rows
+
+
+def _remember_page(forms: Forms, scan: Scan, limited: bool) -> None:
+    """Keep the text of a page for queries of the same form: with places for the limit, if it has one, and the offset."""
+    fetch = statement.KEYS if scan.query.keys_only or scan.query.projection else statement.ROWS
+    _remember(forms, scan, partial(scan.statement, fetch, LIMIT if limited else None, OFFSET), 2)
+
+
+def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], rest: int) -> None:
     """Keep the text that *make* makes, which binds *rest* values besides operands, for queries of the same form."""
-    form = form_of(scan.query)
-    if form is None or scan.query.kind is None or not isinstance(scan.plan, Plan):
+    query, plan = scan.query, scan.plan
+    form = form_of(query)
+    if form is None or query.kind is None or not scan.kinds:
         return
+    indexes = scan.kinds[0].indexes
+    if not plan.properties <= indexes.keys():
+        return  # a branch of a join without rows, until somebody stores the property
     text = make()
-    if text is not None:
-        remember(forms, form, scan.query, scan.plan, scan.kinds[0].indexes, text[0], len(text[1]) - rest)
+    if text is None:
+        return
+    if isinstance(plan, Join):
+        remember_join(forms, form, query, plan.names, plan.width, text)
+    else:
+        remember(forms, form, query, plan, indexes, text[0], len(text[1]) - rest)
 
 
 def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> Program[list[R]]:
@@ -220,11 +253,18 @@ def _made(catalog: Catalog, query: Query, rows: list[Row], maker: Maker[R]) -> P
         return record.load_rows(rows, query.partition, catalog.shapes, maker)
 
 
-def _projected(query: Query, plan: Join, rows: list[Row], maker: Maker[R]) -> list[R]:
-    """The results of a projection, their values in the form that indexes hold (int for a datetime, bytes for a str)."""
-    make, packed_in = maker.of(Shape.of(query.projection)), maker.key_class.packed_in
-    places = [1 + plan.names.index(name) for name in query.projection]
-    return [make(packed_in(query.partition, row[0]), [unpack(row[at]) for at in places], 0) for row in rows]
+def _projected(query: Query, names: Sequence[str], rows: list[Row], maker: Maker[R]) -> list[R]:
+    """The results of a projection, their values in the form that indexes hold (int for a datetime, bytes for a str).
+
+    *names*: the properties that the rows have values of, after the path.
+    """
+    if not rows:
+        return []
+    make = maker.of(Shape.of(query.projection))
+    keys = record.keys_of(rows, query.partition, maker.key_class)
+    packed = list(zip(*rows, strict=True))
+    values = zip(*(unpack_all(packed[1 + names.index(name)]) for name in query.projection), strict=True)
+    return [make(key, list(found), 0) for key, found in zip(keys, values, strict=True)]
 
 
 def _rows(
@@ -298,15 +338,16 @@ def run_aggregation(
     catalog: Catalog,
     query: Query,
     aggregations: Sequence[Aggregation],
-    form: Form | None,
+    form: Form | JoinForm | None,
     transaction: Transaction | None = None,
 ) -> Program[list[Any]]:
     """The value of each aggregation, computed in the database; *form* is what is known of the count's form."""
     whole = transaction is None and query.limit is None and not query.offset
     if form is not None and whole and len(aggregations) == 1 and aggregations[0] == Count():
         known = form.statement(query, catalog.estimates)
-        if known is not None:
-            [[(number,)]] = yield [known]
+        rows = None if known is None else (yield from _known_rows(catalog, form, known))
+        if rows is not None:
+            [(number,)] = rows
             return [number]
     scan = yield from prepare(catalog, query)
     if transaction is not None and scan.uses_composites:

@@ -155,7 +155,7 @@ class EngineStore:
         """See `Store.run_query`."""
         # A query whose form has been planned before is sound, but for its operands.
         form = self.catalog.forms.get(form_of(query))
-        if form is None or (query.limit or 0) < 0 or query.offset < 0 or not is_plain(query):
+        if form is None or (query.limit or 0) < 0 or query.offset < 0 or not is_plain(query.filters):
             check_query(query, self.project)
             if query.kind in METADATA:
                 return self._query_metadata(query, transaction, page_size, maker)
@@ -199,7 +199,7 @@ class EngineStore:
     ) -> Program[list[Any]]:
         """See `Store.run_aggregation`."""
         form = self.catalog.counts.get(form_of(query))
-        if form is None or query.limit is not None or query.offset or not is_plain(query):
+        if form is None or query.limit is not None or query.offset or not is_plain(query.filters):
             check_query(query, self.project)
             if query.kind in METADATA:
                 check_metadata(query, transaction is not None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 from kindstore.values.errors import BadArgumentError
@@ -154,20 +155,19 @@ def set_rest(instance: Any, usual: dict[str, Any], more: dict[str, Any]) -> None
         set_projection(instance, tuple(projection))
 
 
-_projecting: dict[type[Any], type[Any]] = {}
+MAX_PROJECTIONS = 1_000
+"""Projections per model class whose classes and loaders are kept."""
+
+_projecting: dict[type[Any], dict[tuple[str, ...], type[Any]]] = {}
 
 
 def set_projection(instance: Any, projection: tuple[str, ...]) -> None:
-    """Make *instance* one of a class that reads only the properties *projection* (stored names), and sets none.
-
-    A class of its own, so that other instances pay nothing for the checks.
-    """
+    """Make *instance* one of a class that reads only the properties *projection* (stored names), and sets none."""
     if not projection:
         return
     instance.__dict__["_projection"] = projection
     cls: Any = instance.__class__
-    if cls._projecting is None:
-        instance.__class__ = projecting_class(cls)
+    instance.__class__ = projecting_class(cls._projecting or cls, projection)
     inside: dict[str, list[str]] = {}
     for name in projection:
         head, _, rest = name.partition(".")
@@ -179,34 +179,58 @@ def set_projection(instance: Any, projection: tuple[str, ...]) -> None:
             part._set_projection(names)
 
 
-def projecting_class(cls: type[Any]) -> type[Any]:
-    """The class of the instances of the model class *cls* that are of projections."""
-    found = _projecting.get(cls)
+def projecting_class(cls: type[Any], projection: tuple[str, ...]) -> type[Any]:
+    """The class of the instances of the model class *cls* of which only the properties *projection* are known.
+
+    A class for each: what is known is read as from any instance, without a check.
+    """
+    classes = _projecting.setdefault(cls, {})
+    found = classes.get(projection)
     if found is None:
-        found = _projecting[cls] = _projecting_class(cls)
+        if len(classes) >= MAX_PROJECTIONS:
+            classes.clear()
+        found = classes[projection] = _projecting_class(cls, projection)
     return found
 
 
-def _projecting_class(cls: type[Any]) -> type[Any]:
-    def read(self: Any, name: str) -> Any:
-        if not name.startswith("_"):
-            prop = self._by_code_name.get(name)
-            if prop is not None and not prop._is_projected(self):
-                raise UnprojectedPropertyError(f"Property {prop._name} is not in the projection")
-        return object.__getattribute__(self, name)
+class _Unknown:
+    """In place of a property that is not in the projection."""
+
+    __slots__ = ("_prop",)
+
+    def __init__(self, prop: Property[Any]) -> None:
+        self._prop = prop
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        if instance is None:
+            return self._prop
+        raise UnprojectedPropertyError(f"Property {self._prop._name} is not in the projection")
+
+    def __set__(self, instance: Any, value: Any) -> NoReturn:
+        raise _read_only()
+
+
+def _read_only() -> ReadonlyPropertyError:
+    return ReadonlyPropertyError("You cannot set property values of a projection entity")
+
+
+def _projecting_class(cls: type[Any], projection: tuple[str, ...]) -> type[Any]:
+    properties: dict[str, Property[Any]] = {prop._code_name: prop for prop in cls._properties.values()}
+    known = SimpleNamespace(_projection=projection)
 
     def write(self: Any, name: str, value: Any) -> None:
-        if name in self._by_code_name:
-            raise ReadonlyPropertyError("You cannot set property values of a projection entity")
+        if name in properties:
+            raise _read_only()
         object.__setattr__(self, name, value)
 
     def erase(self: Any, name: str) -> None:
         write(self, name, None)
 
-    namespace = {
+    namespace: dict[str, Any] = {
+        name: _Unknown(prop) for name, prop in properties.items() if not prop._is_projected(known)
+    }
+    namespace |= {
         "_projecting": cls,
-        "_by_code_name": {prop._code_name: prop for prop in cls._properties.values()},
-        "__getattribute__": read,
         "__setattr__": write,
         "__delattr__": erase,
         "__module__": cls.__module__,

@@ -15,9 +15,9 @@ from kindstore.values.entity import Readers, Shape
 from kindstore.values.key import Key
 from kindstore.values.source import Source
 
-from .construct import projecting_class
+from .construct import MAX_PROJECTIONS, projecting_class
 from .errors import InvalidPropertyError
-from .property import Property, overrides
+from .property import Property, as_text, overrides
 from .references import key_of_class
 from .schema import Loader, schema_of
 from .structured import StructuredProperty
@@ -78,7 +78,7 @@ def loader_of(model: Any, names: tuple[str, ...]) -> Loader:
     loaders = schema_of(model).projections
     load = loaders.get(names)
     if load is None:
-        if len(loaders) >= 1_000:
+        if len(loaders) >= MAX_PROJECTIONS:
             loaders.clear()
         load = loaders[names] = _compile(model, names)
     return load
@@ -87,8 +87,8 @@ def loader_of(model: Any, names: tuple[str, ...]) -> Loader:
 def _compile(model: Any, names: tuple[str, ...]) -> Callable[[Any, Any, int], Any]:
     source = Source("def load(k, values, version):", new=object.__new__, K=model._key_class)
     blank = model._blank()
-    source.add("e = new(C)" if blank is None else "e = C()")
-    source.names["C"] = model if blank is None else blank
+    source.add("e = new(P)" if blank is None else "e = C()")
+    source.names |= {"C": blank, "P": projecting_class(model, names)}
     source.add("d = e.__dict__")
     source.add(f"d['_key'] = k if k is None or type(k) is K else {source.name(key_of_class, 'as_own')}(k, K)")
     source.add(f"d['_projection'] = {source.name(names, 'names')}")
@@ -103,9 +103,13 @@ def _compile(model: Any, names: tuple[str, ...]) -> Callable[[Any, Any, int], An
         if rest and (model._dynamic or head in model._properties):
             groups.setdefault(head, []).append((rest, value))
         elif prop is not None:
-            restored = f"{source.name(prop._from_index, 'restore')}({value})"
+            restore: Any = prop._from_index
             own: type[Property[Any]] = type(prop)  # pyright: ignore[reportUnknownVariableType]
-            if not own._decoders and not overrides(prop, Property, "_from_stored"):
+            plain = not own._decoders and not overrides(prop, Property, "_from_stored")
+            if plain and not overrides(prop, Property, "_from_index"):
+                restore = as_text
+            restored = f"{source.name(restore, 'restore')}({value})"
+            if plain:
                 # Numbers, for one: nothing but text looks different in an index.
                 restored = f"({value} if type({value}) is not bytes else {restored})"
             if prop._repeated:
@@ -125,7 +129,8 @@ def _compile(model: Any, names: tuple[str, ...]) -> Callable[[Any, Any, int], An
         part = source.name(loader_of(prop._model_class, tuple(rest for rest, _ in parts)), "part")
         made = f"{part}(None, ({''.join(f'{value}, ' for _, value in parts)}), 0)"
         source.add(f"d[{prop._code_name!r}] = {f'[{made}]' if prop._repeated else made}")
-    source.add(f"e.__class__ = {source.name(projecting_class(model), 'projecting')}")
+    if blank is not None:
+        source.add("e.__class__ = P")
     source.add("return e")
     return source.compiled("load")
 

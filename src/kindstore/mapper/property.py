@@ -15,7 +15,6 @@ The laws are those of spec/ndb.md 2.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeGuard, TypeVar, cast, overload
 
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
@@ -46,6 +45,14 @@ class Undecoded:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+
+def as_text(value: bytes) -> str | bytes:
+    """The text that *value* is the UTF-8 of; *value* itself where it is none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
 
 
 class Readable:
@@ -347,10 +354,7 @@ class Property(ModelAttribute, Generic[T]):
 
     def _from_index(self, value: Any) -> Any:
         """The user value of one value of an index, not None: text is bytes there, a time microseconds."""
-        if type(value) is bytes:
-            with suppress(UnicodeDecodeError):
-                value = value.decode()
-        return self._from_stored(value)
+        return self._from_stored(as_text(value) if type(value) is bytes else value)
 
     def _decoded(self, value: Any) -> Any:
         """The user value of what a column holds."""

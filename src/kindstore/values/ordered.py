@@ -9,7 +9,7 @@ order.  Values of the same class and place in the order have the same bytes: ``"
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,7 @@ FALSE, TRUE = b"\x28", b"\x29"
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 _DOUBLE = struct.Struct(">d")
+_DOUBLES = struct.Struct(">xd").iter_unpack
 _SMALL = [pack_int(number) for number in range(1024)]
 _COMPLEMENT = bytes(255 - n for n in range(256))
 
@@ -190,6 +191,33 @@ def unpack(packed: bytes) -> Any:
     if end != len(packed):
         raise CorruptionError("bytes after the end of an encoded value", at=end)
     return value
+
+
+def unpack_all(column: Sequence[bytes]) -> list[Any]:
+    """`unpack` of many.
+
+    A column of an index nearly always holds one type, and often few values: a look at all of it costs less than a
+    call for each.
+    """
+    if not column:
+        return []
+    distinct = set(column)
+    if 2 * len(distinct) <= len(column):
+        values = {packed: unpack(packed) for packed in distinct}
+        return [values[packed] for packed in column]
+    whole, sizes = b"".join(column), {*map(len, column)}
+    if min(sizes) > 1:
+        code, size = whole[0], max(sizes)
+        alike = len(sizes) == 1 and {*whole[::size]} == {code}
+        if code == 0x40 and alike and size == 9 and min(whole[1::9]) >= 0x80:
+            # Negated, a positive double has the sign that marks it as such.
+            return [-value for (value,) in _DOUBLES(whole)]
+        if alike and code == INT_ZERO + size - 1 and size < 9:
+            return [int.from_bytes(packed[1:], "big") for packed in column]
+        if code == STRING and 1 not in whole and whole.count(0) == len(column):  # noqa: SIM102
+            if {(packed[0], packed[-1]) for packed in column} == {(STRING, 0)}:
+                return [packed[1:-1] for packed in column]
+    return [*map(unpack, column)]
 
 
 def unpack_at(packed: bytes, at: int) -> tuple[Any, int]:

@@ -291,9 +291,9 @@ def load_rows(
 ) -> list[R]:
     """What *maker* makes of the entity of each row (path, anything, version, body); errors as of `load`."""
     if len(rows) <= WORTHWHILE:
-        return _load_each(_keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
+        return _load_each(keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
     with Pause(len(rows)):
-        return _load_each(_keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
+        return _load_each(keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
 
 
 def load_all(
@@ -307,8 +307,8 @@ def load_all(
         return _load_each(keys, rows, 0, shapes, maker)
 
 
-def _keys_of(rows: Sequence[Row], partition: Partition, key_class: type[Key]) -> list[Key]:
-    """`Key.packed_in` of many."""
+def keys_of(rows: Sequence[Row], partition: Partition, key_class: type[Key]) -> list[Key]:
+    """`Key.packed_in` of many: of the paths that lead *rows*."""
     keys: list[Key] = []
     new, append = key_class.__new__, keys.append
     for row in rows:
