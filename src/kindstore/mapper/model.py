@@ -18,7 +18,7 @@ from kindstore.values.key import Key, Partition
 
 from .construct import compile_constructor, set_projection
 from .errors import KindError, UnknownPropertyError, UnprojectedPropertyError
-from .property import Property
+from .property import ModelAttribute, Property
 from .references import ModelKey, PublicModelKey
 from .schema import schema_of
 from .unique import Uniques, uniques_of
@@ -128,6 +128,8 @@ class Model(metaclass=MetaModel):
         for name in sorted(dir(cls)):
             prop = getattr(cls, name, None)
             if not isinstance(prop, Property) or isinstance(prop, ModelKey):
+                if isinstance(prop, ModelAttribute) and not isinstance(prop, Property):
+                    prop._fix_up(cls, name)
                 continue
             if name.startswith("_"):
                 raise TypeError(

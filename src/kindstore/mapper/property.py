@@ -61,7 +61,14 @@ class Readable:
             return self._get_value(entity)
 
 
-class Property(Generic[T]):
+class ModelAttribute:
+    """An attribute of a model class that learns its name when the class is made."""
+
+    def _fix_up(self, cls: type[Any], code_name: str) -> None:
+        """Called with the class and the name of the attribute."""
+
+
+class Property(ModelAttribute, Generic[T]):
     """A typed, stored attribute of a model.  *T* is what reading it gives.
 
     *name* is the stored name (default: the attribute's; without dots).  For the options see `options.Options`.

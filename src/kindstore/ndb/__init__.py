@@ -4,6 +4,7 @@ Models with typed properties, keys, queries, futures and transactions, with the 
 ``google.cloud.ndb``.  `docs/ndb.md` is the guide, `docs/ndb-differences.md` says where it is different.
 """
 
+from kindstore import __version__
 from kindstore.mapper.blobs import (
     BlobKey,
     BlobKeyProperty,
@@ -25,7 +26,7 @@ from kindstore.mapper.errors import (
 )
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import MetaModel
-from kindstore.mapper.property import Property
+from kindstore.mapper.property import ModelAttribute, Property
 from kindstore.mapper.references import UserProperty
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
 from kindstore.mapper.structured import LocalStructuredProperty, StructuredProperty
@@ -34,7 +35,16 @@ from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope, outside
 from kindstore.ndb import exceptions, unique
 from kindstore.ndb.client import Client
+from kindstore.ndb.gone import (
+    AutoBatcher,
+    ContextOptions,
+    ModelAdapter,
+    get_indexes,
+    get_indexes_async,
+    make_connection,
+)
 from kindstore.ndb.gql_text import ParameterizedFunction, gql
+from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import (
     Expando,
@@ -95,6 +105,7 @@ __all__ = [
     "EVENTUAL_CONSISTENCY",
     "OR",
     "STRONG",
+    "AutoBatcher",
     "BadProjectionError",
     "BlobKey",
     "BlobKeyProperty",
@@ -106,6 +117,7 @@ __all__ = [
     "ComputedPropertyError",
     "ConjunctionNode",
     "Context",
+    "ContextOptions",
     "Cursor",
     "DateProperty",
     "DateTimeProperty",
@@ -118,6 +130,9 @@ __all__ = [
     "GenericProperty",
     "GeoPt",
     "GeoPtProperty",
+    "Index",
+    "IndexProperty",
+    "IndexState",
     "IntegerProperty",
     "InvalidPropertyError",
     "JsonProperty",
@@ -127,6 +142,8 @@ __all__ = [
     "LocalStructuredProperty",
     "MetaModel",
     "Model",
+    "ModelAdapter",
+    "ModelAttribute",
     "ModelKey",
     "Node",
     "Parameter",
@@ -152,15 +169,19 @@ __all__ = [
     "User",
     "UserNotFoundError",
     "UserProperty",
+    "__version__",
     "delete_multi",
     "delete_multi_async",
     "exceptions",
     "get_context",
+    "get_indexes",
+    "get_indexes_async",
     "get_multi",
     "get_multi_async",
     "get_toplevel_context",
     "gql",
     "in_transaction",
+    "make_connection",
     "non_transactional",
     "put_multi",
     "put_multi_async",

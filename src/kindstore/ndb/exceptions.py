@@ -60,6 +60,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class NoLongerImplementedError(NotImplementedError):
     """What NDB had on App Engine and has no longer."""
 

@@ -19,6 +19,13 @@ from kindstore.values.key import Flat, Id, Partition
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.reference import decode_reference, encode_reference
 
+__all__ = ["UNDEFINED", "Key"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 KindOrClass: TypeAlias = Any
 """A kind's name, or a model class."""
 
@@ -28,8 +35,9 @@ class _Unset:
         return "UNSET"
 
 
-UNSET: Final = _Unset()
+UNDEFINED: Final = _Unset()
 """What stands for a namespace that was not given; None and "" both mean the default namespace."""
+UNSET: Final = UNDEFINED
 
 
 class Key(PlainKey):

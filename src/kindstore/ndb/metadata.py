@@ -31,6 +31,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class _BaseMetadata(Model):
     """What the metadata models share; not to be instantiated (TypeError)."""
 

@@ -2,6 +2,8 @@
 
 Every method with I/O has a twin with an underscore in front (``_put``), which stays when a property takes the
 public name.
+
+``from kindstore.ndb import model`` finds here what ``google.cloud.ndb.model`` has.
 """
 
 # pyright: reportPrivateUsage=false
@@ -13,18 +15,106 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack, cast
 
 from kindstore.mapper import expando, operations
 from kindstore.mapper import model as models
+from kindstore.mapper.blobs import (
+    BlobKey,
+    BlobKeyProperty,
+    BlobProperty,
+    CompressedTextProperty,
+    JsonProperty,
+    PickleProperty,
+)
+from kindstore.mapper.computed import ComputedProperty
 from kindstore.mapper.context import Context, current
+from kindstore.mapper.errors import (
+    BadProjectionError,
+    ComputedPropertyError,
+    InvalidPropertyError,
+    KindError,
+    ReadonlyPropertyError,
+    UnprojectedPropertyError,
+    UserNotFoundError,
+)
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
+from kindstore.mapper.model import MetaModel
+from kindstore.mapper.property import ModelAttribute, Property
+from kindstore.mapper.references import UserProperty
+from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
+from kindstore.mapper.structured import LocalStructuredProperty, StructuredProperty
+from kindstore.mapper.text import StringProperty, TextProperty
+from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
+from kindstore.mapper.transaction import Rollback
 from kindstore.ndb.asking import Ordering
+from kindstore.ndb.gone import ModelAdapter, get_indexes, get_indexes_async, make_connection
 from kindstore.ndb.gql_text import gql_of
+from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import UNSET, Key
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
-from kindstore.ndb.properties import ModelKey
+from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import Query
 from kindstore.store.messages import Consistency
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
+from kindstore.values.types import GeoPt, User
+
+__all__ = [
+    "BadProjectionError",
+    "BlobKey",
+    "BlobKeyProperty",
+    "BlobProperty",
+    "BooleanProperty",
+    "CompressedTextProperty",
+    "ComputedProperty",
+    "ComputedPropertyError",
+    "DateProperty",
+    "DateTimeProperty",
+    "Expando",
+    "FloatProperty",
+    "GenericProperty",
+    "GeoPt",
+    "GeoPtProperty",
+    "Index",
+    "IndexProperty",
+    "IndexState",
+    "IntegerProperty",
+    "InvalidPropertyError",
+    "JsonProperty",
+    "Key",
+    "KeyProperty",
+    "KindError",
+    "LocalStructuredProperty",
+    "MetaModel",
+    "Model",
+    "ModelAdapter",
+    "ModelAttribute",
+    "ModelKey",
+    "PickleProperty",
+    "Property",
+    "ReadonlyPropertyError",
+    "Rollback",
+    "StringProperty",
+    "StructuredProperty",
+    "TextProperty",
+    "TimeProperty",
+    "UnprojectedPropertyError",
+    "User",
+    "UserNotFoundError",
+    "UserProperty",
+    "delete_multi",
+    "delete_multi_async",
+    "get_indexes",
+    "get_indexes_async",
+    "get_multi",
+    "get_multi_async",
+    "make_connection",
+    "put_multi",
+    "put_multi_async",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 M = TypeVar("M", bound="Model")
 

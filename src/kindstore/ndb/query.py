@@ -61,6 +61,11 @@ __all__ = [
     "QueryIterator",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 M = TypeVar("M")
 R = TypeVar("R")
 
