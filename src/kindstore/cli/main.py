@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from io import TextIOWrapper
 
 from kindstore import __version__
-from kindstore.cli import check, demo, gql, indexes, stats, unique
+from kindstore.cli import check, demo, gql, indexes, ndb_lint, stats, unique
 from kindstore.cli.failure import CannotStart
 
 
@@ -57,4 +57,5 @@ def parser() -> argparse.ArgumentParser:
     indexes.add_to(commands)
     stats.add_to(commands)
     unique.add_to(commands)
+    ndb_lint.add_to(commands)
     return top

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from kindstore.mapper import generic, references
-from kindstore.mapper.options import Options
+from kindstore.mapper.options import Compressible, Options
 from kindstore.ndb.key import Key
 from kindstore.values.key import Key as PlainKey
 
@@ -83,7 +83,19 @@ class KeyProperty(references.KeyProperty[T]):
         def __init__(self, *args: Any, **options: Any) -> None: ...
 
 
-class GenericProperty(generic.GenericProperty[Any]):
-    """Any basic value; keys are `ndb.Key`."""
+class GenericProperty(generic.GenericProperty[T]):
+    """Any basic value; keys are `ndb.Key`.  Reads as Any, or as it is declared: ``x: GenericProperty[int] = …``."""
 
     _key_class = Key
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self: GenericProperty[Any],
+            name: str | None = None,
+            *,
+            required: bool | None = None,
+            repeated: bool | None = None,
+            default: Any = None,
+            **options: Unpack[Compressible[Any]],
+        ) -> None: ...

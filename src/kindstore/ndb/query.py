@@ -393,9 +393,15 @@ class Query(Generic[M]):
         found = reading.context.store.run(running.fetch(reading, query))
         return found[0] if found else None
 
+    @overload
     def get_async(
-        self, *, keys_only: bool | None = None, **options: Unpack[FetchOptions]
-    ) -> Future[M | None]:
+        self, *, keys_only: Literal[True], **options: Unpack[FetchOptions]
+    ) -> Future[Key | None]: ...
+    @overload
+    def get_async(
+        self, *, keys_only: Literal[False] | None = None, **options: Unpack[FetchOptions]
+    ) -> Future[M | None]: ...
+    def get_async(self, *, keys_only: bool | None = None, **options: Unpack[FetchOptions]) -> Future[Any]:
         """`get`, as a future."""
         reading, query = self._prepared(1, keys_only, options)
         future = reading.context.begin(running.fetch(reading, query), "get")
@@ -462,9 +468,21 @@ class Query(Generic[M]):
         reading, query = self._prepared(limit, keys_only, options)
         return reading.context.begin(running.explain(reading, query), "explain")
 
+    @overload
+    def iter(
+        self, *, limit: int | None = None, keys_only: Literal[True], **options: Unpack[FetchOptions]
+    ) -> QueryIterator[Key]: ...
+    @overload
+    def iter(
+        self,
+        *,
+        limit: int | None = None,
+        keys_only: Literal[False] | None = None,
+        **options: Unpack[FetchOptions],
+    ) -> QueryIterator[M]: ...
     def iter(
         self, *, limit: int | None = None, keys_only: bool | None = None, **options: Unpack[FetchOptions]
-    ) -> QueryIterator[M]:
+    ) -> QueryIterator[Any]:
         """An iterator over the results, which it reads in pages as it goes."""
         return QueryIterator(*self._prepared(limit, keys_only, options))
 
@@ -474,17 +492,33 @@ class Query(Generic[M]):
     def __aiter__(self) -> QueryIterator[M]:
         return self.iter()
 
+    @overload
+    def fetch_page(
+        self, page_size: int, *, keys_only: Literal[True], **options: Unpack[FetchOptions]
+    ) -> tuple[list[Key], Cursor | None, bool]: ...
+    @overload
+    def fetch_page(
+        self, page_size: int, *, keys_only: Literal[False] | None = None, **options: Unpack[FetchOptions]
+    ) -> tuple[list[M], Cursor | None, bool]: ...
     def fetch_page(
         self, page_size: int, *, keys_only: bool | None = None, **options: Unpack[FetchOptions]
-    ) -> tuple[list[M], Cursor | None, bool]:
+    ) -> tuple[list[Any], Cursor | None, bool]:
         """At most *page_size* results, the cursor after them (None if there are none), and whether there may be more."""
         check_int("page_size", page_size)
         reading, query = self._prepared(None, keys_only, options)
         return _page(reading.context.store.run(running.fetch_page(reading, query, page_size)))
 
+    @overload
+    def fetch_page_async(
+        self, page_size: int, *, keys_only: Literal[True], **options: Unpack[FetchOptions]
+    ) -> Future[tuple[list[Key], Cursor | None, bool]]: ...
+    @overload
+    def fetch_page_async(
+        self, page_size: int, *, keys_only: Literal[False] | None = None, **options: Unpack[FetchOptions]
+    ) -> Future[tuple[list[M], Cursor | None, bool]]: ...
     def fetch_page_async(
         self, page_size: int, *, keys_only: bool | None = None, **options: Unpack[FetchOptions]
-    ) -> Future[tuple[list[M], Cursor | None, bool]]:
+    ) -> Future[tuple[list[Any], Cursor | None, bool]]:
         """`fetch_page`, as a future."""
         check_int("page_size", page_size)
         reading, query = self._prepared(None, keys_only, options)

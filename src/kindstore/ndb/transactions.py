@@ -14,7 +14,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from types import FunctionType
-from typing import Any, Final, ParamSpec, TypeVar, cast, overload
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
 from kindstore.mapper.context import current
 from kindstore.mapper.errors import BadRequestError
@@ -225,6 +225,15 @@ def transactional(function: Callable[..., Any] | None = None, /, **options: Any)
     return decorate if function is None else decorate(function)
 
 
+class _Later(Protocol):
+    """Makes of a function one whose calls return a future of its result."""
+
+    @overload
+    def __call__(self, called: Callable[P, Awaitable[T]], /) -> Callable[P, Future[T]]: ...
+    @overload
+    def __call__(self, called: Callable[P, T], /) -> Callable[P, Future[T]]: ...
+
+
 def transactional_async(
     *,
     retries: int = RETRIES,
@@ -233,7 +242,7 @@ def transactional_async(
     xg: bool = True,
     propagation: int | None = None,
     concurrency: Concurrency | str | None = None,
-) -> Callable[[Callable[P, Any]], Callable[P, Future[Any]]]:
+) -> _Later:
     """Decorator: `transactional`, but calls return a future."""
     Attempts(retries)
     mode = _mode_of(concurrency)
@@ -255,7 +264,7 @@ def transactional_async(
 
         return wrapper
 
-    return decorate
+    return cast("_Later", decorate)
 
 
 def non_transactional(allow_existing: bool = True) -> Callable[[Callable[P, T]], Callable[P, T]]:
