@@ -24,6 +24,7 @@ def test_nothing_public_is_left_out() -> None:
         "polymodel",
         "properties",
         "query",
+        "query_options",
         "stats",
         "transactions",
     }

@@ -43,7 +43,6 @@ from kindstore.ndb.gone import (
     get_indexes_async,
     make_connection,
 )
-from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import (
@@ -68,12 +67,15 @@ from kindstore.ndb.query import (
     FilterNode,
     Node,
     Parameter,
+    ParameterizedFunction,
     ParameterizedThing,
     ParameterNode,
     PostFilterNode,
     PropertyOrder,
     Query,
     QueryIterator,
+    QueryOptions,
+    gql,
 )
 from kindstore.ndb.transactions import (
     TransactionOptions,
@@ -157,6 +159,7 @@ __all__ = [
     "PropertyOrder",
     "Query",
     "QueryIterator",
+    "QueryOptions",
     "ReadonlyPropertyError",
     "Rollback",
     "StringProperty",
