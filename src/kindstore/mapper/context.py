@@ -278,7 +278,8 @@ class Context:
         if future.done():
             return
         if not self.ends and not future.is_task():
-            future.wait()
+            while future.advance():
+                pass
             return
         self.pending[future] = None
         future.add_done_callback(self._drop)
@@ -289,20 +290,23 @@ class Context:
     def flush(self) -> None:
         """Do what was asked for with ``_async`` functions and is not done yet.  Errors stay in the futures.
 
-        What is at work in the running event loop is left to it.
+        What is at work in an event loop is left to it, and a tasklet to whoever completes the future that it waits for.
         """
-        # Hooks may ask for more meanwhile.
-        while waiting := [future for future in self.pending if not future.is_task()]:
-            for future in waiting:
-                future.wait()
+        # Hooks and tasklets may ask for more meanwhile.
+        while waiting := [future for future in self.pending if not _is_left_alone(future)]:
+            # A tasklet gives way to the others after each piece; then their next pieces make batches.
+            if not any([future.advance() for future in sorted(waiting, key=Future.due)]):
+                Future.wait_any(waiting)
 
     def settle(self) -> None:
         """`flush`; RuntimeError if something is at work in an event loop, which this code can't wait for."""
         self.flush()
-        if self.pending:
-            raise RuntimeError(
-                f"{next(iter(self.pending))!r} is at work in the event loop: use the async form of the transaction"
-            )
+        for future in self.pending:
+            if future.is_task():
+                problem = "is at work in the event loop: use the async form of the transaction"
+            else:
+                problem = "waits for a future that nobody completes"
+            raise RuntimeError(f"{future!r} {problem}")
 
     async def aflush(self) -> None:
         """The same in an event loop: wait for all of it."""
@@ -436,6 +440,11 @@ def _fallback() -> Context:
     if _default is None:
         raise ContextError("no current context", hint="Enter one: with client.context(): …")
     return _default()
+
+
+def _is_left_alone(future: Future[Any]) -> bool:
+    """Whether `Context.flush` has nothing to do with *future*."""
+    return future.is_task() or all(source.is_by_hand() for source in future.sources())
 
 
 def always_caches(context: Context, model: Any) -> bool:

@@ -49,8 +49,9 @@ class Future(Generic[T]):
     `set_result` or `set_exception` to be called later.
     """
 
-    def __init__(self, description: str = "Unknown") -> None:
-        self._description = description
+    def __init__(self, info: str = "Unknown") -> None:
+        self.info = info
+        """What it is about, for people."""
         self._done = False
         self._result: Any = None
         self._exception: BaseException | None = None
@@ -59,7 +60,7 @@ class Future(Generic[T]):
         self._acquire: Callable[[], Awaitable[Any]] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._program: Program[T] | None = None
-        self._source: Future[Any] | None = None
+        self._by_hand = True
         self.observed = False
         """Whether somebody has asked for the outcome."""
         self.request: Any = None
@@ -73,7 +74,7 @@ class Future(Generic[T]):
             state = f"{type(self._exception).__name__}: {self._exception}"
         else:
             state = f"result: {self._result!r}"
-        return f"<Future {self._description!r} ({state})>"
+        return f"<{type(self).__name__} {self.info!r} ({state})>"
 
     # How a future gets its result.
 
@@ -145,7 +146,7 @@ class Future(Generic[T]):
             else:
                 self.set_result(result)
 
-        self._force, self._acquire = force, acquire
+        self._force, self._acquire, self._by_hand = force, acquire, False
         loop = running_loop()
         if loop is not None:
             self._work_in(loop, acquire())
@@ -205,21 +206,35 @@ class Future(Generic[T]):
 
         RuntimeError in the event loop that runs the work: it would wait for itself.  Use ``await`` there.
         """
-        if self._done:
-            return
-        task = self._task
-        if task is None:
-            with self._lock:
-                force, self._force = self._force, None
-                self.request = self._program = None
-            if force is not None:
-                force()
-                return
-        elif running_loop() is task.get_loop():
-            raise RuntimeError(f"{self!r} is at work in this event loop: await it")
-        finished = threading.Event()
-        self.add_done_callback(lambda _: finished.set())
-        finished.wait()
+        while not self._done:
+            if not self.advance():
+                _until_one_is_done([self])
+
+    def advance(self) -> bool:
+        """Do the next piece of the work in this thread; False if there is none that it could do.
+
+        For most futures the next piece is the whole.  After a False the outcome comes from elsewhere, if it comes: from
+        an event loop, another thread, or whoever calls `set_result`.
+        """
+        with self._lock:
+            force = None if self._task is not None else self._force
+            if force is None:
+                return False
+            self._force = self.request = self._program = None
+        force()
+        return True
+
+    def due(self) -> float:
+        """When `advance` has something to do, by `time.monotonic`: the past, if it is not known to be later."""
+        return 0.0
+
+    def sources(self) -> Iterable[Future[Any]]:
+        """The futures that are to be done first: this one, unless it is made of others."""
+        return (self,)
+
+    def is_by_hand(self) -> bool:
+        """Whether nothing works on it: it is done when somebody calls `set_result` or `set_exception`."""
+        return self._by_hand
 
     def raise_unobserved(self) -> None:
         """Raise the work's error if there was one and nobody has asked yet."""
@@ -231,9 +246,8 @@ class Future(Generic[T]):
         return self._task is not None
 
     def _observe(self) -> None:
+        """Somebody has asked for the outcome."""
         self.observed = True
-        if self._source is not None:
-            self._source._observe()
 
     def check_success(self) -> None:
         """Wait, and raise the work's error if there was one."""
@@ -296,11 +310,7 @@ class Future(Generic[T]):
 
         self._observe()
         if not self._done:
-            if self._task is None:
-                with self._lock:
-                    acquire, self._force = self._acquire if self._force else None, None
-                if acquire is not None:
-                    self._work_in(asyncio.get_running_loop(), cast("Any", acquire()))
+            self._start_in(asyncio.get_running_loop())
             if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():
                 yield from self._task
             else:
@@ -308,6 +318,14 @@ class Future(Generic[T]):
         if self._exception is not None:
             raise self._exception
         return cast("T", self._result)
+
+    def _start_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have *loop* do the work, unless somebody is at it."""
+        if self._task is None:
+            with self._lock:
+                acquire, self._force = self._acquire if self._force else None, None
+            if acquire is not None:
+                self._work_in(loop, cast("Any", acquire()))
 
     async def finished(self) -> None:
         """Wait in asyncio until it is done; an error stays in it, for whoever asks."""
@@ -335,13 +353,14 @@ class Future(Generic[T]):
     def wait_any(futures: Iterable[Future[Any]]) -> Future[Any] | None:
         """Wait until one of *futures* is done, and return it; None if there are none."""
         waiting = list(futures)
-        if not waiting:
-            return None
-        for future in waiting:
-            if future._done:
-                return future
-        waiting[0].wait()
-        return waiting[0]
+        while waiting:
+            for future in waiting:
+                if future._done:
+                    return future
+            # First the one that sleeps least: what it does may be what another one waits for.
+            if not any(future.advance() for future in sorted(waiting, key=Future.due)):
+                _until_one_is_done(waiting)
+        return None
 
     @staticmethod
     def wait_all(futures: Iterable[Future[Any]]) -> None:
@@ -351,21 +370,60 @@ class Future(Generic[T]):
 
     def then(self, change: Callable[[T], Any]) -> Future[Any]:
         """A future of what *change* makes of the result."""
-        changed: Future[Any] = Future(self._description)
-        changed._source = self
+        return Changed(self, change)
+
+
+class Changed(Future[Any]):
+    """What *change* makes of the result of *source*; its error, if it has one."""
+
+    def __init__(self, source: Future[T], change: Callable[[T], Any]) -> None:
+        super().__init__(source.info)
+        self._source = source
 
         def finish(done: Future[T]) -> None:
+            if self._done:  # cancelled meanwhile
+                return
             if done._exception is not None:
-                changed.set_exception(done._exception)
+                self.set_exception(done._exception)
             else:
-                changed._settle(lambda: change(cast("T", done._result)))
+                self._settle(lambda: change(cast("T", done._result)))
 
-        async def acquire() -> None:
-            await self
+        source.add_done_callback(finish)
 
-        changed._force, changed._acquire = self.wait, acquire
-        self.add_done_callback(finish)
-        return changed
+    def advance(self) -> bool:
+        """See `Future.advance`."""
+        return self._source.advance()
+
+    def due(self) -> float:
+        """See `Future.due`."""
+        return self._source.due()
+
+    def sources(self) -> Iterable[Future[Any]]:
+        """See `Future.sources`."""
+        return self._source.sources()
+
+    def _observe(self) -> None:
+        super()._observe()
+        self._source._observe()
+
+    def _start_in(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._source._start_in(loop)
+
+
+def _until_one_is_done(futures: Iterable[Future[Any]]) -> None:
+    """Wait for other threads to finish one of *futures*, or what one of them waits for.
+
+    RuntimeError if only the event loop that this code runs in could do it.
+    """
+    loop = running_loop()
+    sources = [source for future in futures for source in (future, *future.sources())]
+    finished = threading.Event()
+    for source in sources:
+        if loop is not None and source._task is not None and source._task.get_loop() is loop:
+            raise RuntimeError(f"{source!r} is at work in this event loop: await it")
+    for source in sources:
+        source.add_done_callback(lambda _: finished.set())
+    finished.wait()
 
 
 def _set(finished: asyncio.Future[None]) -> None:
