@@ -4,7 +4,6 @@ Models with typed properties, keys, queries, futures and transactions, with the 
 ``google.cloud.ndb``.  `docs/ndb.md` is the guide, `docs/ndb-differences.md` says where it is different.
 """
 
-from kindstore import __version__
 from kindstore.mapper.blobs import (
     BlobKey,
     BlobKeyProperty,
@@ -88,6 +87,7 @@ from kindstore.ndb.transactions import (
 )
 from kindstore.store.messages import Consistency
 from kindstore.values.types import GeoPt, User
+from kindstore.values.version import __version__
 
 wait_all = Future.wait_all
 wait_any = Future.wait_any
