@@ -43,7 +43,7 @@ from kindstore.ndb.query_options import OF_CALLS, OF_THE_QUERY, QueryOptions
 from kindstore.store import messages
 from kindstore.store.checks import check_int
 from kindstore.store.program import Program
-from kindstore.values.errors import BadArgumentError, BadQueryError
+from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError
 from kindstore.values.key import Key as PlainKey
 
 __all__ = [
@@ -88,7 +88,7 @@ class Query(Generic[M]):
     of the values of these.
 
     Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadArgumentError` for a *kind*
-    that is none, `BadFilterError` for a filter or an order by an unindexed property, `InvalidPropertyError` for a
+    that is none, `BadKeyError` for an incomplete *ancestor*, `BadFilterError` for a filter or an order by an unindexed property, `InvalidPropertyError` for a
     projection of one, or of none.  The calls that read raise `BadArgumentError` for a number that is no int, and
     `BadQueryError` for a parameter that is not bound and for what no Datastore has, before they read.
     """
@@ -142,7 +142,7 @@ class Query(Generic[M]):
             if not isinstance(ancestor, PlainKey):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"ancestor must be a Key; received {ancestor!r}")
             if not ancestor.is_complete:
-                raise ValueError(f"ancestor cannot be an incomplete key: {ancestor!r}")
+                raise BadKeyError("an incomplete key can't be an ancestor", ancestor=ancestor)
         if isinstance(ancestor, ParameterizedFunction) and ancestor.func != "key":
             raise TypeError("ancestor cannot be a GQL function other than KEY")
         self._model: Any = kind
