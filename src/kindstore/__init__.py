@@ -8,6 +8,6 @@ from kindstore.values.entity import Entity
 from kindstore.values.errors import Error
 from kindstore.values.key import Key, Partition
 from kindstore.values.types import GeoPt, User
+from kindstore.values.version import __version__
 
-__version__ = "0.1.0"
 __all__ = ["Entity", "Error", "GeoPt", "Key", "Partition", "User", "__version__", "connect"]

@@ -73,7 +73,7 @@ def test_orders_go_up_and_down() -> None:
 def test_order_makes_a_new_query_and_leaves_the_old_one_alone() -> None:
     by_age = Poet.query().order(Poet.age)
     by_age.order(Poet.name)
-    assert by_age.order_by == (ndb.PropertyOrder("age"),)
+    assert by_age.order_by == [ndb.PropertyOrder("age")]
 
 
 def test_a_property_stored_under_another_name_is_queried_by_that() -> None:

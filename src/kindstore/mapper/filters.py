@@ -7,7 +7,7 @@ in them are stored names, and the values are stored values (spec/ndb.md 1.6).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, NoReturn, cast
+from typing import Any, ClassVar, Final, NoReturn, Self, TypeAlias, cast
 
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadArgumentError, BadQueryError
@@ -21,14 +21,23 @@ MAX_BRANCHES: Final = 1_000
 SEVERAL: Final = {"in": "IN", "not_in": "NOT_IN"}
 """The operators that take several values, and what the store calls them."""
 
+Used: TypeAlias = dict[int | str, bool]
+"""Collects the names and positions of the parameters whose values were needed."""
+
 _assign: Final = object.__setattr__
 
 
 class Node:
-    """A condition on entities.  Base of all of them; not made itself."""
+    """A condition on entities.  Base of all of them; not made itself (TypeError)."""
 
     __slots__ = ()
     _fields: ClassVar[tuple[str, ...]] = ()
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Self:
+        """Refuse the base class."""
+        if cls is Node:
+            raise TypeError("Cannot instantiate Node, only a subclass.")
+        return object.__new__(cls)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a {type(self).__name__} is immutable: can't set {name!r}")
@@ -44,6 +53,8 @@ class Node:
         return tuple(getattr(self, name) for name in self._fields)
 
     def __eq__(self, other: object) -> bool:
+        if type(self) is Node:
+            raise NotImplementedError
         if not isinstance(other, Node):
             return NotImplemented
         return type(self) is type(other) and self._parts() == other._parts()
@@ -52,14 +63,14 @@ class Node:
         return hash((type(self), repr(self)))
 
     def __lt__(self, other: object) -> bool:
-        raise TypeError("nodes cannot be ordered")
+        raise TypeError("Nodes cannot be ordered")
 
     __le__ = __gt__ = __ge__ = __lt__
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._parts()
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:  # noqa: ARG002
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Node:  # noqa: ARG002
         """This node with its parameters replaced by their values; *used* collects the names of those."""
         return self
 
@@ -77,7 +88,9 @@ class FilterNode(Node):
     """Property *name* (as stored) *op* *value*, *op* one of `OPERATORS`.
 
     ``in`` takes a list, tuple or set: of none it is a `FalseNode`, of one an equality, of more an OR of
-    equalities unless *server_op*.  `BadArgumentError` for an unknown operator or a wrong type of list.
+    equalities unless *server_op*.  *op* None is no operator yet: such a query can be made, not read.
+
+    `BadArgumentError` for an unknown operator, TypeError for an ``in`` of anything else.
     """
 
     __slots__ = ("name", "op", "server_op", "value")
@@ -87,9 +100,9 @@ class FilterNode(Node):
     value: Any
     server_op: bool
 
-    def __new__(cls, name: str, op: str, value: Any, server_op: bool = False) -> Node:  # type: ignore[misc]
+    def __new__(cls, name: str, op: str | None, value: Any, server_op: bool = False) -> Node:  # type: ignore[misc]
         """See the class."""
-        if op == "=":
+        if op == "=" or op is None:
             return comparison(name, op, value, server_op)
         if op not in OPERATORS:
             raise BadArgumentError(
@@ -97,9 +110,7 @@ class FilterNode(Node):
             )
         if op in ("in", "not_in"):
             if not isinstance(value, list | tuple | set | frozenset):
-                raise BadArgumentError(
-                    "this operator takes a list, tuple or set", path=name, op=op, value=value
-                )
+                raise TypeError(f"{op} expected a list, tuple or set of values; received {value!r}")
             value = tuple(cast("Iterable[Any]", value))
             if op == "in" and not server_op:
                 if len(value) != 1:
@@ -112,10 +123,11 @@ class FilterNode(Node):
         return comparison(name, op, value, server_op)
 
     def __repr__(self) -> str:
-        return f"FilterNode({self.name!r}, {self.op!r}, {self.value!r})"
+        value: Any = list(self.value) if self.op in SEVERAL else self.value
+        return f"FilterNode({self.name!r}, {self.op!r}, {value!r})"
 
 
-def comparison(name: str, op: str, value: Any, server_op: bool = False) -> FilterNode:
+def comparison(name: str, op: str | None, value: Any, server_op: bool = False) -> FilterNode:
     """The `FilterNode` of an operator that needs no check and takes one value: what properties make."""
     # Attribute by attribute: every comparison of a property comes here.
     node: FilterNode = object.__new__(FilterNode)
@@ -139,7 +151,7 @@ class PostFilterNode(Node):
         self._set(predicate)
 
     def __repr__(self) -> str:
-        return f"PostFilterNode({self.predicate!r})"
+        return f"PostFilterNode({self.predicate})"
 
     def holds(self, instance: Any, entity: Entity) -> bool:  # noqa: ARG002
         """Whether it keeps *instance*, which was made of *entity*."""
@@ -183,7 +195,7 @@ class _Combination(Node):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.nodes
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Node:
         """See `Node.resolve`."""
         resolved = tuple(node.resolve(bindings, used) for node in self.nodes)
         return self if resolved == self.nodes else type(self)(*resolved)
@@ -204,7 +216,7 @@ class DisjunctionNode(_Combination):
             _assign(made, "factors", ())
         return made
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Node:
         """See `Node.resolve`."""
         if not self.factors:
             return super().resolve(bindings, used)
@@ -266,7 +278,13 @@ class ParameterizedThing:
 
     __slots__ = ()
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Any:
+    def __eq__(self, other: object) -> bool:
+        raise NotImplementedError
+
+    def __hash__(self) -> int:
+        raise NotImplementedError
+
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Any:
         """The value, given those of the parameters; *used* collects the names of those that it needed."""
         raise NotImplementedError
 
@@ -299,13 +317,13 @@ class Parameter(ParameterizedThing):
     def __repr__(self) -> str:
         return f"Parameter({self._key!r})"
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Any:
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Any:
         """The value that *bindings* has for it; `BadArgumentError` if there is none."""
         if self._key not in bindings:
             raise BadArgumentError(
                 "a parameter is not bound", parameter=self._key, hint="Give it to Query.bind()."
             )
-        used.add(self._key)
+        used[self._key] = True
         return bindings[self._key]
 
     def parameters(self) -> set[int | str]:
@@ -331,10 +349,18 @@ class ParameterNode(Node):
             raise TypeError(f"Expected a ParameterizedThing, got {param!r}")
         self._set(prop, op, param)
 
+    def __eq__(self, other: object) -> bool:
+        # Not property by property: a comparison of those is a filter.
+        if not isinstance(other, ParameterNode):
+            return NotImplemented
+        return (self.prop._name, self.op, self.param) == (other.prop._name, other.op, other.param)
+
+    __hash__ = Node.__hash__
+
     def __repr__(self) -> str:
         return f"ParameterNode({self.prop!r}, {self.op!r}, {self.param!r})"
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Node:
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Node:
         """The property's own comparison with the parameter's value."""
         value = self.param.resolve(bindings, used)
         if self.op in SEVERAL:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 Outcome: TypeAlias = tuple[Any, BaseException | None]
 
 
-class Return(Exception):  # noqa: N818 - ndb's name
+class Return(Exception):
     """``raise ndb.Return(value)`` ends a tasklet with that result; ``return value`` does the same.
 
     Several values make a tuple, none is None.
@@ -212,7 +212,9 @@ class Together(Future[tuple[Any, ...]]):
 
     def advance(self) -> bool:
         """See `Future.advance`: a piece of each."""
-        return any([future.advance() for future in sorted(self._futures, key=Future.due) if not future.done()])
+        return any(
+            [future.advance() for future in sorted(self._futures, key=Future.due) if not future.done()]
+        )
 
     def due(self) -> float:
         """See `Future.due`."""

@@ -4,7 +4,6 @@ Models with typed properties, keys, queries, futures and transactions, with the 
 ``google.cloud.ndb``.  `docs/ndb.md` is the guide, `docs/ndb-differences.md` says where it is different.
 """
 
-from kindstore import __version__
 from kindstore.mapper.blobs import (
     BlobKey,
     BlobKeyProperty,
@@ -43,7 +42,6 @@ from kindstore.ndb.gone import (
     get_indexes_async,
     make_connection,
 )
-from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import (
@@ -68,12 +66,15 @@ from kindstore.ndb.query import (
     FilterNode,
     Node,
     Parameter,
+    ParameterizedFunction,
     ParameterizedThing,
     ParameterNode,
     PostFilterNode,
     PropertyOrder,
     Query,
     QueryIterator,
+    QueryOptions,
+    gql,
 )
 from kindstore.ndb.transactions import (
     TransactionOptions,
@@ -86,6 +87,7 @@ from kindstore.ndb.transactions import (
 )
 from kindstore.store.messages import Consistency
 from kindstore.values.types import GeoPt, User
+from kindstore.values.version import __version__
 
 wait_all = Future.wait_all
 wait_any = Future.wait_any
@@ -157,6 +159,7 @@ __all__ = [
     "PropertyOrder",
     "Query",
     "QueryIterator",
+    "QueryOptions",
     "ReadonlyPropertyError",
     "Rollback",
     "StringProperty",

@@ -41,6 +41,8 @@ class FetchOptions(TypedDict, total=False):
     """`EVENTUAL` lets a store answer with what it knew a while ago.  Default: `STRONG`."""
     read_policy: Consistency | str | None
     transaction: bytes | None
+    options: Any
+    """A `QueryOptions` with what is not given here."""
 
 
 _OF_QUERIES: Final = frozenset(
@@ -118,8 +120,6 @@ def read_options(
     """use_cache, start, end, offset and projection of the options of a call."""
     rest = {name: value for name, value in options.items() if name not in _OF_QUERIES}
     cached = use_cache(rest)
-    if options.get("options") is not None:
-        raise NotImplementedError("options= is not supported: pass them one by one")
     start, end = options.get("start_cursor"), options.get("end_cursor")
     for cursor in (start, end):
         if cursor is not None and not isinstance(cursor, Cursor):

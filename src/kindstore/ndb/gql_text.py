@@ -9,7 +9,7 @@ properties, parameters stay until `Query.bind` gives them their values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kindstore.mapper.context import current
 from kindstore.mapper.errors import InvalidPropertyError
@@ -21,6 +21,7 @@ from kindstore.mapper.filters import (
     ParameterizedThing,
     ParameterNode,
     PropertyOrder,
+    Used,
 )
 from kindstore.mapper.generic import GenericProperty
 from kindstore.mapper.model import Model
@@ -28,36 +29,24 @@ from kindstore.mapper.property import Property
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.structured import StructuredProperty
 from kindstore.ndb.key import Key
-from kindstore.ndb.query import Query
 from kindstore.values.errors import BadArgumentError
 from kindstore.values.key import Key as PlainKey
 
 if TYPE_CHECKING:
     from kindstore.store.gql import Comparison, Condition, Operand, Statement
 
-M = TypeVar("M", bound=Model)
-
 KEY: Final = "__key__"
 
 
-def gql(query_string: str, *args: Any, **kwds: Any) -> Query[Any]:
-    """The query that *query_string* is: ``SELECT … [FROM kind] [WHERE …] [ORDER BY …] [LIMIT …] [OFFSET …]``.
-
-    *args* and *kwds* are the values of ``:1``, ``:2`` … and ``:name``; without any, they are left to `Query.bind`.
-
-    Raises `GqlSyntaxError`, a `BadQueryError` that points at the place, for a text that is wrong; `KindError` for a
-    kind without a model class, `InvalidPropertyError` for a property that the class does not have,
-    `BadFilterError` for one that is not indexed, `BadValueError` for a value that the property does not take, and
-    `BadArgumentError` for too few or too many arguments.
-    """
-    return _bound(_query_of(_parsed(query_string), None), args, kwds)
+def arguments_of(query_string: str) -> dict[str, Any]:
+    """The arguments of the `Query` that *query_string* is; see `ndb.gql` for the errors."""
+    return _arguments(_parsed(query_string), None)
 
 
-def gql_of(model: type[M], query_string: str, args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[M]:
-    """`Model.gql`: the query for entities of *model* whose text is what comes after FROM."""
+def arguments_of_kind(model: Any, query_string: str) -> dict[str, Any]:
+    """The same for a text that comes after ``SELECT * FROM`` the kind of *model*."""
     kind = model._get_kind().replace('"', '""')
-    text = f'SELECT * FROM "{kind}" {query_string}'  # noqa: S608 - not SQL
-    return _bound(_query_of(_parsed(text), model), args, kwds)
+    return _arguments(_parsed(f'SELECT * FROM "{kind}" {query_string}'), model)  # noqa: S608 - not SQL
 
 
 class ParameterizedFunction(ParameterizedThing):
@@ -68,11 +57,11 @@ class ParameterizedFunction(ParameterizedThing):
 
     __slots__ = ("func", "values")
 
-    def __init__(self, func: str, values: Sequence[Any]) -> None:
+    def __init__(self, func: str, values: Sequence[Any] | ParameterizedThing) -> None:
         if func not in _FUNCTIONS:
             raise ValueError(f"Invalid GQL function: {func}")
         self.func = func
-        self.values = tuple(values)
+        self.values: list[Any] = [values] if isinstance(values, ParameterizedThing) else list(values)
 
     def is_parameterized(self) -> bool:
         """Whether any of the values is a parameter, or needs one."""
@@ -87,7 +76,7 @@ class ParameterizedFunction(ParameterizedThing):
             for name in value.parameters()
         }
 
-    def resolve(self, bindings: Mapping[int | str, Any], used: set[int | str]) -> Any:
+    def resolve(self, bindings: Mapping[int | str, Any], used: Used) -> Any:
         """The value; `BadArgumentError` where the function does not take what the parameters are."""
         values = [
             value.resolve(bindings, used) if isinstance(value, ParameterizedThing) else value
@@ -109,7 +98,7 @@ class ParameterizedFunction(ParameterizedThing):
         return hash((self.func, repr(self.values)))
 
     def __repr__(self) -> str:
-        return f"ParameterizedFunction({self.func!r}, {list(self.values)!r})"
+        return f"ParameterizedFunction({self.func!r}, {self.values!r})"
 
 
 def _cast(name: str) -> Callable[[list[Any]], Any]:
@@ -141,12 +130,8 @@ def _parsed(text: str) -> Statement:
     return parse(text, Dialect.NDB)
 
 
-def _bound(query: Query[Any], args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[Any]:
-    return query.bind(*args, **kwds) if args or kwds else query
-
-
-def _query_of(statement: Statement, model: Any) -> Query[Any]:
-    """The query of *statement*, for instances of *model*, or of the class of its kind."""
+def _arguments(statement: Statement, model: Any) -> dict[str, Any]:
+    """The arguments of the query of *statement*, for instances of *model*, or of the class of its kind."""
     if model is None and statement.kind is not None:
         model = Model._lookup_model(statement.kind)
     reading = _Reading(statement, model)
@@ -156,17 +141,17 @@ def _query_of(statement: Statement, model: Any) -> Query[Any]:
     names = statement.properties
     keys_only = names == (KEY,)
     projection = None if keys_only or not names else names
-    return Query(
-        model,
-        AND(*nodes) if nodes else None,
-        reading.ancestor,
-        [PropertyOrder(each.property, each.descending) for each in statement.orders],
-        projection=projection,
-        distinct_on=names if statement.distinct else None,
-        limit=cast("Any", statement.limit[0]).value if statement.limit else None,
-        offset=cast("Any", statement.offset[0]).value if statement.offset else None,
-        keys_only=keys_only,
-    )
+    return {
+        "kind": model,
+        "filters": AND(*nodes) if nodes else None,
+        "ancestor": reading.ancestor,
+        "order_by": [PropertyOrder(each.property, each.descending) for each in statement.orders],
+        "projection": projection,
+        "distinct_on": names if statement.distinct else None,
+        "limit": cast("Any", statement.limit[0]).value if statement.limit else None,
+        "offset": cast("Any", statement.offset[0]).value if statement.offset else 0,
+        "keys_only": keys_only,
+    }
 
 
 class _Reading:
@@ -183,7 +168,11 @@ class _Reading:
         if isinstance(condition, Comparison):
             return self.comparison(condition)
         if isinstance(condition, Both):
-            return tuple(node for part in condition.parts for node in self.nodes(part))
+            # By name, as NDB's: so texts that say the same thing are the same query.
+            parts = sorted(
+                condition.parts, key=lambda part: part.property if isinstance(part, Comparison) else ""
+            )
+            return tuple(node for part in parts for node in self.nodes(part))
         return (OR(*(AND(*self.nodes(part)) for part in condition.parts)),)
 
     def comparison(self, comparison: Comparison) -> tuple[Node, ...]:
@@ -255,7 +244,7 @@ class _Reading:
         if made.is_parameterized():
             return made
         try:
-            return _FUNCTIONS[made.func](list(made.values))
+            return _FUNCTIONS[made.func](made.values)
         except (ValueError, TypeError, OverflowError) as error:
             raise self.statement.wrong(
                 operand.at,

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, Unpack, cast
 
 from kindstore.mapper import operations
 from kindstore.mapper.context import current
 from kindstore.mapper.future import Future
+from kindstore.ndb.exceptions import NoLongerImplementedError
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError
 from kindstore.values.key import Flat, Id, Partition
@@ -48,7 +50,7 @@ class Key(PlainKey):
     front; project, database and namespace are the parent's, else the current context's.
 
     Raises TypeError for missing or contradicting arguments and ids of a wrong type, `BadValueError` for a parent
-    that is no key or is of another place than the arguments say, `BadKeyError` for a malformed reference.
+    that is no key, `BadKeyError` for one of another place than the arguments say and for a malformed reference.
     """
 
     __slots__ = ()
@@ -98,7 +100,9 @@ class Key(PlainKey):
         reference: Any = None,
     ) -> None:
         if reference is not None:
-            raise NotImplementedError("Key(reference=…) is not supported: pass serialized=, its bytes")
+            if serialized is not None:
+                raise TypeError("Can't specify both 'reference' and 'serialized'")
+            serialized = reference.SerializeToString()
         if len(path) == 1 and isinstance(path[0], Mapping):
             # The form in which old pickles call the constructor.
             Key.__init__(self, **cast("dict[str, Any]", path[0]))
@@ -128,6 +132,8 @@ class Key(PlainKey):
 
     def root(self) -> Key:
         """The key of its entity group: the first element of the path."""
+        if len(self.path) == 2:
+            return self
         return Key.of(self._partition, self.path[:2])
 
     def namespace(self) -> str | None:
@@ -190,8 +196,18 @@ class Key(PlainKey):
         return base64.urlsafe_b64encode(packed).rstrip(b"=")
 
     def reference(self) -> Any:
-        """Not supported: NotImplementedError.  `serialized` gives the bytes of the Reference."""
-        raise NotImplementedError("Key.reference() is not supported: use serialized()")
+        """The key as App Engine's Reference, a message of google-cloud-datastore; ImportError without that."""
+        messages: Any = importlib.import_module("google.cloud.datastore._app_engine_key_pb2")
+        return messages.Reference.FromString(self.serialized())
+
+    @classmethod
+    def from_old_key(cls, old_key: Any) -> NoReturn:  # noqa: ARG003
+        """Not to be had: NoLongerImplementedError."""
+        raise NoLongerImplementedError
+
+    def to_old_key(self) -> NoReturn:
+        """Not to be had: NoLongerImplementedError."""
+        raise NoLongerImplementedError
 
     def __repr__(self) -> str:
         parts = [repr(part) for part in self.path]
@@ -220,6 +236,14 @@ class Key(PlainKey):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Key.of, (self._partition, self.path)
+
+    def __setstate__(self, state: object) -> None:
+        # What pickles written by NDB call: their state is the arguments of the constructor, in a tuple.
+        match state:
+            case ({**arguments},):
+                Key.__init__(self, **arguments)
+            case _:
+                raise TypeError(f"Invalid state of a pickled key; received {state!r}")
 
     def child(self, kind: KindOrClass, id_or_name: Id | None = None) -> Key:
         """The key of *kind* right below this one; `BadValueError` if this one is incomplete."""
@@ -341,7 +365,7 @@ def _partition(
             ("namespace", wanted_namespace, above.namespace),
         ):
             if wanted is not UNSET and wanted != found:
-                raise BadValueError(f"Key {name} {wanted!r} must match the parent's {found!r}", parent=parent)
+                raise BadKeyError(f"Key {name} {wanted!r} must match the parent's {found!r}", parent=parent)
         return above
     if project is None or isinstance(wanted_database, _Unset) or isinstance(wanted_namespace, _Unset):
         here = current().partition

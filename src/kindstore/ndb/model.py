@@ -46,12 +46,11 @@ from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback
 from kindstore.ndb.asking import Ordering
 from kindstore.ndb.gone import ModelAdapter, get_indexes, get_indexes_async, make_connection
-from kindstore.ndb.gql_text import gql_of
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import UNSET, Key
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
-from kindstore.ndb.query import Query
+from kindstore.ndb.query import Query, gql_of
 from kindstore.store.messages import Consistency
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey

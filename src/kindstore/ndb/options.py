@@ -45,7 +45,9 @@ _SAME: Final = (
     ("global_cache_timeout", "memcache_timeout"),
     ("read_consistency", "read_policy"),
 )
-_NEVER: Final = frozenset({"max_memcache_items", "force_writes", "propagation"})
+_NEVER: Final = frozenset(
+    {"max_memcache_items", "force_writes", "propagation", "pass_batch_into_callback", "merge_future"}
+)
 
 
 def use_cache(options: Mapping[str, Any]) -> bool | None:

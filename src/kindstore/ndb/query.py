@@ -7,8 +7,8 @@ future, and ``async for`` walks a query in asyncio.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, NoReturn, TypeVar, Unpack, cast, overload
 
 from msgspec.structs import replace
 
@@ -34,13 +34,16 @@ from kindstore.mapper.projection import check_properties, name_of, names_of
 from kindstore.mapper.property import Property
 from kindstore.ndb.asking import FetchOptions, Ordering, check_names, order_of, partition_of, read_options
 from kindstore.ndb.cursor import Cursor
+from kindstore.ndb.exceptions import NoLongerImplementedError
+from kindstore.ndb.gql_text import ParameterizedFunction, arguments_of, arguments_of_kind
 from kindstore.ndb.iterator import QueryIterator
 from kindstore.ndb.key import Key
 from kindstore.ndb.options import consistency
+from kindstore.ndb.query_options import OF_CALLS, OF_THE_QUERY, QueryOptions
 from kindstore.store import messages
 from kindstore.store.checks import check_int
 from kindstore.store.program import Program
-from kindstore.values.errors import BadArgumentError, BadQueryError
+from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError
 from kindstore.values.key import Key as PlainKey
 
 __all__ = [
@@ -54,11 +57,14 @@ __all__ = [
     "Node",
     "Parameter",
     "ParameterNode",
+    "ParameterizedFunction",
     "ParameterizedThing",
     "PostFilterNode",
     "PropertyOrder",
     "Query",
     "QueryIterator",
+    "QueryOptions",
+    "gql",
 ]
 
 
@@ -82,7 +88,7 @@ class Query(Generic[M]):
     of the values of these.
 
     Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadArgumentError` for a *kind*
-    that is none, `BadFilterError` for a filter or an order by an unindexed property, `InvalidPropertyError` for a
+    that is none, `BadKeyError` for an incomplete *ancestor*, `BadFilterError` for a filter or an order by an unindexed property, `InvalidPropertyError` for a
     projection of one, or of none.  The calls that read raise `BadArgumentError` for a number that is no int, and
     `BadQueryError` for a parameter that is not bound and for what no Datastore has, before they read.
     """
@@ -103,10 +109,29 @@ class Query(Generic[M]):
         limit: int | None = None,
         offset: int | None = None,
         keys_only: bool | None = None,
-        default_options: None = None,
+        default_options: QueryOptions | None = None,
     ) -> None:
+        self._default_options = default_options
         if default_options is not None:
-            raise NotImplementedError("default_options is not supported: pass them one by one")
+            if not isinstance(default_options, QueryOptions):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"default_options must be QueryOptions or None; received {default_options!r}")
+            standard = default_options
+            if projection is not None and standard.projection is not None:
+                raise TypeError("cannot use projection= and default_options.projection at the same time")
+            kind = standard.kind if kind is None else kind
+            filters = standard.filters if filters is None else filters
+            ancestor = standard.ancestor if ancestor is None else ancestor
+            if order_by is orders is None:
+                order_by, orders = standard.order_by, standard.orders
+            if project is app is None:
+                project, app = standard.project, standard.app
+            namespace = standard.namespace if namespace is None else namespace
+            projection = standard.projection if projection is None else projection
+            if distinct_on is group_by is None:
+                distinct_on, group_by = standard.distinct_on, standard.group_by
+            limit = standard.limit if limit is None else limit
+            offset = standard.offset if offset is None else offset
+            keys_only = standard.keys_only if keys_only is None else keys_only
         if order_by is not None and orders is not None:
             raise TypeError("Cannot use 'order_by' and 'orders' together")
         if app is not None and project is not None:
@@ -117,7 +142,9 @@ class Query(Generic[M]):
             if not isinstance(ancestor, PlainKey):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"ancestor must be a Key; received {ancestor!r}")
             if not ancestor.is_complete:
-                raise BadArgumentError("an incomplete key can't be an ancestor", ancestor=ancestor)
+                raise BadKeyError("an incomplete key can't be an ancestor", ancestor=ancestor)
+        if isinstance(ancestor, ParameterizedFunction) and ancestor.func != "key":
+            raise TypeError("ancestor cannot be a GQL function other than KEY")
         self._model: Any = kind
         if kind is None or isinstance(kind, str):
             self._kind = kind
@@ -134,14 +161,14 @@ class Query(Generic[M]):
         else:
             self._partition = partition_of(ancestor, app if project is None else project, namespace)
         self._filters = filters
-        if order_by is None and orders is None:
-            self._orders: tuple[PropertyOrder, ...] = ()
-        else:
+        self._orders: tuple[PropertyOrder, ...] | None = None
+        if order_by is not None or orders is not None:
             self._orders = tuple(map(order_of, orders or order_by or ()))
         self._limit, self._offset, self._keys_only = limit, offset, bool(keys_only)
+        self._project = app if project is None else project
         self._compiled: tuple[messages.Query, tuple[PostFilterNode, ...]] | None = None
         if self._model is not None and (filters is not None or self._orders):
-            check_names(self._model, filters, self._orders)
+            check_names(self._model, filters, self._orders or ())
         self._projection: tuple[str, ...] = ()
         self._distinct_on: tuple[str, ...] = ()
         if projection is not None or distinct_on is not None or group_by is not None:
@@ -166,16 +193,18 @@ class Query(Generic[M]):
     def __repr__(self) -> str:
         parts: list[str] = []
         for name, value in (
+            ("project", self._project),
+            ("namespace", self._partition.namespace or None),
             ("kind", self._kind),
             ("ancestor", self._ancestor),
             ("filters", self._filters),
-            ("order_by", list(self._orders) or None),
-            ("namespace", self._partition.namespace or None),
-            ("projection", list(self._projection) or None),
-            ("distinct_on", list(self._distinct_on) or None),
+            ("order_by", self.order_by),
             ("limit", self._limit),
             ("offset", self._offset),
             ("keys_only", self._keys_only or None),
+            ("projection", list(self._projection) or None),
+            ("distinct_on", list(self._distinct_on) or None),
+            ("default_options", self._default_options),
         ):
             if value is not None:
                 parts.append(f"{name}={value!r}")
@@ -199,9 +228,9 @@ class Query(Generic[M]):
         return self._filters
 
     @property
-    def order_by(self) -> tuple[PropertyOrder, ...]:
-        """The orders, first the most significant."""
-        return self._orders
+    def order_by(self) -> list[PropertyOrder] | None:
+        """The orders, first the most significant; None if none were given."""
+        return None if self._orders is None else list(self._orders)
 
     @property
     def project(self) -> str:
@@ -226,6 +255,11 @@ class Query(Generic[M]):
     group_by = distinct_on
 
     @property
+    def default_options(self) -> QueryOptions | None:
+        """What it was made with."""
+        return self._default_options
+
+    @property
     def is_distinct(self) -> bool:
         """Whether no two results are alike: all properties that are distinct are projected too."""
         return bool(self._distinct_on) and set(self._distinct_on) <= set(self._projection)
@@ -236,7 +270,7 @@ class Query(Generic[M]):
         changed: Query[M] = object.__new__(type(self))
         changed.__dict__.update(self.__dict__, _compiled=None, **changes)
         if self._model is not None:
-            check_names(self._model, changed._filters, changed._orders)
+            check_names(self._model, changed._filters, changed._orders or ())
         return changed
 
     def filter(self, *filters: Node) -> Query[M]:
@@ -253,13 +287,13 @@ class Query(Generic[M]):
         """This query with further orders, after those it has: ``Author.name``, ``-Author.age``, ``"-age"``."""
         if not orders:
             return self
-        return self._changed(_orders=(*self._orders, *map(order_of, orders)))
+        return self._changed(_orders=(*(self._orders or ()), *map(order_of, orders)))
 
     def bind(self, *positional: Any, **named: Any) -> Query[M]:
         """This query with values for its parameters.  `BadArgumentError` if there are too few or too many."""
         bindings: dict[int | str, Any] = dict(enumerate(positional, 1))
         bindings.update(named)
-        used: set[int | str] = set()
+        used: dict[int | str, bool] = {}
         filters = None if self._filters is None else self._filters.resolve(bindings, used)
         ancestor = self._ancestor
         partition = self._partition
@@ -301,9 +335,11 @@ class Query(Generic[M]):
             if isinstance(ancestor, ParameterizedThing):
                 raise BadQueryError("a parameter is not bound", parameter=ancestor, hint="Use Query.bind().")
             self._compiled = running.compiled(
-                self._partition, self._kind, ancestor, self._filters, self._orders, self._distinct_on
+                self._partition, self._kind, ancestor, self._filters, self._orders or (), self._distinct_on
             )
         query, predicates = self._compiled
+        if self._default_options is not None or "options" in options:
+            limit, keys_only, options = self._completed(limit, keys_only, options)
         cached = None
         start = end = None
         offset = self._offset
@@ -342,6 +378,27 @@ class Query(Generic[M]):
         if options:
             reading.consistency = consistency(options)
         return reading, query
+
+    def _completed(
+        self, limit: int | None, keys_only: bool | None, options: Mapping[str, Any]
+    ) -> tuple[int | None, bool | None, dict[str, Any]]:
+        """The arguments of a call with what its *options* say too, and then the query's own."""
+        given = dict(options)
+        shared: object = given.pop("options", None)
+        if shared is not None and not isinstance(shared, QueryOptions):
+            raise TypeError(f"options must be QueryOptions or None; received {shared!r}")
+        if shared is not None:
+            for name in OF_THE_QUERY:
+                if name in shared.given:
+                    raise BadArgumentError("this option is a query's, not a call's", path=f"options.{name}")
+            limit = shared.limit if limit is None else limit
+            keys_only = shared.keys_only if keys_only is None else keys_only
+        for further in (shared, self._default_options):
+            if further is not None:
+                for name in further.given.keys() & OF_CALLS:
+                    if given.get(name) is None:
+                        given[name] = further.given[name]
+        return limit, keys_only, given
 
     @overload
     def fetch(
@@ -524,6 +581,10 @@ class Query(Generic[M]):
         reading, query = self._prepared(None, keys_only, options)
         return reading.context.begin(running.fetch_page(reading, query, page_size), "fetch_page").then(_page)
 
+    def run_to_queue(self, queue: Any, conn: Any, options: Any = None, dsquery: Any = None) -> NoReturn:  # noqa: ARG002
+        """Not to be had: NoLongerImplementedError."""
+        raise NoLongerImplementedError
+
     @overload
     def map(
         self,
@@ -598,6 +659,28 @@ class Query(Generic[M]):
         future = Future.call(work, awork, "map")
         context.keep(future)
         return future
+
+
+def gql(query_string: str, *args: Any, **kwds: Any) -> Query[Any]:
+    """The query that *query_string* is: ``SELECT … [FROM kind] [WHERE …] [ORDER BY …] [LIMIT …] [OFFSET …]``.
+
+    *args* and *kwds* are the values of ``:1``, ``:2`` … and ``:name``; without any, they are left to `Query.bind`.
+
+    Raises `GqlSyntaxError`, a `BadQueryError` that points at the place, for a text that is wrong; `KindError` for a
+    kind without a model class, `InvalidPropertyError` for a property that the class does not have,
+    `BadFilterError` for one that is not indexed, `BadValueError` for a value that the property does not take, and
+    `BadArgumentError` for too few or too many arguments.
+    """
+    return _bound(Query[Any](**arguments_of(query_string)), args, kwds)
+
+
+def gql_of(model: type[M], query_string: str, args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[M]:
+    """`Model.gql`: the query for entities of *model* whose text is what comes after FROM."""
+    return _bound(Query[M](**arguments_of_kind(model, query_string)), args, kwds)
+
+
+def _bound(query: Query[M], args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[M]:
+    return query.bind(*args, **kwds) if args or kwds else query
 
 
 def _result(value: Any) -> Any:

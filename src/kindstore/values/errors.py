@@ -86,7 +86,7 @@ class TooLargeError(BadValueError):
     """Over one of the limits of the service (`values.limits`)."""
 
 
-class BadKeyError(Error):
+class BadKeyError(Error, ValueError):
     """A key that is incomplete, reserved, malformed, or of another partition than the call allows."""
 
 

@@ -1,0 +1,180 @@
+"""The fixtures of python-ndb's system tests on the embedded engine, in place of those that talk to Google's servers.
+
+A pytest plugin, loaded after `alias_ndb` and without the suite's own ``conftest.py``.  Tests seed and look at stored
+entities past ndb, with entities and keys of google-cloud-datastore: `Seeds` does that on the store itself.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud import (
+    datastore,
+    ndb,  # what alias_ndb put there
+)
+from google.cloud.datastore.helpers import GeoPoint
+
+from kindstore.connect import connect
+from kindstore.store.messages import Upsert
+from kindstore.values.entity import Entity
+from kindstore.values.key import Key
+from kindstore.values.types import GeoPt
+
+PROJECT = "system-tests"
+_directory = tempfile.TemporaryDirectory(prefix="kindstore-system-")
+_URL = f"sqlite:///{Path(_directory.name) / 'system.db'}"
+os.environ["KINDSTORE_URL"] = _URL
+os.environ["GOOGLE_CLOUD_PROJECT"] = PROJECT
+# The keys that tests hand to fixtures: there of google-cloud-datastore, here our own.
+ndb.Key._key = property(lambda self: self)
+
+
+class Seeds:
+    """Puts, gets and deletes as `google.cloud.datastore.Client` does, in the same file as ndb."""
+
+    def __init__(self, database: str, namespace: str) -> None:
+        self.database, self.namespace = database, namespace
+        self._store = connect(_URL, project=PROJECT)
+
+    def key(self, *path: Any) -> Any:
+        return datastore.Key(*path, project=PROJECT, database=self.database, namespace=self.namespace)
+
+    def get(self, key: Any) -> dict[str, Any] | None:
+        """The properties of an entity by name, as google-cloud-datastore gives them."""
+        (found,) = self._store.run(self._store.lookup([self._key(key)]))
+        return None if found is None else {name: _given(value) for name, value in found.items()}
+
+    def put(self, entity: Any) -> None:
+        self._store.run(self._store.commit([Upsert(self._entity(entity))]))
+
+    def close(self) -> None:
+        self._store.close()
+
+    def _key(self, key: Any) -> Key:
+        if isinstance(key, Key):
+            return key
+        partition = self._store.partition(key.namespace or "", key.database or "")
+        path = key.flat_path
+        return Key.of(partition, *zip(path[::2], path[1::2], strict=True))
+
+    def _entity(self, entity: Any) -> Entity:
+        properties = {name: self._stored(value) for name, value in entity.items()}
+        meanings = {name: meaning[0] for name, meaning in entity._meanings.items()}
+        key = None if entity.key is None or entity.key.is_partial else self._key(entity.key)
+        return Entity.of(key, properties, entity.exclude_from_indexes, meanings)
+
+    def _stored(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._stored(each) for each in value]
+        if isinstance(value, datastore.Entity):
+            return self._entity(value)
+        if isinstance(value, datastore.Key):
+            return self._key(value)
+        if isinstance(value, GeoPoint):
+            return GeoPt(value.latitude, value.longitude)
+        if isinstance(value, datetime):
+            naive = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            return datetime(*naive.timetuple()[:6], naive.microsecond)
+        return value
+
+
+def _given(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_given(each) for each in value]
+    if isinstance(value, Entity):
+        return {name: _given(each) for name, each in value.items()}
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
+@pytest.fixture(scope="session")
+def deleted_keys() -> set[Any]:
+    return set()
+
+
+@pytest.fixture
+def to_delete() -> list[Any]:
+    """Keys to dispose of.  Every test has a namespace of its own, so nothing needs to be."""
+    return []
+
+
+@pytest.fixture
+def dispose_of(to_delete: list[Any]) -> Callable[..., None]:
+    return lambda *keys: to_delete.extend(keys)
+
+
+@pytest.fixture
+def ds_client(database_id: str, namespace: str) -> Iterator[Seeds]:
+    seeds = Seeds(database_id, namespace)
+    yield seeds
+    seeds.close()
+
+
+@pytest.fixture
+def with_ds_client(ds_client: Seeds) -> Seeds:
+    return ds_client
+
+
+@pytest.fixture
+def ds_entity(ds_client: Seeds) -> Callable[..., Any]:
+    def make(*path: Any, **properties: Any) -> Any:
+        entity = datastore.Entity(key=ds_client.key(*path))
+        entity.update(properties)
+        ds_client.put(entity)
+        return entity
+
+    return make
+
+
+@pytest.fixture
+def ds_entity_with_meanings(ds_client: Seeds) -> Callable[..., Any]:
+    def make(meanings: Any, *path: Any, **properties: Any) -> Any:
+        entity = datastore.Entity(key=ds_client.key(*path), exclude_from_indexes=("blob",))
+        entity._meanings = meanings
+        entity.update(properties)
+        ds_client.put(entity)
+        return entity
+
+    return make
+
+
+@pytest.fixture(params=["", "system-tests-named-db"])
+def database_id(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def namespace() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def other_namespace() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def client_context(database_id: str, namespace: str) -> Iterator[Any]:
+    client = ndb.Client(database=database_id)
+    with client.context(cache_policy=False, legacy_data=False, namespace=namespace) as context:
+        yield context
+
+
+@pytest.fixture
+def redis_context(client_context: Any) -> Iterator[Any]:
+    with client_context.new(global_cache=ndb.RedisCache.from_environment()).use() as context:
+        context.set_global_cache_policy(None)
+        yield context
+
+
+@pytest.fixture
+def memcache_context(client_context: Any) -> Iterator[Any]:
+    with client_context.new(global_cache=ndb.MemcacheCache.from_environment()).use() as context:
+        context.set_global_cache_policy(None)
+        yield context
