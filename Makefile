@@ -10,6 +10,7 @@ STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
+SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential
 
 LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make lock"
@@ -68,8 +69,8 @@ bench: $(BENCH_STAMP) ## Compare with other mappers, raw apsw and google-cloud-n
 	$(BIN)/python -m bench.ndb_cost --write docs/performance.md
 	$(BIN)/python -m bench --growth 1000,10000,100000,1000000 --write docs/performance.md
 
-soak: setup ## The trust tests with large numbers: kills, faults, power loss, races (long)
-	KINDSTORE_SOAK=$(SOAK) $(BIN)/python -m pytest -n $(WORKERS) tests/trust
+soak: setup ## What takes numbers, with large ones: kills, faults, power loss, races, random queries and texts (long)
+	KINDSTORE_SOAK=$(SOAK) $(BIN)/python -m pytest -n $(WORKERS) $(SOAKED)
 
 # uv is needed for this alone: pip install uv
 lock: ## Renew the lock files (needs uv)

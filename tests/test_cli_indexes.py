@@ -13,6 +13,7 @@ import pytest
 from kindstore.backends import sqlite
 from kindstore.cli.main import main
 from kindstore.store.messages import Upsert
+from kindstore.store.program import Program, Write
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
 
@@ -124,6 +125,35 @@ def test_the_document_has_the_names_of_the_file(
         "progress": 0.0,
         "culprit": None,
     }
+
+
+@pytest.mark.parametrize("action", ["build", "cleanup"])
+def test_a_removal_that_was_interrupted_is_listed_and_gone_on_with(
+    database: Path, file: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    indexes("create", database, "--index-file", file)
+    store = sqlite.open_store(database)
+    index = store.run(store.indexes())[0].index
+    store.run(_first_write_of(store.drop_indexes([index])))
+    store.close()
+    capsys.readouterr()
+    assert indexes("list", database, "--index-file", file) == 0
+    assert capsys.readouterr().out == (
+        "Book(author, year desc): deleting\nBook(ancestor; year): serving\nBook(author, year desc): missing\n"
+    )
+    assert sound(database)
+    assert indexes(action, database, *(["--index-file", file] if action == "cleanup" else [])) == 0
+    assert f"{index}: removed" in capsys.readouterr().out or action == "build"
+    assert states(database) == {"Book(ancestor; year)": "SERVING"}
+    assert sound(database)
+
+
+def _first_write_of(program: Program[None]) -> Program[None]:
+    """*program*, cut off after its first write."""
+    request = next(program)
+    while not isinstance(request, Write):
+        request = program.send((yield request))
+    yield request
 
 
 def test_build_goes_on_where_another_stopped(

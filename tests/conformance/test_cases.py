@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +18,9 @@ from kindstore.values.errors import Error
 from tests.conformance.cases import Case, Cases, cases
 from tests.conformance.comparing import Answers, compare, loaded
 from tests.conformance.places import assert_consistent
+from tests.scale import scaled
 
-SEEDS = 400 if os.environ.get("KINDSTORE_SOAK") else 25
+SEEDS = scaled(25)
 
 
 @given(cases())

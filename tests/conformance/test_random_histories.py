@@ -5,7 +5,6 @@ The number of a test is its seed; ``KINDSTORE_SOAK=1`` runs many more.
 
 from __future__ import annotations
 
-import os
 import random
 from typing import Any, cast
 
@@ -25,9 +24,10 @@ from kindstore.store.messages import (
 )
 from kindstore.values.entity import Entity
 from tests.conformance.test_differential import KEYS, VALUES, Histories, Walk
+from tests.scale import scaled
 from tests.values.strategies import PARTITION
 
-SEEDS = 500 if os.environ.get("KINDSTORE_SOAK") else 12
+SEEDS = scaled(12, soak=500)
 OPERATIONS = 250
 
 

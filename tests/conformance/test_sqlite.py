@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from kindstore.backends.memory import MemoryStore
@@ -11,6 +10,7 @@ from kindstore.store.abc import Store
 from tests.conformance.comparing import compare
 from tests.conformance.database import Clock
 from tests.conformance.suite import EveryQuerySuite, RefusalSuite, StoreSuite
+from tests.scale import scaled, seed
 
 
 def opened(path: Path, clock: Clock) -> Store:
@@ -34,8 +34,6 @@ class TestSqliteEveryQuery(EveryQuerySuite):
 
 def test_every_query_has_the_answer_of_the_model() -> None:
     """The same data and questions, in memory by the letter of the law and in SQLite by indexes and joins."""
-    seeds = range(
-        int(os.environ.get("KINDSTORE_SEED", "0")), 25 * (1 + int(os.environ.get("KINDSTORE_SOAK", "0")))
-    )
-    counted = compare(MemoryStore, lambda: connect(":memory:"), seeds)
+    first = seed(0)
+    counted = compare(MemoryStore, lambda: connect(":memory:"), range(first, first + scaled(25)))
     assert counted["found"] > 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,6 +20,7 @@ from kindstore.values.errors import BadArgumentError, Error, NeedIndexError, Too
 from kindstore.values.key import Key
 from tests.conformance.cases import Cases
 from tests.conformance.comparing import difference, replaced
+from tests.scale import scaled
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_join_of_equalities_reads_no_more_than_its_plan_says(store: EngineStor
     assert paths(store, query) == [321, 1321, 2321]
 
 
-@pytest.mark.parametrize("seed", range(3 + 30 * int(os.environ.get("KINDSTORE_SOAK", "0"))))
+@pytest.mark.parametrize("seed", range(scaled(3)))
 def test_answers_are_the_same_with_indexes_as_without(seed: int) -> None:
     """Random data and questions: one store with the indexes that they need, some built before the data changes."""
     chance, made_up = random.Random(seed), Cases(random.Random(seed))

@@ -16,11 +16,8 @@ Differences that are meant, and what is compared instead:
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
-import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +28,14 @@ from kindstore.engine.composite import CompositeIndex, IndexProperty, Needs, nee
 from kindstore.engine.serving import Missing, Serving, serve
 from kindstore.store.conjunctions import conjunctions
 from kindstore.store.messages import Order, PropertyFilter, Query
+from tests.conformance.app_engine import PYTHON
 from tests.engine.shapes import ANCESTOR, AWKWARD_NAMES, SPACE, TABLE
+from tests.scale import seed
 
-SEED = int(os.environ.get("KINDSTORE_SEED", "3"))
+SEED = seed(3)
 NAMES = ["a", "b", "c", "d", "__key__"]
 
 
-def sdk_python() -> str | None:
-    """The Python that has the SDK."""
-    named = os.environ.get("KINDSTORE_APPENGINE_PYTHON")
-    if named:
-        return named
-    return sys.executable if find_spec("google") and find_spec("google.appengine") else None
-
-
-PYTHON = sdk_python()
 pytestmark = pytest.mark.skipif(
     PYTHON is None,
     reason="needs App Engine's SDK: pip install appengine-python-standard into some environment, and name its "

@@ -7,7 +7,6 @@ The SDK is no dependency: without it, its answers to some hundred queries are co
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +18,9 @@ from kindstore.store.gql import Dialect
 from tests.gql import app_engine_sdk as oracle
 from tests.gql import test_app_engine as tables
 from tests.gql.sentences import Sentences
+from tests.scale import scaled, seed
 
-SOAK = float(os.environ.get("KINDSTORE_SOAK") or 0)
-ROUNDS = round(100_000 * max(SOAK, 0.1)) if SOAK else 1_500
+ROUNDS = scaled(1_500, soak=100_000)
 ANSWERS = Path(__file__).with_name("app_engine_answers.json")
 
 
@@ -43,12 +42,12 @@ def difference(sdk: Any, text: str, args: list[Any], kwargs: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("sort", ["query", "nearly", "scraps"])
 def test_random_texts_are_read_as_by_the_sdk(sdk: Any, sort: str) -> None:
-    seed = int(os.environ.get("KINDSTORE_SEED") or 7)
-    sentences = Sentences(random.Random(f"{seed} {sort}"), Dialect.APP_ENGINE)
+    source = seed(7)
+    sentences = Sentences(random.Random(f"{source} {sort}"), Dialect.APP_ENGINE)
     for _ in range(ROUNDS):
         text = getattr(sentences, sort)()
         found = difference(sdk, text, sentences.args, sentences.kwargs)
-        assert not found, f"seed {seed}: {found}"
+        assert not found, f"seed {source}: {found}"
 
 
 def texts() -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
 
 import pytest
@@ -14,11 +13,11 @@ from kindstore.store.gql import Bound, Dialect, GqlSyntaxError, bind
 from kindstore.store.gql.parsing import _parse
 from kindstore.values.errors import BadArgumentError, BadQueryError
 from tests.gql.sentences import APP_ENGINE_WORDS, PARTITION, SCRAPS, V1_WORDS, Sentences
+from tests.scale import scaled, seed
 
-SOAK = float(os.environ.get("KINDSTORE_SOAK") or 0)
-# Three dialects, three sorts of text each.
-ROUNDS = round(112_000 * max(SOAK, 0.1)) if SOAK else 500
-EXAMPLES = 20_000 if SOAK else 200
+# Three dialects, three sorts of text each: a million in a soak.
+ROUNDS = scaled(500, soak=112_000)
+EXAMPLES = scaled(200, soak=20_000)
 
 DIALECTS = list(Dialect)
 
@@ -38,8 +37,8 @@ def read(text: str, dialect: Dialect, args: list[object], kwargs: dict[str, obje
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_queries_are_read_and_near_misses_are_refused(dialect: Dialect) -> None:
-    seed = int(os.environ.get("KINDSTORE_SEED") or 7)
-    sentences = Sentences(random.Random(f"{seed} {dialect}"), dialect)
+    source = seed(7)
+    sentences = Sentences(random.Random(f"{source} {dialect}"), dialect)
     bound = 0
     for _ in range(ROUNDS):
         text = sentences.query()
@@ -48,7 +47,7 @@ def test_queries_are_read_and_near_misses_are_refused(dialect: Dialect) -> None:
             for text in (sentences.nearly(), sentences.scraps()):
                 read(text, dialect, sentences.args, sentences.kwargs)
         except Exception as error:
-            raise AssertionError(f"seed {seed}: {text!r}") from error
+            raise AssertionError(f"seed {source}: {text!r}") from error
     # What is not bound are casts of dates and places that do not exist, and __key__ selected twice.
     assert bound >= ROUNDS * (0.95 if dialect is Dialect.V1 else 0.8)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
@@ -15,10 +14,11 @@ from kindstore.store.messages import AndFilter, Filter, OrFilter, PropertyFilter
 from kindstore.values.errors import Error
 from tests.gql.asking import query_of, refusal
 from tests.gql.sentences import PARTITION
+from tests.scale import scaled
 
 APP_ENGINE, V1 = Dialect.APP_ENGINE, Dialect.V1
 
-SHORT, LONG = (100_000, 1_000_000) if os.environ.get("KINDSTORE_SOAK") else (10_000, 100_000)
+SHORT, LONG = scaled(10_000), scaled(100_000)
 
 # What stands before, what is repeated, what stands after.
 SHAPES = {
@@ -79,10 +79,10 @@ def grown(shape: str, size: int) -> str:
 def test_the_time_grows_in_proportion(shape: str, dialect: Dialect) -> None:
     seconds(grown(shape, 100), dialect)
     short = min(seconds(grown(shape, SHORT), dialect) for _ in range(2))
-    long = seconds(grown(shape, LONG), dialect)
-    # Ten times the text: quadratic would be a hundred times.  50 ms per KB is the law (design/reliability.md).
-    assert long < 30 * short + 0.05
-    assert long < 0.050 * LONG / 1_000
+    # Ten times the text: quadratic would be a hundred times.  And 50 ms per KB is enough for any text.
+    bound = min(30 * short + 0.05, 0.050 * LONG / 1_000)
+    long = grown(shape, LONG)
+    assert any(seconds(long, dialect) < bound for _ in range(3)), "slow three times, not once by chance"
 
 
 @pytest.mark.parametrize("size", [10, 1_000, 100_000])

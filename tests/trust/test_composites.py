@@ -123,7 +123,7 @@ def finish(store: EngineStore) -> None:
     for each in store.run(store.indexes()):
         while store.run(store.build_index(each.index, each.namespace)).state is State.BUILDING:
             pass
-    assert {each.state for each in store.run(store.indexes())} == {State.SERVING}
+    assert {each.state for each in store.run(store.indexes())} - {State.DELETING} == {State.SERVING}
 
 
 def check(store: EngineStore) -> None:
@@ -248,6 +248,99 @@ def two(tmp_path: Path) -> Any:
 
 def sizes(store: EngineStore, transaction: bytes | None = None) -> list[int]:
     return [each["size"] for each in store.run(store.run_query(of_colour(store, "red"), transaction)).results]
+
+
+def stopped_after(program: Program[Any], writes: int) -> Program[None]:
+    """*program* up to its *writes*-th write, after which its process is gone."""
+    request = next(program)
+    while True:
+        reply = yield request
+        writes -= isinstance(request, Write)
+        if not writes:
+            program.close()
+            return
+        request = program.send(reply)
+
+
+def states(store: EngineStore) -> list[tuple[CompositeIndex, State, int]]:
+    return [(each.index, each.state, each.done) for each in store.run(store.indexes())]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_index_is_dropped_in_steps_and_writes_come_between(two: tuple[EngineStore, EngineStore]) -> None:
+    one, other = two
+    before = sizes(one)
+    one.run(stopped_after(one.drop_indexes([BY_COLOUR]), 3))
+    for store in two:
+        assert states(store) == [(BY_COLOUR, State.DELETING, 14), (BELOW, State.SERVING, 200)]
+        assert sizes(store) == before
+        assert "by Thing(colour" not in store.run(store.explain(of_colour(store, "red")))
+    repeated(write, one, 1, 20)
+    repeated(write, other, 2, 20)
+    check(one)
+    with pytest.raises(BadArgumentError):
+        one.run(one.build_index(BY_COLOUR))
+    other.run(other.drop_indexes([]))  # goes on
+    assert [each for each, *_ in states(one)] == [BELOW]
+    check(one)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_an_index_is_made_anew_while_its_old_rows_are_being_removed(
+    two: tuple[EngineStore, EngineStore],
+) -> None:
+    one, other = two
+    for _ in range(2):
+        one.run(stopped_after(one.drop_indexes([BY_COLOUR]), 2))
+        finish(other)
+        check(one)
+    assert [state for index, state, _ in states(one) if index == BY_COLOUR] == [
+        State.SERVING,
+        *2 * [State.DELETING],
+    ]
+    assert "by Thing(colour" in one.run(one.explain(of_colour(one, "red")))
+    repeated(write, other, 3, 20)
+    one.run(one.drop_indexes([]))
+    assert [each[:2] for each in states(other)] == [(BY_COLOUR, State.SERVING), (BELOW, State.SERVING)]
+    check(other)
+
+
+def test_a_dropper_that_is_killed_is_gone_on_with_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    fill(path, 1200)
+    stopped = 0
+    for attempt in range(scaled(5)):
+        store = sqlite.open_store(path)
+        finish(store)
+        before = sizes(store)
+        store.close()
+        pid = os.fork()
+        if not pid:
+            live_at_most(60)
+            building.STEP = 7
+            store = sqlite.open_store(path)
+            store.run(store.drop_indexes(INDEXES))
+            os._exit(0)
+        time.sleep(0.03 + 0.02 * (attempt % 5))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        store = sqlite.open_store(path)
+        stopped += any(state is State.DELETING for _, state, _ in states(store))
+        assert sizes(store) == before
+        repeated(write, store, attempt, 10)
+        check(store)
+        if attempt % 2:
+            store.run(store.drop_indexes([]))
+            assert not any(state is State.DELETING for _, state, _ in states(store))
+            check(store)
+        store.close()
+    assert stopped
+    store = sqlite.open_store(path)
+    store.run(store.drop_indexes(INDEXES))
+    assert states(store) == []
+    finish(store)
+    check(store)
+    store.close()
 
 
 def test_a_reader_that_still_knows_a_dropped_index_answers_right(

@@ -5,6 +5,9 @@ that one gets it at once (`Catalog.define`).  Once a new definition is committed
 the rows of what it writes (the epoch in the flags tells it to); so all that is left is to add the rows of what was
 written before, a few entities at a time.  Where that stands is in the database: another process may go on with it,
 or several at once.
+
+A dropped index is gone at once for all who read and write.  What is left of it, rows that nobody sees, is removed in
+steps as well, of which each is a short write transaction; any process may go on with that, too.
 """
 
 from __future__ import annotations
@@ -20,16 +23,17 @@ from kindstore.values.key import Key, Partition
 from .catalog import Catalog, Kind, Missing, new_composite
 from .commit import composite_rows_of
 from .composite import CompositeIndex
-from .composites import Composite, State, dump_definition
+from .composites import Composite, State, dump_definition, dump_deleted
 
 STEP = 2000
-"""Row numbers of entities that are gone through in one write transaction."""
+"""Row numbers of entities that are gone through, or rows that are removed, in one write transaction."""
 
 
 class Progress(msgspec.Struct, frozen=True):
     """How far an index is built: *done* of *total* row numbers of entities, of which others may be of other kinds.
 
-    *culprit*: in `State.ERROR`, the entity that had too many rows; None if it is gone.
+    In `State.DELETING` *done* counts the rows that are removed.  *culprit*: in `State.ERROR`, the entity that had too
+    many rows; None if it is gone.
     """
 
     index: CompositeIndex
@@ -48,7 +52,7 @@ def listed(catalog: Catalog, partitions: Iterable[Partition]) -> Program[list[Pr
     wanted = {*partitions}
     found: list[Progress] = []
     for kind in catalog.kinds.values():
-        for each in kind.composites if kind.partition in wanted else ():
+        for each in (*kind.composites, *kind.deleting) if kind.partition in wanted else ():
             place = done.get(each.number, 0)
             culprit = None
             if each.state is State.ERROR:
@@ -115,22 +119,48 @@ def _define(catalog: Catalog, home: Partition, indexes: Sequence[CompositeIndex]
 
 
 def drop(catalog: Catalog, composites: Sequence[Composite]) -> Program[None]:
-    """Remove *composites* and all of their rows.
-
-    Others that still plan with one find no table, and plan anew.
-    """
-    yield Write(_drop(catalog, {each.number for each in composites}))
+    """Remove *composites*, and whatever is left of others that were dropped, a few rows at a time."""
+    if composites:
+        yield Write(_hide(catalog, composites))
+    yield from catalog.load()
+    for kind in list(catalog.kinds.values()):
+        for each in kind.deleting:
+            while (yield Write(_remove_some(catalog, each))):
+                pass
     yield from catalog.load()
 
 
-def _drop(catalog: Catalog, numbers: set[int]) -> Program[None]:
+def _hide(catalog: Catalog, composites: Sequence[Composite]) -> Program[None]:
+    """Take *composites* from all who read and write; others that still plan with one find no table, and plan anew."""
     sql = catalog.dialect
     [rows] = yield [(sql.composites, ())]
+    there = {number for number, _, _, state, _ in rows if state != State.DELETING}
     batch: list[Statement] = []
-    for number in sorted(numbers & {row[0] for row in rows}):
-        batch += [(sql.remove_composite, (number,)), (sql.drop_composite(number), ())]
+    for each in composites:
+        if each.number in there:
+            deleted = dump_deleted(each.definition, each.number)
+            batch += [
+                (sql.mark_composite, (State.DELETING, deleted, each.number)),
+                (sql.hide_composite(each.number), ()),
+            ]
     if batch:
         yield [*batch, (sql.raise_index_epoch, ())]
+
+
+def _remove_some(catalog: Catalog, composite: Composite) -> Program[bool]:
+    """Remove some rows of a dropped index, at last the index itself; whether there is more to remove."""
+    sql, definition, number = catalog.dialect, composite.definition, composite.number
+    [rows] = yield [(sql.composites, ())]
+    done = next((row[4] for row in rows if row[0] == number), None)
+    if done is None:
+        return False  # another process has helped
+    text = sql.empty_composite(number, len(definition.properties), definition.ancestor)
+    [removed] = yield [(text, (STEP,))]
+    if len(removed) == STEP:
+        yield [(sql.set_composite, (State.DELETING, done + STEP, number))]
+        return True
+    yield [(sql.remove_composite, (number,)), (sql.drop_composite(number), ()), (sql.raise_index_epoch, ())]
+    return False
 
 
 def build(catalog: Catalog, kind: Kind, composite: Composite) -> Program[Progress]:
@@ -145,7 +175,7 @@ def _step(catalog: Catalog, kind: Kind, composite: Composite) -> Program[Progres
     sql = catalog.dialect
     definitions, [(_, last)] = yield [(sql.composites, ()), (sql.select_state, ())]
     found = [(State(state), done) for number, _, _, state, done in definitions if number == composite.number]
-    if not found:
+    if not found or found[0][0] is State.DELETING:
         raise BadArgumentError("the index was dropped", index=str(composite.definition))
     [(state, done)] = found
     total = last or 0

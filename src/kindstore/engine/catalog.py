@@ -38,12 +38,24 @@ INDEX_EPOCH = 32
 class Kind:
     """A kind in a partition: its number, its indexes by property name, and how each shape of it is written."""
 
-    __slots__ = ("composites", "indexes", "name", "number", "partition", "plans", "space", "usual")
+    __slots__ = (
+        "composites",
+        "deleting",
+        "indexes",
+        "name",
+        "number",
+        "partition",
+        "plans",
+        "space",
+        "usual",
+    )
 
     def __init__(self, number: int, space: int, partition: Partition, name: str) -> None:
         self.number, self.space, self.partition, self.name = number, space, partition, name
         self.indexes: dict[str, Index] = {}
         self.composites: tuple[Composite, ...] = ()
+        self.deleting: tuple[Composite, ...] = ()
+        """Those of which only rows are left, for nobody to read or keep; not among *composites*."""
         self.plans: dict[tuple[Any, ...], WritePlan] = {}
         self.usual: dict[tuple[Any, ...], WritePlan] = {}
         """The plan that was last right for these columns and types, whatever the lists hold."""
@@ -127,7 +139,9 @@ class Catalog:
             made = Composite(number, definition, State(state), self.dialect)
             by_kind.setdefault(kind_number, []).append(made)
         for number, kind in self.kinds_by_number.items():
-            kind.composites = tuple(by_kind.get(number, ()))
+            there = by_kind.get(number, ())
+            kind.composites = tuple(each for each in there if each.state is not State.DELETING)
+            kind.deleting = tuple(each for each in there if each.state is State.DELETING)
         # What was planned without an index may be planned with it now, and must not be with one that is gone.
         self.forms.clear()
         self.counts.clear()

@@ -32,6 +32,8 @@ class State(enum.IntEnum):
     SERVING = 1
     ERROR = 2
     """An entity has too many rows in it; kept no longer, until it is dropped."""
+    DELETING = 3
+    """Dropped, and kept no longer; its rows are being removed.  The index may be there anew, under another number."""
 
 
 class Composite:
@@ -62,10 +64,15 @@ def dump_definition(index: CompositeIndex) -> bytes:
     return msgspec.msgpack.encode([1, index.ancestor, properties])
 
 
+def dump_deleted(index: CompositeIndex, number: int) -> bytes:
+    """The stored form of a definition that is being deleted: the same index may be defined again beside it."""
+    return msgspec.msgpack.encode([*msgspec.msgpack.decode(dump_definition(index)), number])
+
+
 def load_definition(kind: str, body: bytes) -> CompositeIndex:
-    """The inverse of `dump_definition`; `CorruptionError` if malformed."""
+    """The inverse of `dump_definition`, and of `dump_deleted`; `CorruptionError` if malformed."""
     try:
-        _, ancestor, properties = msgspec.msgpack.decode(body)
+        _, ancestor, properties, *_ = msgspec.msgpack.decode(body)
         return CompositeIndex(
             kind, bool(ancestor), tuple(IndexProperty(name, bool(down)) for name, down in properties)
         )

@@ -91,6 +91,7 @@ class Dialect:
     composites = "SELECT id, kind, body, state, done FROM composite"
     add_composite = "INSERT INTO composite (id, kind, body, state) VALUES (?, ?, ?, ?)"
     set_composite = "UPDATE composite SET state = ?, done = ? WHERE id = ?"
+    mark_composite = "UPDATE composite SET state = ?, done = 0, body = ? WHERE id = ?"
     remove_composite = "DELETE FROM composite WHERE id = ?"
     raise_index_epoch = "UPDATE setting SET value = value + 4294967296 WHERE name = 'flags'"
     any_entity = "SELECT 1 FROM entity WHERE kind = ? LIMIT 1"
@@ -198,9 +199,19 @@ class Dialect:
             f" id INTEGER NOT NULL, {befores}, PRIMARY KEY ({', '.join(key)})) WITHOUT ROWID"
         )
 
+    def hide_composite(self, number: int) -> str:
+        """Give its table another name, by which nobody reads it."""
+        return f"ALTER TABLE composite_{number:d} RENAME TO deleted_{number:d}"
+
+    def empty_composite(self, number: int, width: int, ancestor: bool) -> str:
+        """Remove some rows of a table that `hide_composite` has renamed, at most as many as bound; 1 for each."""
+        key = ", ".join([*(["a"] if ancestor else []), *(f"c{at}" for at in range(width)), "path"])
+        table = f"deleted_{number:d}"
+        return f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT ?) RETURNING 1"
+
     def drop_composite(self, number: int) -> str:
-        """Remove its table."""
-        return f"DROP TABLE composite_{number:d}"
+        """Remove the table that `hide_composite` has renamed."""
+        return f"DROP TABLE deleted_{number:d}"
 
     def insert_composite(self, number: int, width: int, ancestor: bool) -> str:
         """Add a row: (ancestor,) values, path, values before, row number."""

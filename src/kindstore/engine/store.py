@@ -379,7 +379,11 @@ class EngineStore:
         return (yield from build(self.catalog, kind, composite))
 
     def drop_indexes(self, indexes: Sequence[CompositeIndex]) -> Program[None]:
-        """Remove *indexes* in all namespaces; those that are not there are none the less gone."""
+        """Remove *indexes* in all namespaces; those that are not there are none the less gone.
+
+        They serve and are kept no more from the first of many durable steps on.  The others remove their rows; where
+        they are interrupted, these indexes stay in `State.DELETING` until any next call goes on, of no index too.
+        """
         yield from self.catalog.load()
         home = self.partition().names()[:2]
         kinds = [each for each in self.catalog.kinds.values() if each.partition.names()[:2] == home]

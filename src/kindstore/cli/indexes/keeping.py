@@ -67,7 +67,8 @@ def _line_of(path: Path, number: int | None) -> str:
 
 def _list(store: EngineStore, wanted: Indexes, face: Face, options: argparse.Namespace) -> int:  # noqa: ARG001
     found = store.run(store.indexes())
-    face.end(found, [each for each in dict.fromkeys(wanted) if all(each != one.index for one in found)])
+    there = {each.index for each in found if each.state is not State.DELETING}
+    face.end(found, [each for each in dict.fromkeys(wanted) if each not in there])
     return _status(found)
 
 
@@ -81,6 +82,7 @@ def _create(store: EngineStore, wanted: Indexes, face: Face, options: argparse.N
 
 def _build(store: EngineStore, wanted: Indexes, face: Face, options: argparse.Namespace) -> int:
     everything = options.action == "build"
+    store.run(store.drop_indexes([]))  # goes on with what was interrupted
     for each in store.run(store.indexes()):
         if each.state is State.BUILDING and (everything or each.index in wanted):
             with bar(each) as move:
@@ -99,12 +101,14 @@ def _finish(store: EngineStore, index: Progress, move: Callable[[Progress], None
 
 def _cleanup(store: EngineStore, wanted: Indexes, face: Face, options: argparse.Namespace) -> int:
     found = store.run(store.indexes())
-    extra = list(dict.fromkeys(each.index for each in found if each.index not in wanted))
+    there = [each.index for each in found if each.state is not State.DELETING]
+    extra = [each for each in dict.fromkeys(there) if each not in wanted]
     if extra and not options.yes and not _agreed(extra):
         print("nothing was removed", file=sys.stderr)
         return 1
     store.run(store.drop_indexes(extra))
-    face.removed(extra)
+    interrupted = [each.index for each in found if each.state is State.DELETING]
+    face.removed(list(dict.fromkeys([*extra, *interrupted])))
     return 0
 
 
