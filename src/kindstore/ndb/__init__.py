@@ -39,9 +39,16 @@ from kindstore.ndb.gone import (
     AutoBatcher,
     ContextOptions,
     ModelAdapter,
+    QueueFuture,
+    ReducingFuture,
+    SerialQueueFuture,
+    add_flow_exception,
     get_indexes,
     get_indexes_async,
     make_connection,
+    make_context,
+    make_default_context,
+    set_context,
 )
 from kindstore.ndb.gql_text import ParameterizedFunction, gql
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
@@ -75,6 +82,7 @@ from kindstore.ndb.query import (
     Query,
     QueryIterator,
 )
+from kindstore.ndb.tasklets import Return, sleep, synctasklet, tasklet, toplevel, wait_all, wait_any
 from kindstore.ndb.transactions import (
     TransactionOptions,
     in_transaction,
@@ -83,12 +91,11 @@ from kindstore.ndb.transactions import (
     transaction_async,
     transactional,
     transactional_async,
+    transactional_tasklet,
 )
 from kindstore.store.messages import Consistency
 from kindstore.values.types import GeoPt, User
 
-wait_all = Future.wait_all
-wait_any = Future.wait_any
 get_context = current
 EVENTUAL = EVENTUAL_CONSISTENCY = Consistency.EVENTUAL
 STRONG = Consistency.STRONG
@@ -157,8 +164,12 @@ __all__ = [
     "PropertyOrder",
     "Query",
     "QueryIterator",
+    "QueueFuture",
     "ReadonlyPropertyError",
+    "ReducingFuture",
+    "Return",
     "Rollback",
+    "SerialQueueFuture",
     "StringProperty",
     "StructuredProperty",
     "TextProperty",
@@ -170,6 +181,7 @@ __all__ = [
     "UserNotFoundError",
     "UserProperty",
     "__version__",
+    "add_flow_exception",
     "delete_multi",
     "delete_multi_async",
     "exceptions",
@@ -182,13 +194,21 @@ __all__ = [
     "gql",
     "in_transaction",
     "make_connection",
+    "make_context",
+    "make_default_context",
     "non_transactional",
     "put_multi",
     "put_multi_async",
+    "set_context",
+    "sleep",
+    "synctasklet",
+    "tasklet",
+    "toplevel",
     "transaction",
     "transaction_async",
     "transactional",
     "transactional_async",
+    "transactional_tasklet",
     "unique",
     "wait_all",
     "wait_any",
