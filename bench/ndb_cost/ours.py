@@ -60,9 +60,7 @@ class InstantStore:
         self._shapes[shape] = self._by_number[number] = stored
         return stored
 
-    def lookup(
-        self, keys: Sequence[Key], _: bytes | None = None, *, maker: Maker[Any], **__: Any
-    ) -> Program[list[Any]]:
+    def lookup(self, keys: Sequence[Key], *_: Any, maker: Maker[Any]) -> Program[list[Any]]:
         yield from ()
         return record.load_all(keys, [self._bodies[key.path_bytes] for key in keys], self._by_number, maker)
 

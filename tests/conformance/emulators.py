@@ -91,7 +91,7 @@ class Emulator:
                 name: {kind: value for kind, value in one.items() if kind != "meaning"}
                 for name, one in entity.get("properties", {}).items()
             }
-            found.append([path_of(entity["key"]), [values[name] for name in query.projection]])
+            found.append([path_of(entity["key"]), [values.get(name) for name in query.projection]])
         return found
 
     def aggregated(self, query: Query, what: dict[str, Any]) -> Any:

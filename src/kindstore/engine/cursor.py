@@ -61,6 +61,13 @@ def encode(query: Query, position: Position | None) -> bytes:
     return body + blake2b(body, digest_size=4).digest()
 
 
+def check(query: Query) -> None:
+    """`BadCursorError` unless the cursors of *query* are its own."""
+    for each in (query.start, query.end):
+        if each is not None:
+            decode(query, each)
+
+
 def decode(query: Query, cursor: bytes) -> tuple[Position | None, bool]:
     """The position of *cursor* in *query*, None for before the first result; whether it is of the reversed query.
 

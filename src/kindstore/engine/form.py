@@ -18,6 +18,9 @@ from .plan import KEY, Plan
 
 FormOf: TypeAlias = tuple[Any, ...]
 
+PLAIN = frozenset({int, str, bytes, float, bool, type(None)})
+"""Types of which `pack` refuses every value that `check_query` does."""
+
 MAX_FORMS = 2000
 """Forms that are remembered; with more of them all are forgotten."""
 
@@ -109,6 +112,15 @@ def form_of(query: Query) -> FormOf | None:
     if len(names) < len(filters):
         return None
     return query.partition, query.kind, query.keys_only, query.orders, tuple(names)
+
+
+def is_plain(query: Query) -> bool:
+    """Whether the operands of *query*, which has a form, are checked well enough when they are packed."""
+    filters: Any = query.filters
+    for each in filters:  # noqa: SIM110 - a generator would cost as much again, for every query
+        if each.value.__class__ not in PLAIN:
+            return False
+    return True
 
 
 def remember(

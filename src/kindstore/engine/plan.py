@@ -126,7 +126,7 @@ def plan(query: Query) -> Plan | None:
         elif name != source and (source is not None or name != KEY):
             return None
     if query.kind is None and (source is not None or equal):
-        raise BadQueryError("a query without a kind can only filter and sort by __key__")
+        raise BadQueryError("a query without a kind can only filter and sort by __key__", hint="Name a kind.")
     probes = tuple(equal)
     if any(name == source for name, _ in equal):
         return None  # which of its values the results are sorted by takes a closer look
@@ -181,7 +181,11 @@ def ancestor_bounds(path: bytes | None) -> Bounds:
 def key_path(query: Query, value: Any) -> bytes:
     """The path of a key that *query* compares with."""
     if not isinstance(value, Key):
-        raise BadQueryError("__key__ is compared with a key", value=value)
+        raise BadQueryError(
+            "__key__ is compared with a key", value=value, hint="Give it a whole key, not an id."
+        )
     if value.partition != query.partition:
-        raise BadQueryError("a key of another partition can't be compared with", value=value)
+        raise BadQueryError(
+            "a key of another partition can't be compared with", value=value, hint="Make it in the query's."
+        )
     return value.path_bytes

@@ -63,7 +63,6 @@ class Scan:
 
 def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
-    planned = yield from _planned(catalog, query)
     start = end = None
     empty = False
     if query.start is not None:
@@ -72,6 +71,7 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     if query.end is not None:
         end, is_reverse = cursor.decode(query, query.end)
         empty = empty or (end is None and not is_reverse)
+    planned = yield from _planned(catalog, query)
     kinds = _kinds(catalog, query)
     if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()

@@ -40,14 +40,14 @@ from kindstore.values.errors import (
 )
 from kindstore.values.key import Key, Partition, completed
 
-from . import commit, metadata, scan, statistics
+from . import commit, cursor, metadata, scan, statistics
 from .building import Progress, build, create, drop, listed
 from .catalog import Catalog, Kind
 from .check import check
 from .composite import CompositeIndex, Needs
 from .composites import Composite
 from .dialect import Dialect
-from .form import form_of
+from .form import form_of, is_plain
 from .ids import Ids
 from .lookup import lookup
 from .reading import Reading, reading
@@ -155,12 +155,16 @@ class EngineStore:
         """See `Store.run_query`."""
         # A query whose form has been planned before is sound, but for its operands.
         form = self.catalog.forms.get(form_of(query))
-        if form is None or (query.limit or 0) < 0 or query.offset < 0:
+        if form is None or (query.limit or 0) < 0 or query.offset < 0 or not is_plain(query):
             check_query(query, self.project)
             if query.kind in METADATA:
                 return self._query_metadata(query, transaction, page_size, maker)
         if page_size is not None and page_size < 0:
-            raise BadQueryError("a page has at least 0 results", page_size=page_size)
+            raise BadQueryError(
+                "a page has at least 0 results",
+                page_size=page_size,
+                hint="Leave it out for the default size.",
+            )
         if transaction is None:
             return scan.run_query(self.catalog, query, form, None, page_size, maker)
         return self._query_in(self._transactions.get(transaction), query, page_size, maker)
@@ -169,7 +173,11 @@ class EngineStore:
         self, query: Query, transaction: bytes | None, page_size: int | None, maker: Maker[R]
     ) -> Program[Page[R]]:
         if page_size is not None and page_size < 0:
-            raise BadQueryError("a page has at least 0 results", page_size=page_size)
+            raise BadQueryError(
+                "a page has at least 0 results",
+                page_size=page_size,
+                hint="Leave it out for the default size.",
+            )
         if transaction is not None:
             self._transactions.get(transaction)
         check_metadata(query, transaction is not None)
@@ -178,6 +186,7 @@ class EngineStore:
     def _query_in(
         self, transaction: Transaction, query: Query, page_size: int | None, maker: Maker[R]
     ) -> Program[Page[R]]:
+        cursor.check(query)  # before the versions of its entity group are read
         yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
         return (yield from scan.run_query(self.catalog, query, None, transaction, page_size, maker))
 
@@ -190,7 +199,7 @@ class EngineStore:
     ) -> Program[list[Any]]:
         """See `Store.run_aggregation`."""
         form = self.catalog.counts.get(form_of(query))
-        if form is None or query.limit is not None or query.offset:
+        if form is None or query.limit is not None or query.offset or not is_plain(query):
             check_query(query, self.project)
             if query.kind in METADATA:
                 check_metadata(query, transaction is not None)
@@ -204,6 +213,7 @@ class EngineStore:
     def _aggregate_in(
         self, transaction: Transaction, query: Query, aggregations: Sequence[Aggregation]
     ) -> Program[list[Any]]:
+        cursor.check(query)  # before the versions of its entity group are read
         yield from self._enter_groups(transaction, _groups_of_query(transaction, query))
         return (yield from scan.run_aggregation(self.catalog, query, aggregations, None, transaction))
 

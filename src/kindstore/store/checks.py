@@ -73,7 +73,7 @@ def check_int(option: str, given: Any) -> None:
     """`BadArgumentError` that names *option* unless *given* is an int."""
     if not isinstance(given, int) or isinstance(given, bool):
         facts: dict[str, Any] = {option: given}
-        raise BadArgumentError("an int is needed", **facts)
+        raise BadArgumentError("an int is needed", **facts, hint="Convert it: int(…).")
 
 
 def check_mutations(
@@ -124,7 +124,12 @@ def check_key(key: Key | None, project: str) -> Key:
     if not isinstance(key, Key):
         raise BadKeyError("an entity needs a key to be stored", key=key)
     if key._partition.project != project:
-        raise BadKeyError("a key of another project", key=key, project=key.partition.project)
+        raise BadKeyError(
+            "a key of another project",
+            key=key,
+            project=key.partition.project,
+            hint="Make it with the partition of this store.",
+        )
     path = key._flat or key.path
     last = path[-1]
     if (last is None or type(last) is int) and path[:-1] in _sound_prefixes:
@@ -149,12 +154,17 @@ def check_lookup(keys: Sequence[Key], project: str) -> None:
     """Raise `BadKeyError` unless *keys* are complete keys of *project*.  Reserved names may be looked up."""
     for key in keys:
         if not isinstance(key, Key):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadKeyError("not a key", key=key)
+            raise BadKeyError("not a key", key=key, hint="Make one: Key.of(partition, path).")
         _ = key.path_bytes  # refuses a malformed path
         if key.path[-1] is None:
             raise BadKeyError("an incomplete key", key=key, hint="Give it an id or a name.")
         if key.partition.project != project:
-            raise BadKeyError("a key of another project", key=key, project=key.partition.project)
+            raise BadKeyError(
+                "a key of another project",
+                key=key,
+                project=key.partition.project,
+                hint="Make it with the partition of this store.",
+            )
 
 
 _NOT_AFTER: dict[type, frozenset[type]] = {

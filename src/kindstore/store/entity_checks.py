@@ -96,7 +96,9 @@ def size_of(text: str, path: str) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError:
-        raise BadValueError("a string must be valid Unicode", path=path) from None
+        raise BadValueError(
+            "a string must be valid Unicode", path=path, hint="Leave out lone surrogates."
+        ) from None
 
 
 def _check_size(path: str, size: int, indexed: bool) -> int:
@@ -128,7 +130,9 @@ def _check_alone(path: str, value: Any, indexed: bool, _depth: int) -> int:
 def _check_user(path: str, value: User, indexed: bool, _depth: int) -> int:
     for part in (value.email(), value.auth_domain(), value.user_id() or ""):
         if not isinstance(part, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise BadValueError("the parts of a User must be str", path=path)
+            raise BadValueError(
+                "the parts of a User must be str", path=path, hint="Give email, domain and id as str."
+            )
         _check_size(path, size_of(part, path), indexed)
     return indexed
 
@@ -137,7 +141,7 @@ def _check_list(path: str, value: list[Any], indexed: bool, depth: int) -> int:
     entries = 0
     for item in value:
         if isinstance(item, list):
-            raise BadValueError("a list can't hold a list", path=path)
+            raise BadValueError("a list can't hold a list", path=path, hint="Put an embedded entity between.")
         entries += check_stored(path, item, indexed, depth)
     return entries
 

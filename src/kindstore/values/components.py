@@ -35,7 +35,7 @@ def pack_int(value: int) -> bytes:
         size = (value.bit_length() + 7) >> 3
         return _SIZED[size] + value.to_bytes(size, "big")
     if not INT_MIN <= value <= INT_MAX:
-        raise BadValueError("an integer must fit in 64 bits", value=value)
+        raise BadValueError("an integer must fit in 64 bits", value=value, hint="Give a float or a string.")
     # As many bytes as -value-1 needs, complemented: -1 takes one byte, so that it is not the code of zero.
     size = max(1, ((~value).bit_length() + 7) >> 3)
     return bytes((INT_ZERO - size,)) + (value + (1 << 8 * size)).to_bytes(size, "big")
@@ -121,7 +121,9 @@ def name_bytes(name: str) -> bytes:
     try:
         return name.encode()
     except UnicodeEncodeError:
-        raise BadKeyError("a kind or key name must be valid Unicode", name=name) from None
+        raise BadKeyError(
+            "a kind or key name must be valid Unicode", name=name, hint="Leave out lone surrogates."
+        ) from None
 
 
 def pack_kind(kind: Any) -> bytes:
@@ -129,10 +131,10 @@ def pack_kind(kind: Any) -> bytes:
     found = _kinds.get(kind) if type(kind) is str else None
     if found is None:
         if not isinstance(kind, str):
-            raise BadKeyError("a kind must be a str", kind=kind)
+            raise BadKeyError("a kind must be a str", kind=kind, hint="Give the name of the kind.")
         size = len(name_bytes(kind))
         if not 0 < size <= MAX_NAME:
-            raise BadKeyError("a kind has 1 to 1,500 bytes", size=size)
+            raise BadKeyError("a kind has 1 to 1,500 bytes", size=size, hint="Choose another name.")
         found = terminated(kind)
         if len(_kinds) < 10_000:
             _kinds[kind] = found
@@ -149,21 +151,27 @@ def pack_path(flat: tuple[Any, ...]) -> bytes:
     packed = b""
     last = len(flat) - 1
     if last < 1:
-        raise BadKeyError("a key needs at least a kind")
+        raise BadKeyError("a key needs at least a kind", hint="A path is kind, id, kind, id …")
     for at in range(0, last, 2):
         packed += pack_kind(flat[at])
         part = flat[at + 1]
         if isinstance(part, int) and not isinstance(part, bool):
             if not 0 < part <= INT_MAX:
-                raise BadKeyError("an id is between 1 and 2^63-1", id=part)
+                raise BadKeyError(
+                    "an id is between 1 and 2^63-1", id=part, hint="Give another id, or a name."
+                )
             packed += pack_int(part)
         elif isinstance(part, str):
             name = name_bytes(part)
             if not 0 < len(name) <= MAX_NAME:
-                raise BadKeyError("a key name has 1 to 1,500 bytes", size=len(name))
+                raise BadKeyError("a key name has 1 to 1,500 bytes", size=len(name), hint="Choose another.")
             packed += pack_string(name)
         elif part is not None or at + 1 != last:
-            raise BadKeyError("an id is an int or a str, and only the last may be missing", path=flat)
+            raise BadKeyError(
+                "an id is an int or a str, and only the last may be missing",
+                path=flat,
+                hint="A path is kind, id, kind, id …",
+            )
     return packed
 
 

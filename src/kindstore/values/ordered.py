@@ -69,7 +69,7 @@ def pack_str(value: str) -> bytes:
     try:
         packed = value.encode()
     except UnicodeEncodeError:
-        raise BadValueError("a string must be valid Unicode") from None
+        raise BadValueError("a string must be valid Unicode", hint="Leave out lone surrogates.") from None
     if len(packed) > MAX_INDEXED or 0 in packed or 1 in packed:
         return pack_bytes(packed)
     return b"\x30" + packed + b"\0"

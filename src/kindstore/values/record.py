@@ -374,7 +374,9 @@ def check_value(name: str, value: Any, depth: int = 0) -> None:
     if value.__class__ is list:
         for item in value:
             if item.__class__ is list:
-                raise BadValueError("a list can't hold a list", path=name)
+                raise BadValueError(
+                    "a list can't hold a list", path=name, hint="Put an embedded entity between."
+                )
             check_value(name, item, depth)
         return
     match value:
@@ -382,20 +384,34 @@ def check_value(name: str, value: Any, depth: int = 0) -> None:
             return
         case int():
             if not INT_MIN <= value <= INT_MAX:
-                raise BadValueError("an integer must fit in 64 bits", path=name, value=value)
+                raise BadValueError(
+                    "an integer must fit in 64 bits", path=name, value=value, hint="Give a float or a string."
+                )
         case str() | bytes():
             try:
                 size = len(value.encode()) if isinstance(value, str) else len(value)
             except UnicodeEncodeError:
-                raise BadValueError("a string must be valid Unicode", path=name) from None
+                raise BadValueError(
+                    "a string must be valid Unicode", path=name, hint="Leave out lone surrogates."
+                ) from None
             if size > MAX_UNINDEXED:
                 raise TooLargeError("a value has at most 1,048,487 bytes", path=name, size=size)
         case datetime():
             if value.tzinfo is not None:
-                raise BadValueError("a stored datetime must be naive UTC", path=name, value=value)
+                raise BadValueError(
+                    "a stored datetime must be naive UTC",
+                    path=name,
+                    value=value,
+                    hint="Convert it: value.astimezone(UTC).replace(tzinfo=None).",
+                )
         case Key():
             if not value.is_complete:
-                raise BadValueError("an incomplete key can't be a value", path=name, value=value)
+                raise BadValueError(
+                    "an incomplete key can't be a value",
+                    path=name,
+                    value=value,
+                    hint="Give it an id or a name.",
+                )
             _ = value.path_bytes
         case Entity():
             if depth >= MAX_DEPTH:
@@ -403,4 +419,9 @@ def check_value(name: str, value: Any, depth: int = 0) -> None:
             for inner, item in value.items():
                 check_value(f"{name}.{inner}", item, depth + 1)
         case _:
-            raise BadValueError("a value of this type can't be stored", path=name, type=type(value).__name__)
+            raise BadValueError(
+                "a value of this type can't be stored",
+                path=name,
+                type=type(value).__name__,
+                hint="Convert it to a number, a string, bytes, a datetime, a key, a place, a user or a list of them.",
+            )

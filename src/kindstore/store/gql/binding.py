@@ -131,7 +131,11 @@ class _Binding:
         """`BadArgumentError` for positional arguments that the query does not have."""
         unused = [self.written(n) for n in range(1, len(self.args) + 1) if n not in self.used]
         if unused:
-            raise BadArgumentError("positional arguments that the query does not use", unused=unused)
+            raise BadArgumentError(
+                "positional arguments that the query does not use",
+                unused=unused,
+                hint="Leave them out, or name them in the query.",
+            )
 
     def refuse_literals(self) -> None:
         """`GqlSyntaxError` if a value is written out: the first one."""
@@ -208,7 +212,9 @@ class _Binding:
             elif isinstance(value, int) and not isinstance(value, bool) and number is None:
                 if not 0 <= value <= MAX_POSITION:
                     raise BadArgumentError(
-                        f"LIMIT and OFFSET take numbers from 0 to {MAX_POSITION:,}", **self.named(each, value)
+                        f"LIMIT and OFFSET take numbers from 0 to {MAX_POSITION:,}",
+                        **self.named(each, value),
+                        hint="Leave LIMIT out for all results.",
                     )
                 number = value
             else:
@@ -217,6 +223,7 @@ class _Binding:
                 raise BadArgumentError(
                     "LIMIT and OFFSET take one int and one cursor (bytes) at most",
                     **self.named(wrong, self.value(wrong)),
+                    hint="Pass a number for a number, and a cursor as it was given.",
                 )
         return cursor, number
 
@@ -286,9 +293,15 @@ class _Binding:
             return cast("tuple[Any, ...]", value)
         allowed = list if self.statement.dialect is Dialect.APP_ENGINE else (list, tuple, set, frozenset)
         if not isinstance(value, allowed):
-            raise BadArgumentError("IN takes a list", **self.named(operand, value))
+            raise BadArgumentError(
+                "IN takes a list", **self.named(operand, value), hint="Pass [value] for a single one."
+            )
         if not value and self.is_v1:
-            raise BadArgumentError("IN takes a list with a value in it", **self.named(operand, value))
+            raise BadArgumentError(
+                "IN takes a list with a value in it",
+                **self.named(operand, value),
+                hint="Ask nothing where there is nothing to find.",
+            )
         return tuple(cast("list[Any]", value))
 
     def ancestor(self, operand: Operand, value: Any) -> Key:
@@ -302,11 +315,13 @@ class _Binding:
                 except BadKeyError as error:
                     if isinstance(operand, Literal):
                         raise self.statement.wrong(operand.at, error.message, error.hint) from None
-                    raise BadArgumentError(error.message, **self.named(operand, value)) from None
+                    raise BadArgumentError(
+                        error.message, **self.named(operand, value), hint="Pass a key, or its urlsafe form."
+                    ) from None
         if isinstance(value, Key):
             return value
         if isinstance(operand, Parameter):
-            raise BadArgumentError("an ancestor is a key", **self.named(operand, value))
+            raise BadArgumentError("an ancestor is a key", **self.named(operand, value), hint="Pass a key.")
         raise self.statement.wrong(operand.at, "an ancestor is a key", "As in KEY('A', 1).")
 
 

@@ -57,7 +57,7 @@ def number(at: int, text: str) -> int | float:
         return integer(at, text)
     value = float(text)
     if value in {float("inf"), float("-inf")}:
-        raise Misread(at, "a number that is too large for a double")
+        raise Misread(at, "a number that is too large for a double", "The largest is about 1.8e308.")
     return value
 
 
@@ -65,7 +65,9 @@ def position(at: int, text: str, least: int, clause: str) -> int:
     """The number of LIMIT, OFFSET and COUNT_UP_TO: *least* or more."""
     value = int(text) if len(text.lstrip("0")) <= 10 else -1
     if not least <= value <= MAX_POSITION:
-        raise Misread(at, f"{clause} takes a number from {least} to {MAX_POSITION:,}")
+        raise Misread(
+            at, f"{clause} takes a number from {least} to {MAX_POSITION:,}", "Leave it out for all results."
+        )
     return value
 
 

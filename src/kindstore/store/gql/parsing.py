@@ -43,7 +43,9 @@ def parse(text: str, dialect: Dialect = Dialect.APP_ENGINE) -> Statement:
     The time it takes grows in proportion to the text.
     """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
-        raise BadArgumentError("a query is a str", type=type(text).__name__)
+        raise BadArgumentError(
+            "a query is a str", type=type(text).__name__, hint="Pass the text of the query."
+        )
     return (_kept if len(text) <= CACHED_LENGTH else _parse)(str(text), choice(Dialect, "dialect", dialect))
 
 
