@@ -28,12 +28,15 @@ def test_nothing_public_is_left_out() -> None:
         "query",
         "query_options",
         "stats",
+        "tasklets",
         "transactions",
+        "gone",
+        "indexes",
     }
     imported = {"Consistency", "current", "outside"}
     # pytest, whose plugin the package has, adds names of its own, which are no identifiers.
     public = {name for name in vars(ndb) if not name.startswith("_") and name.isidentifier()}
-    assert public - modules - imported == set(ndb.__all__) - {"__version__"}
+    assert public - modules - imported | {"__version__"} == set(ndb.__all__)
 
 
 def test_the_toplevel_context_is_outside_of_transactions(context: ndb.Context) -> None:

@@ -23,7 +23,7 @@ from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.batch import Batching, Wanted
-from kindstore.mapper.future import Future, running_loop
+from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
 from kindstore.store.abc import Store
 from kindstore.store.program import Program
 from kindstore.values.errors import Error
@@ -295,8 +295,8 @@ class Context:
         # Hooks and tasklets may ask for more meanwhile.
         while waiting := [future for future in self.pending if not _is_left_alone(future)]:
             # A tasklet gives way to the others after each piece; then their next pieces make batches.
-            if not any([future.advance() for future in sorted(waiting, key=Future.due)]):
-                Future.wait_any(waiting)
+            if not advance_each(waiting):
+                until_one_is_done(waiting)
 
     def settle(self) -> None:
         """`flush`; RuntimeError if something is at work in an event loop, which this code can't wait for."""
@@ -444,7 +444,18 @@ def _fallback() -> Context:
 
 def _is_left_alone(future: Future[Any]) -> bool:
     """Whether `Context.flush` has nothing to do with *future*."""
-    return future.is_task() or all(source.is_by_hand() for source in future.sources())
+    return future.is_task() or future.runs_here() or all(source.is_by_hand() for source in future.sources())
+
+
+def _advance_pending() -> bool:
+    """Do a piece of what waits in the entered context: it may be what completes a future that is waited for."""
+    context = entered()
+    if context is None or running_loop() is not None:
+        return False
+    return advance_each([future for future in context.pending if not _is_left_alone(future)])
+
+
+set_idle(_advance_pending)
 
 
 def always_caches(context: Context, model: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
@@ -207,8 +208,8 @@ class Future(Generic[T]):
         RuntimeError in the event loop that runs the work: it would wait for itself.  Use ``await`` there.
         """
         while not self._done:
-            if not self.advance():
-                _until_one_is_done([self])
+            if not self.advance() and not _idle():
+                until_one_is_done([self])
 
     def advance(self) -> bool:
         """Do the next piece of the work in this thread; False if there is none that it could do.
@@ -235,6 +236,10 @@ class Future(Generic[T]):
     def is_by_hand(self) -> bool:
         """Whether nothing works on it: it is done when somebody calls `set_result` or `set_exception`."""
         return self._by_hand
+
+    def runs_here(self) -> bool:
+        """Whether this very call is a part of its work."""
+        return False
 
     def raise_unobserved(self) -> None:
         """Raise the work's error if there was one and nobody has asked yet."""
@@ -357,16 +362,17 @@ class Future(Generic[T]):
             for future in waiting:
                 if future._done:
                     return future
-            # First the one that sleeps least: what it does may be what another one waits for.
-            if not any(future.advance() for future in sorted(waiting, key=Future.due)):
-                _until_one_is_done(waiting)
+            if not advance_each(waiting) and not _idle():
+                until_one_is_done(waiting)
         return None
 
     @staticmethod
     def wait_all(futures: Iterable[Future[Any]]) -> None:
         """Wait until all *futures* are done; their errors stay in them."""
-        for future in list(futures):
-            future.wait()
+        waiting = list(futures)
+        while waiting := [future for future in waiting if not future._done]:
+            if not advance_each(waiting) and not _idle():
+                until_one_is_done(waiting)
 
     def then(self, change: Callable[[T], Any]) -> Future[Any]:
         """A future of what *change* makes of the result."""
@@ -410,10 +416,37 @@ class Changed(Future[Any]):
         self._source._start_in(loop)
 
 
-def _until_one_is_done(futures: Iterable[Future[Any]]) -> None:
+def _nothing_else() -> bool:
+    return False
+
+
+_idle: Callable[[], bool] = _nothing_else
+
+
+def set_idle(work: Callable[[], bool]) -> None:
+    """What a thread does for others when it could only wait, as `advance` does; called by the module of contexts."""
+    global _idle  # noqa: PLW0603 - contexts know futures, not the other way round
+    _idle = work
+
+
+def advance_each(futures: Iterable[Future[Any]]) -> bool:
+    """Do a piece of each of *futures* that has one to do now; if none has, sleep for the one that is due next.
+
+    False if there was nothing to do: then all of them wait for something else.
+    """
+    now = time.monotonic()
+    advanced = False
+    for future in sorted(futures, key=lambda future: future.due()):
+        if advanced and future.due() > now:
+            break  # it would keep those waiting that can go on
+        advanced = future.advance() or advanced
+    return advanced
+
+
+def until_one_is_done(futures: Iterable[Future[Any]]) -> None:
     """Wait for other threads to finish one of *futures*, or what one of them waits for.
 
-    RuntimeError if only the event loop that this code runs in could do it.
+    RuntimeError if only the event loop that this code runs in could do it, or the work that this code is a part of.
     """
     loop = running_loop()
     sources = [source for future in futures for source in (future, *future.sources())]
@@ -421,6 +454,8 @@ def _until_one_is_done(futures: Iterable[Future[Any]]) -> None:
     for source in sources:
         if loop is not None and source._task is not None and source._task.get_loop() is loop:
             raise RuntimeError(f"{source!r} is at work in this event loop: await it")
+        if source.runs_here():
+            raise RuntimeError(f"{source!r} waits for itself")
     for source in sources:
         source.add_done_callback(lambda _: finished.set())
     finished.wait()

@@ -25,7 +25,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from kindstore.mapper.context import entered
-from kindstore.mapper.future import Cancelled, Future, running_loop
+from kindstore.mapper.future import Cancelled, Future, advance_each, running_loop
 
 if TYPE_CHECKING:
     import asyncio
@@ -66,36 +66,33 @@ class Tasklet(Future[T]):
         loop = running_loop()
         if loop is not None:
             self._start_in(loop)
-        context = entered()
-        if context is not None:
-            context.keep(self)
+        _keep(self)
 
     # Going on.
 
     def _go_on(self, ready: Future[Any] | None) -> None:
         """Go on with the outcome of *ready*, if that is still what the generator waits for (None: its beginning)."""
-        if self._runs_in == threading.get_ident():
-            raise RuntimeError(f"{self!r} waits for itself")
         with self._turn:
             if self._done or ready is not self._waits_for:
                 return  # somebody else went on with it
             self._waits_for, self._runs_in = None, threading.get_ident()
             try:
-                ended = self._run((None, None) if ready is None else _outcome(ready))
+                reached = self._run((None, None) if ready is None else _outcome(ready))
             finally:
                 self._runs_in = None
         # Without the turn: the callbacks may go on with other tasklets, whose turn another thread may have.
-        if ended is not None:
-            result, error = ended
-            if error is None:
-                self.set_result(result)
-            else:
-                self.set_exception(error)
-        elif self._waits_for is not None and self._task is None and running_loop() is None:
-            self._waits_for.add_done_callback(self._when_ready)
+        if isinstance(reached, Future):
+            if self._task is None and running_loop() is None:
+                reached.add_done_callback(self._when_ready)
+            return
+        result, error = reached
+        if error is None:
+            self.set_result(result)
+        else:
+            self.set_exception(error)
 
-    def _run(self, sent: Outcome) -> Outcome | None:
-        """Run the generator until it ends, or waits: then the outcome is None."""
+    def _run(self, sent: Outcome) -> Outcome | Future[Any]:
+        """Run the generator until it ends, or waits for a future."""
         generator, run = self._generator, self._scope.run
         value, error = sent
         while True:
@@ -116,7 +113,7 @@ class Tasklet(Future[T]):
                 continue
             if not future.done():
                 self._waits_for = future
-                return None
+                return future
             value, error = _outcome(future)
 
     def _when_ready(self, ready: Future[Any]) -> None:
@@ -144,8 +141,8 @@ class Tasklet(Future[T]):
             return False
         future = self._waits_for
         if future is None:
-            if self._runs_in == threading.get_ident():
-                raise RuntimeError(f"{self!r} waits for itself")
+            if self.runs_here():
+                return False
             with self._turn:  # until another thread has come to a wait, or to the end
                 return self._waits_for is not None
         if not future.done() and not future.advance():
@@ -163,6 +160,10 @@ class Tasklet(Future[T]):
         """See `Future.sources`."""
         future = self._waits_for
         return (self,) if future is None or self._task is not None else future.sources()
+
+    def runs_here(self) -> bool:
+        """See `Future.runs_here`."""
+        return self._runs_in == threading.get_ident()
 
     def _start_in(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
@@ -212,9 +213,7 @@ class Together(Future[tuple[Any, ...]]):
 
     def advance(self) -> bool:
         """See `Future.advance`: a piece of each."""
-        return any(
-            [future.advance() for future in sorted(self._futures, key=Future.due) if not future.done()]
-        )
+        return advance_each([future for future in self._futures if not future.done()])
 
     def due(self) -> float:
         """See `Future.due`."""
@@ -242,7 +241,7 @@ class Together(Future[tuple[Any, ...]]):
 
 
 class Sleep(Future[None]):
-    """Done some *seconds* after it was made."""
+    """Done some *seconds* after it was made; the current context does not end before."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"sleep({seconds})")
@@ -254,6 +253,7 @@ class Sleep(Future[None]):
             heappush(self._sleepers, (self._until, id(self), self))
         else:
             self._start_in(loop)
+        _keep(self)
 
     def advance(self) -> bool:
         """See `Future.advance`: wake the one of this thread's that is to wake next, which may be another one."""
@@ -322,6 +322,13 @@ class _Ready:
 
 
 _ready = _Ready()
+
+
+def _keep(future: Future[Any]) -> None:
+    """Have the context that this code entered wait for *future* at its end."""
+    context = entered()
+    if context is not None:
+        context.keep(future)
 
 
 def future_of(yielded: Any) -> Future[Any]:

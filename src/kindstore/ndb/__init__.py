@@ -38,9 +38,16 @@ from kindstore.ndb.gone import (
     AutoBatcher,
     ContextOptions,
     ModelAdapter,
+    QueueFuture,
+    ReducingFuture,
+    SerialQueueFuture,
+    add_flow_exception,
     get_indexes,
     get_indexes_async,
     make_connection,
+    make_context,
+    make_default_context,
+    set_context,
 )
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import Key
@@ -76,6 +83,7 @@ from kindstore.ndb.query import (
     QueryOptions,
     gql,
 )
+from kindstore.ndb.tasklets import Return, sleep, synctasklet, tasklet, toplevel, wait_all, wait_any
 from kindstore.ndb.transactions import (
     TransactionOptions,
     in_transaction,
@@ -84,13 +92,12 @@ from kindstore.ndb.transactions import (
     transaction_async,
     transactional,
     transactional_async,
+    transactional_tasklet,
 )
 from kindstore.store.messages import Consistency
 from kindstore.values.types import GeoPt, User
 from kindstore.values.version import __version__
 
-wait_all = Future.wait_all
-wait_any = Future.wait_any
 get_context = current
 EVENTUAL = EVENTUAL_CONSISTENCY = Consistency.EVENTUAL
 STRONG = Consistency.STRONG
@@ -160,8 +167,12 @@ __all__ = [
     "Query",
     "QueryIterator",
     "QueryOptions",
+    "QueueFuture",
     "ReadonlyPropertyError",
+    "ReducingFuture",
+    "Return",
     "Rollback",
+    "SerialQueueFuture",
     "StringProperty",
     "StructuredProperty",
     "TextProperty",
@@ -173,6 +184,7 @@ __all__ = [
     "UserNotFoundError",
     "UserProperty",
     "__version__",
+    "add_flow_exception",
     "delete_multi",
     "delete_multi_async",
     "exceptions",
@@ -185,13 +197,21 @@ __all__ = [
     "gql",
     "in_transaction",
     "make_connection",
+    "make_context",
+    "make_default_context",
     "non_transactional",
     "put_multi",
     "put_multi_async",
+    "set_context",
+    "sleep",
+    "synctasklet",
+    "tasklet",
+    "toplevel",
     "transaction",
     "transaction_async",
     "transactional",
     "transactional_async",
+    "transactional_tasklet",
     "unique",
     "wait_all",
     "wait_any",

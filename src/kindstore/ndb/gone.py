@@ -27,6 +27,38 @@ class AutoBatcher(_Gone):
     """Gathered calls.  Not to be had: NoLongerImplementedError.  Contexts do that by themselves."""
 
 
+class QueueFuture(_Gone):
+    """Results in the order in which they came.  Not to be had: NoLongerImplementedError."""
+
+
+class ReducingFuture(_Gone):
+    """Results made into one.  Not to be had: NoLongerImplementedError."""
+
+
+class SerialQueueFuture(_Gone):
+    """Results in the order in which they were asked for.  Not to be had: NoLongerImplementedError."""
+
+
+def add_flow_exception(*args: Any, **options: Any) -> NoReturn:  # noqa: ARG001
+    """Not to be had: NoLongerImplementedError.  No error of a tasklet is logged."""
+    raise NoLongerImplementedError
+
+
+def make_context(*args: Any, **options: Any) -> NoReturn:  # noqa: ARG001
+    """Not to be had: NoLongerImplementedError.  ``Client.context`` makes contexts."""
+    raise NoLongerImplementedError
+
+
+def make_default_context(*args: Any, **options: Any) -> NoReturn:  # noqa: ARG001
+    """Not to be had: NoLongerImplementedError.  ``Client.context`` makes contexts."""
+    raise NoLongerImplementedError
+
+
+def set_context(*args: Any, **options: Any) -> NoReturn:  # noqa: ARG001
+    """Not to be had: NoLongerImplementedError.  A context is entered by ``with context.use():``."""
+    raise NoLongerImplementedError
+
+
 def make_connection(*args: Any, **options: Any) -> NoReturn:  # noqa: ARG001
     """Not to be had: NoLongerImplementedError.  `Client` opens what it needs."""
     raise NoLongerImplementedError

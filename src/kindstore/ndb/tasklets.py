@@ -6,12 +6,20 @@ import functools
 import inspect
 from collections.abc import Callable, Generator, Iterable
 from types import GeneratorType
-from typing import Any, NoReturn, ParamSpec, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from kindstore.mapper.context import current
 from kindstore.mapper.future import Future
 from kindstore.mapper.tasklet import Return, Sleep, Tasklet
-from kindstore.ndb.exceptions import NoLongerImplementedError
+from kindstore.ndb.gone import (
+    QueueFuture,
+    ReducingFuture,
+    SerialQueueFuture,
+    add_flow_exception,
+    make_context,
+    make_default_context,
+    set_context,
+)
 
 __all__ = [
     "Future",
@@ -30,6 +38,11 @@ __all__ = [
     "wait_all",
     "wait_any",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -114,47 +127,3 @@ def wait_all(futures: Iterable[Future[Any]]) -> None:
 
 def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", repr(function))
-
-
-# What NDB had on App Engine, and has no longer.
-
-
-def add_flow_exception(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-    raise NoLongerImplementedError
-
-
-def make_context(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-    raise NoLongerImplementedError
-
-
-def make_default_context(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-    raise NoLongerImplementedError
-
-
-def set_context(*_args: Any, **_kwargs: Any) -> NoReturn:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-    raise NoLongerImplementedError
-
-
-class QueueFuture:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        raise NoLongerImplementedError
-
-
-class ReducingFuture:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        raise NoLongerImplementedError
-
-
-class SerialQueueFuture:
-    """Not implemented, as in NDB: raises `NoLongerImplementedError`."""
-
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        raise NoLongerImplementedError

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from types import FunctionType
 from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -30,6 +30,7 @@ from kindstore.mapper.transaction import (
     outside,
     run,
 )
+from kindstore.ndb.tasklets import tasklet
 from kindstore.store.checks import choice
 from kindstore.store.messages import Concurrency
 from kindstore.values.errors import BadArgumentError
@@ -265,6 +266,31 @@ def transactional_async(
         return wrapper
 
     return cast("_Later", decorate)
+
+
+@overload
+def transactional_tasklet(function: Callable[P, Generator[Any, Any, T]], /) -> Callable[P, Future[T]]: ...
+@overload
+def transactional_tasklet(
+    *,
+    retries: int = RETRIES,
+    read_only: bool = False,
+    join: bool = True,
+    xg: bool = True,
+    propagation: int | None = None,
+    concurrency: Concurrency | str | None = None,
+) -> Callable[[Callable[P, Generator[Any, Any, T]]], Callable[P, Future[T]]]: ...
+def transactional_tasklet(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Decorator: calls begin the generator function as a tasklet, in a transaction that ends when it does.
+
+    Options are those of `transactional`.
+    """
+    transact = transactional_async(**options)
+
+    def decorate(called: Callable[..., Any]) -> Callable[..., Any]:
+        return transact(tasklet(called))
+
+    return decorate if function is None else decorate(function)
 
 
 def non_transactional(allow_existing: bool = True) -> Callable[[Callable[P, T]], Callable[P, T]]:
