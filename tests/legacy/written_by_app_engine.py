@@ -34,6 +34,8 @@ def main() -> None:
 
     library.key = lambda ndb, *path: ndb.Key(*path, namespace="tenant", app="s~library")
     entities = library.entities_of(ndb, library.models_of(ndb), user)
+    for entity in entities.values():
+        entity._prepare_for_put()
     written = {
         "entities": {name: entity._to_pb().SerializeToString().hex() for name, entity in entities.items()},
         "pickles": {

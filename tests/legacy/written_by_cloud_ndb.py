@@ -26,9 +26,10 @@ def user(email: str, domain: str, user_id: str | None) -> Any:
     return model.User(email, domain, user_id)
 
 
-def stored(entity: Any) -> str:
+def stored(entity: Any) -> Any:
     """The message of *entity*, as it is sent."""
-    return str(model._entity_to_protobuf(entity)._pb.SerializeToString(deterministic=True).hex())
+    entity._prepare_for_put()
+    return model._entity_to_protobuf(entity)
 
 
 def main() -> None:
@@ -46,15 +47,20 @@ def main() -> None:
     for mode, legacy_data in (("legacy", True), ("embedded", False)):
         with contexts.Context(client, legacy_data=legacy_data).use():
             entities = library.entities_of(ndb, library.models_of(ndb), user)
-            written[mode] = {name: stored(entity) for name, entity in entities.items()}
+            written[mode] = {
+                name: stored(entity)._pb.SerializeToString(deterministic=True).hex()
+                for name, entity in entities.items()
+            }
     with contexts.Context(client).use():
         entities = library.entities_of(ndb, library.models_of(ndb), user)
-        fresh = {name: pickle.dumps(entity).hex() for name, entity in entities.items()}
-        # What was stored or read holds values in the form in which they are stored.
-        for entity in entities.values():
-            stored(entity)
-        written["pickles"] = {"fresh": fresh}
-        written["pickles"]["read"] = {name: pickle.dumps(entity).hex() for name, entity in entities.items()}
+        written["pickles"] = {
+            "made": {name: pickle.dumps(entity).hex() for name, entity in entities.items()},
+            # These hold values as they are stored.
+            "read": {
+                name: pickle.dumps(model._entity_from_protobuf(stored(entity))).hex()
+                for name, entity in entities.items()
+            },
+        }
         written["pickled_key"] = pickle.dumps(entities["plain"].key).hex()
         written["keys"] = {
             entity.key.to_legacy_urlsafe("s~").decode(): list(entity.key.flat())
