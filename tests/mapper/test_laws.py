@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kindstore.mapper.blobs import BlobKey, BlobKeyProperty, BlobProperty, JsonProperty
+from kindstore.mapper.local_structured import LocalStructuredProperty
 from kindstore.mapper.model import Model
 from kindstore.mapper.property import Property
 from kindstore.mapper.references import KeyProperty, UserProperty
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
 from kindstore.mapper.schema import schema_of
-from kindstore.mapper.structured import LocalStructuredProperty, StructuredProperty
+from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.values import record

@@ -8,10 +8,11 @@ import pytest
 from kindstore.mapper.blobs import BlobProperty
 from kindstore.mapper.errors import BadFilterError
 from kindstore.mapper.filters import AND, OR, FalseNode, FilterNode, PostFilterNode
+from kindstore.mapper.local_structured import LocalStructuredProperty
 from kindstore.mapper.model import Model
 from kindstore.mapper.scalar import IntegerProperty
 from kindstore.mapper.schema import schema_of
-from kindstore.mapper.structured import LocalStructuredProperty, SameItem, StructuredProperty
+from kindstore.mapper.structured import SameItem, StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateTimeProperty
 from kindstore.values.entity import Entity
@@ -262,39 +263,6 @@ def test_automatic_times_inside_structures_are_set_at_put() -> None:
 def test_instances_with_structures_can_be_pickled() -> None:
     person = Person(**WHOLE)
     assert pickle.loads(pickle.dumps(person)) == person
-
-
-# --- local structures
-
-
-def test_a_local_structure_is_one_unindexed_column_in_both_forms() -> None:
-    for legacy_data in (True, False):
-        found = stored(Person(home=Address(city="x", id=3)), legacy_data)
-        assert found["home"]["c"] == "x"
-        assert found["home"].key is None
-        assert "home" in found.shape.unindexed
-
-
-def test_a_local_structure_keeps_its_key_if_asked() -> None:
-    person = Person(kept=Item(id=3, r=1))
-    assert stored(person)["kept"].key.path == ("Item", 3)
-    assert schema_of(Person).from_entity(stored(person)) == person
-
-
-def test_a_local_structure_is_decoded_once_when_first_read() -> None:
-    person = loaded(home=Entity.of(None, {"c": "x"}))
-    home = person.home
-    assert home is not None
-    home.city = "y"
-    assert person.home is home
-    assert stored(person)["home"]["c"] == "y"
-
-
-def test_bytes_of_a_protocol_buffer_are_kept_though_they_can_not_be_read_yet() -> None:
-    person = loaded(home=b"\x1a\x02")
-    with pytest.raises(BadValueError, match="protocol buffer"):
-        _ = person.home
-    assert stored(person)["home"] == b"\x1a\x02"
 
 
 # --- filters

@@ -1,4 +1,4 @@
-"""Properties whose values are entities themselves: `StructuredProperty` and `LocalStructuredProperty`.
+"""`StructuredProperty`, whose values are instances of another model, stored and indexed as parts of the entity.
 
 A structure is stored in one of two forms, and both are read whichever is written (spec/ndb.md 2.3): as columns
 with dotted names ("address.city"; of a repeated structure parallel lists), which is NDB's default, or as an
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar, Unpack, cast
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
 
-from .blobs import BlobProperty
 from .errors import BadFilterError
 from .filters import (
     ConjunctionNode,
@@ -29,8 +28,8 @@ from .filters import (
     PostFilterNode,
 )
 from .generic import GenericProperty
-from .options import Compressible, Options
-from .property import Property, Undecoded, as_list, is_list, is_listed, shown
+from .options import Options
+from .property import Property, as_list, is_list, is_listed, shown
 from .row import Row
 from .schema import schema_of
 
@@ -99,7 +98,7 @@ class StructuredProperty(Property[T]):
 
         def __init__(self, model_class, name=None, **options):
             super().__init__(name, **options)
-            self._model_class = _checked_class(model_class)
+            self._model_class = checked_class(model_class)
             if self._repeated and model_class._has_repeated:
                 raise TypeError(
                     "This StructuredProperty cannot use repeated=True because its model class "
@@ -143,18 +142,18 @@ class StructuredProperty(Property[T]):
                 value._prepare_for_put()
 
     def _validate(self, value: Any) -> Any:
-        return _structure(self, value, "instance")
+        return structure_of(self, value, "instance")
 
     def _get_for_dict(self, entity: Any) -> Any:
         value = super()._get_for_dict(entity)
-        return _as_dicts(value)
+        return as_dicts(value)
 
     # --- storing
 
     def _store(self, entity: Any, row: Row, legacy_data: bool) -> None:
         value = self._held(entity)
         if self._repeated:
-            self._store_list(row, _checked_list(self, value), legacy_data)
+            self._store_list(row, checked_list(self, value), legacy_data)
         elif value is None:
             row.add(self._name, None, self._indexed)
         else:
@@ -308,138 +307,7 @@ def _has(item: Any, wanted: Any) -> bool:
     return True
 
 
-class LocalStructuredProperty(BlobProperty[T]):
-    """An instance of *model_class* stored as one unindexed value.  A dict is accepted for an instance.
-
-    *keep_keys* stores the key of the instance as well.  ``indexed=True``: NotImplementedError.  Written as an
-    embedded entity; *compressed* is accepted without effect (docs/ndb-differences.md).
-    """
-
-    _options = ("model_class", "keep_keys")
-    _model_class: type[Any] = cast("type[Any]", None)
-    _keep_keys: bool = False
-
-    if TYPE_CHECKING:
-
-        @overload
-        def __init__(
-            self: LocalStructuredProperty[list[M]],
-            model_class: type[M],
-            name: str | None = None,
-            *,
-            keep_keys: bool = False,
-            repeated: Literal[True],
-            **options: Unpack[Compressible[M]],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: LocalStructuredProperty[M],
-            model_class: type[M],
-            name: str | None = None,
-            *,
-            keep_keys: bool = False,
-            required: Literal[True],
-            default: M | None = None,
-            **options: Unpack[Compressible[M]],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: LocalStructuredProperty[M],
-            model_class: type[M],
-            name: str | None = None,
-            *,
-            keep_keys: bool = False,
-            default: M,
-            required: bool = False,
-            **options: Unpack[Compressible[M]],
-        ) -> None: ...
-        @overload
-        def __init__(
-            self: LocalStructuredProperty[M | None],
-            model_class: type[M],
-            name: str | None = None,
-            *,
-            keep_keys: bool = False,
-            default: None = None,
-            required: Literal[False] = False,
-            repeated: Literal[False] = False,
-            **options: Unpack[Compressible[M]],
-        ) -> None: ...
-        def __init__(self, model_class: type[Any], name: str | None = None, **options: Any) -> None: ...
-
-    else:
-
-        def __init__(
-            self,
-            model_class,
-            name=None,
-            *,
-            keep_keys=False,
-            compressed=None,  # noqa: ARG002 - see the class
-            indexed=None,
-            **options,
-        ):
-            if indexed:
-                raise NotImplementedError(f"Cannot index LocalStructuredProperty {name}.")
-            super().__init__(name, **options)
-            self._model_class = _checked_class(model_class)
-            self._keep_keys = keep_keys
-
-    def _needs_preparation(self) -> bool:
-        return bool(self._model_class._dynamic or self._model_class._prepares)
-
-    def _prepare_for_put(self, entity: Any) -> None:
-        for value in as_list(self._get_value(entity)):
-            if value is not None:
-                value._prepare_for_put()
-
-    def _get_for_dict(self, entity: Any) -> Any:
-        return _as_dicts(super()._get_for_dict(entity))
-
-    def _validate(self, value: Any) -> Any:
-        return _structure(self, value, "")
-
-    def _to_base_type(self, value: Any) -> Any:
-        key = value._key if self._keep_keys else None
-        cls: type[Any] = value.__class__
-        return schema_of(cls).to_entity(value, key, legacy_data=False)
-
-    def _attempt(self, value: Any, at: str) -> Any:
-        with _Inside(self, at):
-            return self._to_stored(value)
-
-    # What BlobProperty makes of bytes is not meant for entities.
-
-    def _loader(self, meaning: int | None) -> Callable[[Any], Any] | None:  # noqa: ARG002
-        return Undecoded
-
-    def _unread(self, value: Any) -> Any:
-        return value
-
-    def _to_stored(self, value: Any) -> Any:
-        for hook in self._encoders:
-            if hook not in _OF_BYTES:
-                replaced = hook(self, value)
-                value = value if replaced is None else replaced
-        return value
-
-    def _from_base_type(self, value: Any) -> Any:
-        if isinstance(value, bytes):
-            raise BadValueError(
-                "a structure stored as the bytes of a protocol buffer can't be read yet", path=self._path()
-            )
-        if not isinstance(value, Entity):
-            return None
-        key = value.key if self._keep_keys else None
-        if key is not value.key:
-            value = Entity(key, value.shape, value.values)
-        return schema_of(self._model_class).from_entity(value)
-
-
-_OF_BYTES = (vars(BlobProperty)["_validate"], vars(BlobProperty)["_to_base_type"])
-
-
-class _Inside:
+class Inside:
     """Puts the path of *prop* before the path of an error that is raised inside."""
 
     __slots__ = ("at", "prop")
@@ -463,7 +331,7 @@ class _Inside:
 def _inner(prop: Property[Any], value: Any, legacy_data: bool, at: str = "") -> Entity:
     """The entity of the structure *value*; errors name the path through *prop*."""
     cls: type[Any] = value.__class__
-    with _Inside(prop, at):
+    with Inside(prop, at):
         return schema_of(cls).to_entity(value, None, legacy_data)
 
 
@@ -471,13 +339,14 @@ def _is_property(value: object) -> TypeGuard[Property[Any]]:
     return isinstance(value, Property)
 
 
-def _checked_class(model_class: Any) -> type[Any]:
+def checked_class(model_class: Any) -> type[Any]:
+    """*model_class*; TypeError if it is no model class."""
     if not isinstance(model_class, type) or not hasattr(model_class, "_fix_up_properties"):
         raise TypeError(f"Expected a Model class, got {model_class!r}")
     return model_class
 
 
-def _structure(prop: Any, value: Any, what: str) -> Any:
+def structure_of(prop: Any, value: Any, what: str) -> Any:
     """*value* as an instance of the model class of *prop*: a dict is made one."""
     model_class = prop._model_class
     if isinstance(value, model_class):
@@ -492,15 +361,17 @@ def _structure(prop: Any, value: Any, what: str) -> Any:
     )
 
 
-def _checked_list(prop: Property[Any], value: Any) -> list[Any]:
+def checked_list(prop: Property[Any], value: Any) -> list[Any]:
+    """*value* as a list of its own; `BadValueError` if it is none, nor a tuple or set."""
     if not is_listed(value):
         raise prop._wrong("list or tuple", value)
     return list(value)
 
 
-def _as_dicts(value: Any) -> Any:
+def as_dicts(value: Any) -> Any:
+    """The dict of an instance; a list of them of a list."""
     if is_list(value):
-        return [_as_dicts(item) for item in value]
+        return [as_dicts(item) for item in value]
     return value._to_dict() if hasattr(value, "_to_dict") else value
 
 
