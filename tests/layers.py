@@ -46,7 +46,9 @@ FLOORS: Mapping[str, Floor] = {
     "mapper": _floor("values store wire", "msgspec"),
     "connect": _floor("values store backends"),
     ROOT: _floor("values store mapper connect"),
-    "ndb": _floor(_BELOW_FACES, "msgspec"),
+    "ndb": _floor(
+        _BELOW_FACES, "google msgspec"
+    ),  # google: the messages of App Engine's keys, if it is installed
     "db": _floor(_BELOW_FACES, "msgspec"),
     "entity": _floor(_BELOW_FACES, "msgspec"),
     "flask": _floor(_BELOW_FACES + " ndb db entity"),

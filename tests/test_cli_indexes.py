@@ -142,7 +142,8 @@ def test_a_removal_that_was_interrupted_is_listed_and_gone_on_with(
         "Book(author, year desc): deleting\nBook(ancestor; year): serving\nBook(author, year desc): missing\n"
     )
     assert sound(database)
-    assert indexes(action, database, *(["--index-file", file] if action == "cleanup" else [])) == 0
+    named: list[str | Path] = ["--index-file", file] if action == "cleanup" else []
+    assert indexes(action, database, *named) == 0
     assert f"{index}: removed" in capsys.readouterr().out or action == "build"
     assert states(database) == {"Book(ancestor; year)": "SERVING"}
     assert sound(database)

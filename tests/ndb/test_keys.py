@@ -72,7 +72,7 @@ def test_namespaces_come_from_the_parent_or_the_context(client: ndb.Client) -> N
         assert below.namespace() == "theirs"
         assert ndb.Key("Part", 2, parent=key) == ndb.Key("Thing", 1, "Part", 2)
     assert ndb.Key("Thing", 1).namespace() is None
-    with pytest.raises(ndb.exceptions.BadValueError, match="namespace"):
+    with pytest.raises(ndb.exceptions.BadKeyError, match="namespace"):
         ndb.Key("Part", 2, parent=key, namespace="theirs")
 
 

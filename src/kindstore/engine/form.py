@@ -173,9 +173,8 @@ def form_of(query: Query) -> FormOf | None:
 def is_plain(filters: Sequence[Filter]) -> bool:
     """Whether the operands of *filters*, of a query which has a form, are checked well enough when they are packed."""
     for each in filters:
-        if each.__class__ is not PropertyFilter:
-            joined: Any = each
-            if not is_plain(joined.filters):
+        if not isinstance(each, PropertyFilter):
+            if not is_plain(each.filters):
                 return False
         elif each.value.__class__ not in PLAIN and not (
             each.value.__class__ is tuple and PLAIN.issuperset(map(type, each.value))
@@ -190,7 +189,7 @@ def _form_of_join(query: Query) -> FormOf | None:
     try:
         if not _spell(query.filters, shape, operands):
             return None
-    except (BadValueError, TooLargeError):
+    except (BadValueError, TooLargeError, UnicodeEncodeError):
         return None  # which is for the checks of a query to tell
     ranks = {packed: at for at, packed in enumerate(sorted(set(operands)))}
     order = tuple([ranks[packed] for packed in operands])
@@ -210,10 +209,9 @@ def _spell(
             shape.append(None)  # what follows is outside
         elif each.property == KEY:
             return False
-        elif each.op == "IN" and type(each.value) is tuple:
-            values: tuple[Any, ...] = each.value
-            shape.append((each.property, len(values)))
-            operands += map(pack, values)
+        elif each.op == "IN" and (operand := each.value).__class__ is tuple:
+            shape.append((each.property, len(operand)))
+            operands += map(pack, operand)
         elif each.op in COMPARISONS or each.op == "!=":
             shape.append((each.property, each.op))
             operands.append(pack(each.value))

@@ -246,9 +246,9 @@ class Future(Generic[T]):
         if self._exception is not None and not self.observed:
             raise self._exception
 
-    def is_task(self) -> bool:
-        """Whether an event loop is at work on it."""
-        return self._task is not None
+    def is_task(self, loop: asyncio.AbstractEventLoop | None = None) -> bool:
+        """Whether an event loop, or this *loop*, is at work on it."""
+        return self._task is not None and (loop is None or self._task.get_loop() is loop)
 
     def _observe(self) -> None:
         """Somebody has asked for the outcome."""
@@ -452,7 +452,7 @@ def until_one_is_done(futures: Iterable[Future[Any]]) -> None:
     sources = [source for future in futures for source in (future, *future.sources())]
     finished = threading.Event()
     for source in sources:
-        if loop is not None and source._task is not None and source._task.get_loop() is loop:
+        if loop is not None and source.is_task(loop):
             raise RuntimeError(f"{source!r} is at work in this event loop: await it")
         if source.runs_here():
             raise RuntimeError(f"{source!r} waits for itself")

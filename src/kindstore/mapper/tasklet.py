@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from kindstore.mapper.context import entered
 from kindstore.mapper.future import Cancelled, Future, advance_each, running_loop
@@ -331,12 +331,12 @@ def _keep(future: Future[Any]) -> None:
         context.keep(future)
 
 
-def future_of(yielded: Any) -> Future[Any]:
+def future_of(yielded: object) -> Future[Any]:
     """The future that a tasklet waits for when it yields this; RuntimeError if it can't be waited for."""
     if isinstance(yielded, Future):
-        return yielded
+        return cast("Any", yielded)
     if isinstance(yielded, list | tuple):
-        return Together([future_of(each) for each in yielded])
+        return Together([future_of(each) for each in cast("Sequence[Any]", yielded)])
     raise RuntimeError(f"A tasklet yielded an illegal value: {yielded!r}")
 
 

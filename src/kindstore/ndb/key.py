@@ -240,8 +240,8 @@ class Key(PlainKey):
     def __setstate__(self, state: object) -> None:
         # What pickles written by NDB call: their state is the arguments of the constructor, in a tuple.
         match state:
-            case ({**arguments},):
-                Key.__init__(self, **arguments)
+            case (dict(),):
+                Key.__init__(self, **cast("tuple[dict[str, Any]]", state)[0])
             case _:
                 raise TypeError(f"Invalid state of a pickled key; received {state!r}")
 

@@ -36,11 +36,12 @@ from kindstore.mapper.errors import (
 )
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
+from kindstore.mapper.local_structured import LocalStructuredProperty
 from kindstore.mapper.model import MetaModel
 from kindstore.mapper.property import ModelAttribute, Property
 from kindstore.mapper.references import UserProperty
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
-from kindstore.mapper.structured import LocalStructuredProperty, StructuredProperty
+from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback

@@ -29,6 +29,7 @@ class QueryOptions:
     """
 
     __slots__ = ("_given",)
+    _given: dict[str, Any]
 
     def __init__(
         self, config: QueryOptions | None = None, context: Context | None = None, **options: Any
@@ -38,7 +39,7 @@ class QueryOptions:
         for name in options:
             if name not in _NAMES:
                 raise TypeError(f"got an unexpected keyword argument {name!r}")
-        given = {name: value for name, value in options.items() if value is not None}
+        given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
         if config is not None:
             given = {**config._given, **given}
         if context is not None:
