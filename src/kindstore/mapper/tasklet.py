@@ -334,7 +334,7 @@ def _keep(future: Future[Any]) -> None:
 def future_of(yielded: object) -> Future[Any]:
     """The future that a tasklet waits for when it yields this; RuntimeError if it can't be waited for."""
     if isinstance(yielded, Future):
-        return cast("Any", yielded)
+        return yielded  # pyright: ignore[reportUnknownVariableType]
     if isinstance(yielded, list | tuple):
         return Together([future_of(each) for each in cast("Sequence[Any]", yielded)])
     raise RuntimeError(f"A tasklet yielded an illegal value: {yielded!r}")
