@@ -140,7 +140,7 @@ def test_an_entity_finds_its_class_after_that_moved_within_the_hierarchy(
     client: ndb.Client, context: ndb.Context
 ) -> None:
     key = ndb.Key("Animal", 1)
-    store(client, key, ["Animal", "Cat"])  # before there were felines
+    store(client, key, ["Animal", "Pet", "Cat"])  # before cats were felines
     assert type(key.get()) is Cat
     context.clear_cache()
     assert type(Animal.get_by_id(1)) is Cat
