@@ -31,8 +31,8 @@ def _floor(knows: str = "", libraries: str = "") -> Floor:
     return Floor(frozenset(knows.split()), frozenset(libraries.split()))
 
 
-_BELOW_FACES = "values store wire mapper connect"
-_BELOW_TESTING = "values store wire engine backends mapper connect ndb db entity flask kindstore"
+_BELOW_FACES = "values store wire mapper connect client"
+_BELOW_TESTING = "values store wire engine backends mapper connect client ndb db entity flask kindstore"
 _BELOW_SERVER = _BELOW_TESTING
 
 # docs/architecture.md, "Floors". `engine` and `mapper` do not know each other: the waist is between them.
@@ -45,6 +45,8 @@ FLOORS: Mapping[str, Floor] = {
     # A structure may be stored as the bytes of a message, which is the mapper's business, not a store's.
     "mapper": _floor("values store wire", "msgspec"),
     "connect": _floor("values store backends"),
+    # Which store and namespace code works in that entered no context: one answer for all faces of a process.
+    "client": _floor("values store mapper connect"),
     ROOT: _floor("values store mapper connect"),
     "ndb": _floor(
         _BELOW_FACES, "google msgspec"

@@ -45,6 +45,17 @@ UNKNOWN: Final = _Unknown()
 """What `IdentityMap.get` says of a key of which nothing is known; None is a key known to have no entity."""
 
 
+class Unset:
+    """The class of `UNSET`."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+"""What stands for a namespace that was not given; None and "" both mean the default namespace."""
+
+
 class IdentityMap:
     """The entities that a context knows, one object per key; None where there is known to be none."""
 
