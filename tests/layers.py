@@ -32,7 +32,9 @@ def _floor(knows: str = "", libraries: str = "") -> Floor:
 
 
 _BELOW_FACES = "values store wire mapper connect client"
-_BELOW_TESTING = "values store wire engine backends mapper connect client ndb db entity flask kindstore"
+_BELOW_TESTING = (
+    "values store wire engine backends mapper connect client datastore ndb db entity flask kindstore"
+)
 _BELOW_SERVER = _BELOW_TESTING
 
 # docs/architecture.md, "Floors". `engine` and `mapper` do not know each other: the waist is between them.
@@ -48,6 +50,7 @@ FLOORS: Mapping[str, Floor] = {
     # Which store and namespace code works in that entered no context: one answer for all faces of a process.
     "client": _floor("values store mapper connect"),
     ROOT: _floor("values store mapper connect"),
+    "datastore": _floor("values store client", "msgspec"),
     "ndb": _floor(
         _BELOW_FACES, "google msgspec"
     ),  # google: the messages of App Engine's keys, if it is installed

@@ -8,15 +8,26 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from types import ModuleType
 from typing import Any
+
+import pytest
 
 from kindstore import connect
 from kindstore.values import errors
 
-PUBLIC = ("aggregation", "batch", "client", "entity", "helpers", "key", "query", "transaction")
+PUBLIC = (
+    "aggregation",
+    "batch",
+    "client",
+    "entity",
+    "helpers",
+    "key",
+    "query",
+    "query_profile",
+    "transaction",
+)
 
-os.environ["DATASTORE_DATASET"] = "system-tests"
+os.environ.pop("DATASTORE_DATASET", None)
 
 
 def alias() -> None:
@@ -47,13 +58,21 @@ def alias() -> None:
     ours.Client = client.Client = Client
 
 
-def _resource_ids() -> None:
-    """``test_utils``, from which the tests take two functions, where it is not installed."""
-    try:
-        import test_utils.system  # noqa: F401
-    except ModuleNotFoundError:
-        for name in ("test_utils", "test_utils.system", "test_utils.retry"):
-            sys.modules[name] = ModuleType(name)
-
-
 alias()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def populated() -> None:
+    """What the tests expect to find, and what a script of theirs writes once, into Google's store."""
+    from tests_system.utils import populate_datastore
+
+    client = importlib.import_module("google.cloud.datastore").Client
+    for database in (None, "system-tests-named-db"):
+        for write in (
+            populate_datastore.add_characters,
+            populate_datastore.add_uid_keys,
+            populate_datastore.add_timestamp_keys,
+            populate_datastore.add_large_character_entities,
+            populate_datastore.add_mergejoin_dataset_entities,
+        ):
+            write(client=client(database=database))

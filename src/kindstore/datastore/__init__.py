@@ -10,12 +10,14 @@ from .client import Client
 from .entity import Entity, GeoPoint
 from .key import Key
 from .query import And, Or, PropertyFilter, Query
+from .query_profile import ExplainOptions
 
 __all__ = [
     "And",
     "Batch",
     "Client",
     "Entity",
+    "ExplainOptions",
     "GeoPoint",
     "Key",
     "Or",

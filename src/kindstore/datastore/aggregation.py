@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from kindstore.store import messages
+from kindstore.values.errors import BadQueryError
 
 from .query import Query
+from .query_profile import ExplainMetrics, ExplainOptions, QueryExplainError, metrics
 
 if TYPE_CHECKING:
     from .client import Client
@@ -65,9 +68,8 @@ class AggregationResult(msgspec.Struct, frozen=True):
 class AggregationQuery:
     """Aggregations over the results of *query*, made by `Client.aggregation_query`."""
 
-    def __init__(self, client: Client, query: Query, explain_options: Any = None) -> None:
-        if explain_options is not None:
-            raise NotImplementedError("explain_options are not supported yet")
+    def __init__(self, client: Client, query: Query, explain_options: ExplainOptions | None = None) -> None:
+        self.explain_options = explain_options
         self._client, self._nested_query = client, query
         self._aggregations: list[BaseAggregation] = []
 
@@ -111,8 +113,11 @@ class AggregationQuery:
         retry: Any = None,
         timeout: float | None = None,
         read_time: datetime | None = None,
-    ) -> Iterator[list[AggregationResult]]:
-        """The answers: one list of them, in an iterator.  *limit*: look at so many results at most."""
+    ) -> AggregationResults:
+        """The answers: one list of them, in an iterator.  *limit*: look at so many results at most.
+
+        `BadQueryError` if two of them have one alias.
+        """
         del retry, timeout
         if read_time is not None:
             raise NotImplementedError("reads of the past are not supported yet")
@@ -121,9 +126,65 @@ class AggregationQuery:
         if limit is not None:
             query = msgspec.structs.replace(query, limit=limit)
         transaction, consistency = client.reading(None, eventual)
-        asked = [each.message() for each in self._aggregations]
-        values = client.store.run(client.store.run_aggregation(query, asked, transaction, consistency))
         # Those without a name are numbered, as the service does.
-        unnamed = (f"property_{number}" for number in range(1, len(asked) + 1))
+        unnamed = (f"property_{number}" for number in range(1, len(self._aggregations) + 1))
         names = [each.alias or next(unnamed) for each in self._aggregations]
-        return iter([[AggregationResult(name, value) for name, value in zip(names, values, strict=True)]])
+        if len({*names}) < len(names):
+            raise BadQueryError("an alias stands for two aggregations", aliases=names)
+        asked = [each.message() for each in self._aggregations]
+        store = client.store
+
+        def answers() -> list[AggregationResult]:
+            values = store.run(store.run_aggregation(query, asked, transaction, consistency))
+            # The mean of nothing is none in the store; google-cloud-datastore has always said 0.
+            return [
+                AggregationResult(name, 0.0 if value is None else value)
+                for name, value in zip(names, values, strict=True)
+            ]
+
+        summed = [each.property_ref for each in self._aggregations if isinstance(each, SumAggregation)]
+
+        def explained(results: int | None = None, seconds: float = 0) -> ExplainMetrics:
+            return metrics(query, self._nested_query.explain(), results, seconds, summed)
+
+        return AggregationResults(self.explain_options, answers, explained)
+
+
+class AggregationResults(Iterator[list[AggregationResult]]):
+    """One list of answers; the store is asked when it is read."""
+
+    def __init__(
+        self,
+        options: ExplainOptions | None,
+        answers: Callable[[], list[AggregationResult]],
+        explained: Callable[..., ExplainMetrics],
+    ) -> None:
+        self._options, self._answers, self._explained = options, answers, explained
+        self._done = options is not None and not options.analyze
+        self._metrics: ExplainMetrics | None = None
+
+    def __next__(self) -> list[AggregationResult]:
+        if self._done:
+            raise StopIteration
+        self._done = True
+        began = time.perf_counter()
+        answers = self._answers()
+        if self._options is not None:
+            self._metrics = self._explained(1, time.perf_counter() - began)
+        return answers
+
+    @property
+    def pages(self) -> Iterator[list[list[AggregationResult]]]:
+        """The same in pages, of which there is one."""
+        yield [*self]
+
+    @property
+    def explain_metrics(self) -> ExplainMetrics:
+        """See `Results.explain_metrics`."""
+        if self._options is None:
+            raise QueryExplainError("explain_options not set on query.")
+        if self._metrics is None and not self._options.analyze:
+            self._metrics = self._explained()
+        if self._metrics is None:
+            raise QueryExplainError("explain_metrics not available until query is complete.")
+        return self._metrics

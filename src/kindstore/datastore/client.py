@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-import weakref
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from kindstore.connect import connect
+from kindstore.client import Client as Place
 from kindstore.store.abc import Store
 from kindstore.store.messages import Consistency
 from kindstore.values.errors import BadArgumentError, BadKeyError
@@ -44,7 +43,7 @@ class Client:
         project: str | None = None,
         namespace: str | None = None,
         credentials: Any = None,
-        client_info: Any = None,
+        client_info: Any = None,  # noqa: ARG002
         client_options: Any = None,
         database: str | None = None,
         _http: Any = None,
@@ -53,11 +52,10 @@ class Client:
         url: str | os.PathLike[str] | None = None,
         store: Store | None = None,
     ) -> None:
-        if store is not None and url is not None:
-            raise BadArgumentError("a client has a url or a store, not both", url=url, store=store)
+        self._place = Place(
+            project, credentials=credentials, client_options=client_options, url=url, store=store
+        )
         self._project, self.namespace, self._database = project, namespace, database or None
-        self._url, self._store, self._given = url, store, store is not None
-        self._lock = threading.Lock()
         self._open = _Open()
 
     @property
@@ -73,29 +71,20 @@ class Client:
     @property
     def store(self) -> Store:
         """The store; opened if it is not open."""
-        with self._lock:
-            if self._store is None:
-                options = {} if self._project is None else {"project": self._project}
-                self._store = connect(self._url, **options)
-                # Closed even if nobody calls close(): then with the last reference, or when the process ends.
-                self._close = weakref.finalize(self, self._store.close)
-            return self._store
+        return self._place.store
 
     def close(self) -> None:
         """Close the store, if this client has opened it; the next use opens it again."""
-        with self._lock:
-            if self._store is not None and not self._given:
-                self._close()
-                self._store = None
+        self._place.close()
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Client of {self._url or self._store or 'the default store'!r}>"
+        return repr(self._place)
 
     # Batches and transactions.
 
@@ -182,9 +171,11 @@ class Client:
         for key in wanted:
             if key.project != self.project:
                 raise BadKeyError("Keys do not match project", key=key, project=self.project)
-        name, consistency = self.reading(transaction, eventual)
+        transaction_id, consistency = self.reading(transaction, eventual)
         store = self.store
-        found = store.run(store.lookup([key.plain for key in wanted], name, consistency, maker=ENTITIES))
+        found = store.run(
+            store.lookup([key.plain for key in wanted], transaction_id, consistency, maker=ENTITIES)
+        )
         if missing is not None:
             missing.extend(Entity(key) for key, entity in zip(wanted, found, strict=True) if entity is None)
         return [entity for entity in found if entity is not None]
@@ -201,7 +192,8 @@ class Client:
         Partial keys are completed.  For errors see `Batch.put`.
         """
         del retry, timeout
-        if isinstance(entities, Entity):
+        given: object = entities
+        if isinstance(given, Entity):
             raise _Contradiction("Pass a sequence of entities")
         self._write([(True, entity) for entity in entities])
 
@@ -214,7 +206,8 @@ class Client:
     ) -> None:
         """Remove the entities of *keys*, there or not, all or none; in the batch that this thread is in, if there is one."""
         del retry, timeout
-        self._write([(False, key) for key in keys])
+        asked: list[Any] = [key.key if isinstance(key, Entity) else key for key in keys]
+        self._write([(False, key) for key in asked])
 
     def _write(self, asked: list[tuple[bool, Any]]) -> None:
         if not asked:
@@ -227,7 +220,7 @@ class Client:
             if puts:
                 batch.put(subject)
             else:
-                batch.delete(subject.key if isinstance(subject, Entity) else subject)
+                batch.delete(subject)
         if current is None:
             batch.commit()
 

@@ -58,7 +58,7 @@ class Entity(dict[str, Any]):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         properties = super().__repr__()
@@ -96,7 +96,9 @@ def value_to_plain(value: Any, path: str) -> Any:
         return to_plain(embedded)
     if isinstance(value, list | tuple):
         return [value_to_plain(each, f"{path}[{at}]") for at, each in enumerate(cast("list[Any]", value))]
-    for plain in (bool, int, float, str, bytes):
+    # Subclasses, enumerations of numbers or words among them.
+    plain: Any
+    for plain in (int, float, str, bytes):
         if isinstance(value, plain):
             return plain(value)
     if isinstance(value, GeoPt):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from kindstore.store import messages
 from kindstore.values.errors import BadArgumentError, BadCursorError, BadQueryError
@@ -15,6 +16,7 @@ from kindstore.values.key import Partition
 
 from .entity import ENTITIES, PROJECTED, Entity, value_to_plain
 from .key import Key
+from .query_profile import ExplainMetrics, ExplainOptions, QueryExplainError, metrics
 
 if TYPE_CHECKING:
     from .client import Client
@@ -29,7 +31,7 @@ _OPERATORS: Final = ("=", "<", "<=", ">", ">=", "!=", "IN", "NOT_IN")
 class BaseFilter:
     """A condition on entities."""
 
-    def message(self, query: Query) -> messages.Filter:
+    def message(self) -> messages.Filter:
         """As the store has it."""
         raise NotImplementedError
 
@@ -45,15 +47,18 @@ class PropertyFilter(BaseFilter):
             raise _Malformed(
                 f'Invalid expression: "{operator}"', hint=f"Please use one of: {', '.join(_OPERATORS)}."
             )
-        each = value if operator.endswith("IN") and isinstance(value, list | tuple) else [value]
-        if property_name == KEY_PROPERTY_NAME and not all(isinstance(key, Key) for key in each):
+        several = operator.endswith("IN") and value.__class__ in (list, tuple)
+        if property_name == KEY_PROPERTY_NAME and not all(
+            isinstance(key, Key) for key in (value if several else [value])
+        ):
             raise _Malformed(f'Invalid key: "{value}"')
-        self.property_name, self.operator, self.value = property_name, operator, value
+        self.property_name, self.operator = property_name, operator
+        self.value: Any = value
 
-    def message(self, query: Query) -> messages.Filter:
+    def message(self) -> messages.Filter:
         """As the store has it."""
         value = value_to_plain(self.value, self.property_name)
-        if self.operator.endswith("IN") and isinstance(value, list):
+        if self.operator.endswith("IN") and value.__class__ is list:
             value = tuple(value)
         return messages.PropertyFilter(self.property_name, self.operator, value)
 
@@ -74,9 +79,9 @@ class BaseCompositeFilter(BaseFilter):
     def __init__(self, filters: Iterable[BaseFilter | tuple[str, str, Any]]) -> None:
         self.filters = [each if isinstance(each, BaseFilter) else PropertyFilter(*each) for each in filters]
 
-    def message(self, query: Query) -> messages.Filter:
+    def message(self) -> messages.Filter:
         """As the store has it."""
-        return self._joined(tuple(each.message(query) for each in self.filters))
+        return self._joined(tuple(each.message() for each in self.filters))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self.filters})>"
@@ -126,12 +131,11 @@ class Query:
         projection: Sequence[str] = (),
         order: Sequence[str] = (),
         distinct_on: Sequence[str] = (),
-        explain_options: Any = None,
+        explain_options: ExplainOptions | None = None,
     ) -> None:
         self._client = client
         self._kind = kind
-        if explain_options is not None:
-            raise NotImplementedError("explain_options are not supported yet: Query.explain() shows the plan")
+        self._explain_options = explain_options
         self._project = project or (ancestor.project if ancestor else None) or client.project
         self._namespace = namespace or (ancestor.namespace if ancestor else client.namespace)
         self._ancestor = ancestor
@@ -255,7 +259,7 @@ class Query:
             Partition.of(self._project, self._client.database or "", self.namespace or ""),
             self._kind,
             self._ancestor.plain if self._ancestor else None,
-            tuple(each.message(self) for each in self._filters),
+            tuple(each.message() for each in self._filters),
             tuple(messages.Order(name.removeprefix("-"), name.startswith("-")) for name in self._order),
             () if keys_only else tuple(self._projection),
             tuple(self._distinct_on),
@@ -265,7 +269,7 @@ class Query:
     def fetch(
         self,
         limit: int | None = None,
-        offset: int = 0,
+        offset: int | None = 0,
         start_cursor: str | bytes | None = None,
         end_cursor: str | bytes | None = None,
         client: Client | None = None,
@@ -283,6 +287,11 @@ class Query:
         if read_time is not None:
             raise NotImplementedError("reads of the past are not supported yet")
         return Results(client or self._client, self, limit, offset, start_cursor, end_cursor, eventual)
+
+    @property
+    def explain_options(self) -> ExplainOptions | None:
+        """Whether, and how far, the results tell how they were found."""
+        return self._explain_options
 
     def explain(self) -> str:
         """The plan of the query, as text."""
@@ -317,19 +326,35 @@ class Results(Iterator[Entity]):
         client: Client,
         query: Query,
         limit: int | None,
-        offset: int,
+        offset: int | None,
         start: str | bytes | None,
         end: str | bytes | None,
         eventual: bool,
     ) -> None:
         self.client, self._query, self.max_results = client, query, limit
-        self._offset, self._eventual = offset, eventual
+        self._offset, self._eventual = offset or 0, eventual
         self.next_page_token: bytes | None = None if start is None else _token(start)
         self._end = None if end is None else _cursor(_token(end))
         self.page_number = 0
         self.num_results = 0
         self._pages: Iterator[Page] | None = None
         self._entities: Iterator[Entity] | None = None
+        self._metrics: ExplainMetrics | None = None
+
+    @property
+    def explain_metrics(self) -> ExplainMetrics:
+        """The plan, and with ``analyze=True``, once all results were read, what came of it.
+
+        `QueryExplainError` where the query has no ``explain_options``, and before they were read.
+        """
+        options = self._query.explain_options
+        if options is None:
+            raise QueryExplainError("explain_options not set on query.")
+        if self._metrics is None and not options.analyze:
+            self._metrics = metrics(self._query.message(), self._query.explain())
+        if self._metrics is None:
+            raise QueryExplainError("explain_metrics not available until query is complete.")
+        return self._metrics
 
     def _fresh(self) -> None:
         if self._pages is not None or self._entities is not None:
@@ -342,10 +367,10 @@ class Results(Iterator[Entity]):
         self._pages = self._read()
         return self._pages
 
-    def __iter__(self) -> Iterator[Entity]:
+    def __iter__(self) -> Self:
         self._fresh()
         self._entities = self._each()
-        return self._entities
+        return self
 
     def __next__(self) -> Entity:
         if self._entities is None:
@@ -366,7 +391,9 @@ class Results(Iterator[Entity]):
         transaction, consistency = self.client.reading(None, self._eventual)
         left, offset = self.max_results, self._offset
         start = None if self.next_page_token is None else _cursor(self.next_page_token)
-        more = True
+        options = self._query.explain_options
+        more = options is None or options.analyze
+        began, results = time.perf_counter(), 0
         while more:
             query = messages.Query(
                 asked.partition,
@@ -386,12 +413,16 @@ class Results(Iterator[Entity]):
             if left is not None:
                 left -= len(found.results)
             start, offset = found.cursor, 0
+            results += len(found.results)
             more = found.more and left != 0
             # After a limit there may be more, too.
             self.next_page_token = base64.urlsafe_b64encode(start) if found.more or left == 0 else None
             if found.results or not self.page_number:
                 self.page_number += 1
                 yield Page(self, found.results)
+        if options is not None and options.analyze:
+            seconds = time.perf_counter() - began
+            self._metrics = metrics(asked, self._query.explain(), results, seconds)
 
 
 class _Started(BadArgumentError, ValueError):
