@@ -176,7 +176,15 @@ def cycle(found: Mapping[str, Path]) -> list[str]:
 
 _ANYWHERE = frozenset({"manager", "managers", "helper", "helpers", "util", "utils", "utility", "utilities"})
 _IN_CLASSES = frozenset({"data", "info"})
-_GIVEN = frozenset({"BlobInfo", "BlobInfoParseError", "DataIndexOutOfRangeError", "kindstore.ndb.utils"})
+_GIVEN = frozenset(
+    {
+        "BlobInfo",
+        "BlobInfoParseError",
+        "DataIndexOutOfRangeError",
+        "kindstore.datastore.helpers",
+        "kindstore.ndb.utils",
+    }
+)
 """Names that are NDB's, not ours to choose."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 

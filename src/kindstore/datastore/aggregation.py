@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import msgspec
 
 from kindstore.store import messages
 from kindstore.values.errors import BadQueryError
 
+from .place import Place
 from .query import Query
 from .query_profile import ExplainMetrics, ExplainOptions, QueryExplainError, metrics
-
-if TYPE_CHECKING:
-    from .client import Client
 
 
 class BaseAggregation:
@@ -68,7 +66,7 @@ class AggregationResult(msgspec.Struct, frozen=True):
 class AggregationQuery:
     """Aggregations over the results of *query*, made by `Client.aggregation_query`."""
 
-    def __init__(self, client: Client, query: Query, explain_options: ExplainOptions | None = None) -> None:
+    def __init__(self, client: Place, query: Query, explain_options: ExplainOptions | None = None) -> None:
         self.explain_options = explain_options
         self._client, self._nested_query = client, query
         self._aggregations: list[BaseAggregation] = []
@@ -107,7 +105,7 @@ class AggregationQuery:
 
     def fetch(
         self,
-        client: Client | None = None,
+        client: Place | None = None,
         limit: int | None = None,
         eventual: bool = False,
         retry: Any = None,
@@ -125,7 +123,7 @@ class AggregationQuery:
         query = self._nested_query.message()
         if limit is not None:
             query = msgspec.structs.replace(query, limit=limit)
-        transaction, consistency = client.reading(None, eventual)
+        transaction, consistency = client.reading(eventual)
         # Those without a name are numbered, as the service does.
         unnamed = (f"property_{number}" for number in range(1, len(self._aggregations) + 1))
         names = [each.alias or next(unnamed) for each in self._aggregations]

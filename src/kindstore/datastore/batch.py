@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from kindstore.store.messages import Delete, Mutation, Upsert
 from kindstore.values.errors import (
@@ -17,9 +17,24 @@ from kindstore.values.errors import (
 
 from .entity import Entity, to_plain
 from .key import Key
+from .place import Place
 
-if TYPE_CHECKING:
-    from .client import Client
+
+class Batches(Place, Protocol):
+    """A client, of which code may be in batches."""
+
+    @property
+    def current_batch(self) -> Batch | None:
+        """The innermost one."""
+        ...
+
+    def enter(self, batch: Batch) -> None:
+        """Code is in *batch* from now on."""
+        ...
+
+    def leave(self) -> None:
+        """It is in the one before again."""
+        ...
 
 
 class Batch:
@@ -31,7 +46,7 @@ class Batch:
 
     _INITIAL, _IN_PROGRESS, _ABORTED, _FINISHED = range(4)
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Batches) -> None:
         self._client = client
         self._mutations: list[Mutation] = []
         self._partial: list[tuple[int, Entity]] = []
@@ -115,7 +130,7 @@ class Batch:
 
     def __enter__(self) -> Self:
         self.begin()
-        self._client._push_batch(self)  # pyright: ignore[reportPrivateUsage]
+        self._client.enter(self)
         return self
 
     def __exit__(
@@ -127,7 +142,7 @@ class Batch:
             else:
                 self.rollback()
         finally:
-            self._client._pop_batch()  # pyright: ignore[reportPrivateUsage]
+            self._client.leave()
 
     def _check_open(self, verb: str) -> None:
         if not self._is_open():
@@ -153,7 +168,7 @@ class Transaction(Batch):
 
     def __init__(
         self,
-        client: Client,
+        client: Batches,
         read_only: bool = False,
         read_time: datetime | None = None,
         begin_later: bool = False,
@@ -173,7 +188,8 @@ class Transaction(Batch):
 
     def current(self) -> Transaction | None:
         """The transaction of the client, if its innermost batch is one."""
-        return self._client.current_transaction
+        batch = self._client.current_batch
+        return batch if isinstance(batch, Transaction) else None
 
     def _is_open(self) -> bool:
         return super()._is_open() or (self._begin_later and self._status == self._INITIAL)
@@ -236,7 +252,7 @@ class Transaction(Batch):
     def __enter__(self) -> Self:
         if not self._begin_later:
             self.begin()
-        self._client._push_batch(self)  # pyright: ignore[reportPrivateUsage]
+        self._client.enter(self)
         return self
 
     def __exit__(
@@ -245,6 +261,6 @@ class Transaction(Batch):
         if self._status == self._INITIAL and not self._mutations:
             # One that was to begin later, and for which there was nothing to do.
             self._status = self._ABORTED
-            self._client._pop_batch()  # pyright: ignore[reportPrivateUsage]
+            self._client.leave()
             return
         super().__exit__(kind, error, trace)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Self
 
-from kindstore.client import Client as Place
+from kindstore.client import Client as Opener
 from kindstore.store.abc import Store
 from kindstore.store.messages import Consistency
 from kindstore.values.errors import BadArgumentError, BadKeyError
@@ -52,7 +52,7 @@ class Client:
         url: str | os.PathLike[str] | None = None,
         store: Store | None = None,
     ) -> None:
-        self._place = Place(
+        self._opener = Opener(
             project, credentials=credentials, client_options=client_options, url=url, store=store
         )
         self._project, self.namespace, self._database = project, namespace, database or None
@@ -71,11 +71,11 @@ class Client:
     @property
     def store(self) -> Store:
         """The store; opened if it is not open."""
-        return self._place.store
+        return self._opener.store
 
     def close(self) -> None:
         """Close the store, if this client has opened it; the next use opens it again."""
-        self._place.close()
+        self._opener.close()
 
     def __enter__(self) -> Self:
         return self
@@ -84,15 +84,17 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        return repr(self._place)
+        return repr(self._opener)
 
     # Batches and transactions.
 
-    def _push_batch(self, batch: Batch) -> None:
+    def enter(self, batch: Batch) -> None:
+        """What this thread writes through the client goes into *batch* from now on."""
         self._open.batches.append(batch)
 
-    def _pop_batch(self) -> Batch:
-        return self._open.batches.pop()
+    def leave(self) -> None:
+        """It goes where it went before again."""
+        self._open.batches.pop()
 
     @property
     def current_batch(self) -> Batch | None:
@@ -113,7 +115,9 @@ class Client:
         """A new transaction; *options* are those of `Transaction`."""
         return Transaction(self, **options)
 
-    def reading(self, transaction: Transaction | None, eventual: bool) -> tuple[bytes | None, Consistency]:
+    def reading(
+        self, eventual: bool, transaction: Transaction | None = None
+    ) -> tuple[bytes | None, Consistency]:
         """The name of the transaction to read in (default: the one in progress), and with which consistency.
 
         `BadArgumentError`, a ValueError, for *eventual* in a transaction.
@@ -171,7 +175,7 @@ class Client:
         for key in wanted:
             if key.project != self.project:
                 raise BadKeyError("Keys do not match project", key=key, project=self.project)
-        transaction_id, consistency = self.reading(transaction, eventual)
+        transaction_id, consistency = self.reading(eventual, transaction)
         store = self.store
         found = store.run(
             store.lookup([key.plain for key in wanted], transaction_id, consistency, maker=ENTITIES)

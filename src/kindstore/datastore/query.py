@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from kindstore.store import messages
 from kindstore.values.errors import BadArgumentError, BadCursorError, BadQueryError
@@ -16,10 +16,8 @@ from kindstore.values.key import Partition
 
 from .entity import ENTITIES, PROJECTED, Entity, value_to_plain
 from .key import Key
+from .place import Place
 from .query_profile import ExplainMetrics, ExplainOptions, QueryExplainError, metrics
-
-if TYPE_CHECKING:
-    from .client import Client
 
 KEY_PROPERTY_NAME: Final = "__key__"
 PAGE_SIZE: Final = 300
@@ -122,7 +120,7 @@ class Query:
 
     def __init__(
         self,
-        client: Client,
+        client: Place,
         kind: str | None = None,
         project: str | None = None,
         namespace: str | None = None,
@@ -272,7 +270,7 @@ class Query:
         offset: int | None = 0,
         start_cursor: str | bytes | None = None,
         end_cursor: str | bytes | None = None,
-        client: Client | None = None,
+        client: Place | None = None,
         eventual: bool = False,
         retry: Any = None,
         timeout: float | None = None,
@@ -323,7 +321,7 @@ class Results(Iterator[Entity]):
 
     def __init__(
         self,
-        client: Client,
+        client: Place,
         query: Query,
         limit: int | None,
         offset: int | None,
@@ -388,7 +386,7 @@ class Results(Iterator[Entity]):
         store = self.client.store
         asked = self._query.message()
         maker = PROJECTED if asked.projection else ENTITIES
-        transaction, consistency = self.client.reading(None, self._eventual)
+        transaction, consistency = self.client.reading(self._eventual)
         left, offset = self.max_results, self._offset
         start = None if self.next_page_token is None else _cursor(self.next_page_token)
         options = self._query.explain_options
