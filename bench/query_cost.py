@@ -163,8 +163,10 @@ def table(small: Side, large: Side, rounds: int) -> str:
     )
     lines += [
         "",
-        f"A count of {large.size:,} is {walks[1] / counts[1]:.0f} times ahead of a walk over their keys, "
-        f"{lists[1] / counts[1]:.0f} times of a list of them.",
+        (
+            f"A count of {large.size:,} is {walks[1] / counts[1]:.0f} times ahead of a walk over their keys, "
+            f"{lists[1] / counts[1]:.0f} times of a list of them."
+        ),
     ]
     return "\n".join(lines) + "\n"
 
