@@ -47,7 +47,8 @@ class EntityValue(Generic[T]):
 
     def __eq__(self, other: object) -> bool:
         mine: Any = self.value
-        return bool(mine == (other.value if isinstance(other, MARK) else other))
+        theirs: Any = other
+        return bool(mine == (theirs.value if isinstance(other, MARK) else theirs))
 
     def __hash__(self) -> int:
         return hash(self.value)
