@@ -55,7 +55,7 @@ FLOORS: Mapping[str, Floor] = {
         _BELOW_FACES, "google msgspec"
     ),  # google: the messages of App Engine's keys, if it is installed
     "db": _floor(_BELOW_FACES, "msgspec"),
-    "entity": _floor(_BELOW_FACES, "msgspec"),
+    "entity": _floor("values store client datastore"),
     "flask": _floor(_BELOW_FACES + " ndb db entity"),
     "testing": _floor(_BELOW_TESTING, "apsw msgspec"),
     "pytest_plugin": _floor("testing", "pytest"),
