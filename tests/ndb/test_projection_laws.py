@@ -36,7 +36,7 @@ class Work(ndb.Model):
 
 
 names = st.sampled_from(["", "a", "ł", "a\x00", "\U0001f600"])
-works = st.builds(
+works: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     name=st.none() | names,
     score=st.none() | st.sampled_from([0.0, -0.0, 1.5, float("inf")]),
