@@ -17,7 +17,7 @@ from kindstore.engine.composites import State
 from kindstore.engine.store import EngineStore
 from kindstore.store.messages import Count, Delete, Order, PropertyFilter, Query, Upsert
 from kindstore.values.entity import Entity
-from kindstore.values.errors import BadArgumentError, Error, NeedIndexError, TooLargeError
+from kindstore.values.errors import BadArgumentError, BadValueError, Error, NeedIndexError, TooLargeError
 from kindstore.values.key import Key
 from tests.conformance.cases import Cases
 from tests.conformance.comparing import difference, replaced
@@ -80,6 +80,27 @@ def test_an_index_of_what_is_there_is_built_in_steps_and_then_read(store: Engine
     assert (second.state, second.done) == (State.SERVING, 2500)
     assert "reads 50 rows of K(a, b)" in store.run(store.explain(query))
     assert paths(store, query) == [2457, 2407, 2357]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        index(),
+        index(*(f"p{number}" for number in range(101))),
+        CompositeIndex("", False, (IndexProperty("a"),)),
+        CompositeIndex("K", False, (IndexProperty("a"), IndexProperty(""))),
+        CompositeIndex("K", False, (IndexProperty("\ud800"),)),
+    ],
+    ids=["no properties", "101 properties", "no kind", "no name", "no Unicode"],
+)
+def test_an_index_that_can_not_be_is_refused_before_any_statement(
+    store: EngineStore, wrong: CompositeIndex
+) -> None:
+    program = store.create_indexes([index("a", "b"), wrong])
+    with pytest.raises((BadArgumentError, BadValueError)):
+        next(program)
+    assert store.run(store.indexes()) == []
+    made(store, index(*(f"p{number}" for number in range(100))))
 
 
 def test_a_half_built_index_is_gone_on_with_by_another_store(tmp_path: Any) -> None:
