@@ -15,6 +15,7 @@ from kindstore.connect import connect
 from kindstore.engine.composite import CompositeIndex, IndexProperty, needed_indexes
 from kindstore.engine.composites import State
 from kindstore.engine.store import EngineStore
+from kindstore.store.conjunctions import comparisons, conjunctions
 from kindstore.store.messages import Count, Delete, Order, PropertyFilter, Query, Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadArgumentError, BadValueError, Error, NeedIndexError, TooLargeError
@@ -286,6 +287,11 @@ def test_answers_are_the_same_with_indexes_as_without(seed: int) -> None:
     for each in cases:
         with suppress(Error):
             wanted.update(dict.fromkeys(needed_indexes(each.query)))
+            for one in conjunctions(each.query):
+                equal = dict.fromkeys(term.property for term in comparisons(one) if term.op == "=")
+                properties = tuple(IndexProperty(name, chance.random() < 0.5) for name in equal)
+                if one.kind is not None and len(properties) > 1:
+                    wanted[CompositeIndex(one.kind, one.ancestor is not None, properties)] = None
     indexed.run(indexed.create_indexes([found for found in wanted if chance.random() < 0.5]))
     replaced(model, before, after)
     replaced(indexed, before, after)
