@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import pytest
 
 from kindstore.mapper import blobs
+from kindstore.mapper.blob_key import BlobKey
 from kindstore.mapper.blobs import (
-    BlobKey,
     BlobKeyProperty,
     BlobProperty,
     JsonProperty,

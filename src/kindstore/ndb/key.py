@@ -280,13 +280,18 @@ def _names(partition: Partition) -> tuple[str, str, str]:
     return partition.project, partition.database, partition.namespace
 
 
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    items: Iterable[tuple[Any, Any]] = value.items()
+    return items
+
+
 def _native(value: Any) -> Any:
     """The text in a pickle of Python 2, whose reader asked for ``encoding="bytes"``."""
     match value:
         case bytes():
             return value.decode()
         case dict():
-            return {_native(name): _native(part) for name, part in cast("dict[Any, Any]", value).items()}
+            return {_native(name): _native(part) for name, part in _items(value)}
         case list() | tuple():
             return tuple(map(_native, cast("Iterable[Any]", value)))
         case _:
@@ -294,7 +299,7 @@ def _native(value: Any) -> Any:
 
 
 def _check_place(
-    partition: Partition, project: str | None, database: str | _Unset | None, namespace: str | _Unset | None
+    partition: Partition, project: str | None, database: str | Unset | None, namespace: str | Unset | None
 ) -> None:
     """Raise `BadKeyError` unless *partition*, a reference's, is where the other arguments say."""
     for name, wanted, found in (

@@ -193,7 +193,7 @@ class Query(Generic[M]):
 
     def __repr__(self) -> str:
         parts: list[str] = []
-        shared = {} if self._default_options is None else self._default_options.given
+        shared: Mapping[str, Any] = {} if self._default_options is None else self._default_options.given
         for name, value in (
             ("project", self._project),
             ("namespace", self._partition.namespace or None),
@@ -329,7 +329,7 @@ class Query(Generic[M]):
 
     def analyze(self) -> list[int | str]:
         """The names and positions of its parameters, sorted."""
-        found = set() if self._filters is None else parameters_of(self._filters)
+        found: set[int | str] = set() if self._filters is None else parameters_of(self._filters)
         if isinstance(self._ancestor, ParameterizedThing):
             found.update(self._ancestor.parameters())
         return sorted(found, key=lambda key: (isinstance(key, str), key))
@@ -638,7 +638,7 @@ class Query(Generic[M]):
     ) -> Future[list[Any]]:
         """`map`, as a future."""
         if callback is None:
-            return self.fetch_async(limit, keys_only=keys_only, **options)  # type: ignore[call-overload,no-any-return]
+            return self.fetch_async(limit, keys_only=keys_only, **options)  # type: ignore[arg-type]
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 
