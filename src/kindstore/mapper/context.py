@@ -227,6 +227,19 @@ class Context:
         store: Any = self.store
         return store.cache if isinstance(store, SharingStore) else None
 
+    @property
+    def own_store(self) -> Store:
+        """The store itself, without the global cache in front of it."""
+        store: Any = self.store
+        return cast("Store", store.store) if isinstance(store, SharingStore) else store
+
+    def over(self, store: Store) -> Context:
+        """A context like this one with *store* as its own."""
+        mine: Any = self.store
+        if isinstance(mine, SharingStore):
+            return self.new(store=SharingStore(store, mine.cache, mine.policies))
+        return self.new(store=store)
+
     def get_global_cache_policy(self) -> Callable[[Any], bool | None] | None:
         """Which keys are looked for in the global cache; None: as the model classes say, by default all."""
         return self.policies.cached
