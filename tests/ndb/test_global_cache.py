@@ -388,13 +388,9 @@ class Pipeline:
     def multi(self) -> None:
         self.commands = []
 
-    def set(self, key: bytes, value: bytes) -> None:
+    def set(self, key: bytes, value: bytes, ex: int | None = None) -> None:
         assert self.commands is not None
-        self.commands.append((key, value, None))
-
-    def setex(self, key: bytes, seconds: int, value: bytes) -> None:
-        assert self.commands is not None
-        self.commands.append((key, value, seconds))
+        self.commands.append((key, value, ex))
 
     def execute(self) -> None:
         assert self.commands is not None
@@ -505,6 +501,9 @@ def any_cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     found.clear()
     yield found
     found.clear()
+    if "server" in request.param or request.param == "memcached":
+        client: Any = found.redis if isinstance(found, ndb.RedisCache) else vars(found)["client"]
+        client.close()
 
 
 def test_every_cache_does_what_it_is_to_do(any_cache: ndb.GlobalCache) -> None:
