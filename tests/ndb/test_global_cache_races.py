@@ -92,7 +92,7 @@ class Stage:
         self.actors: list[Actor] = []
         self.store = PausingStore(MemoryStore(), self)
         self.cache = PausingCache(self)
-        self.client = ndb.Client(store=self.store)  # type: ignore[arg-type]
+        self.client = ndb.Client(store=self.store)
         with self.client.context():
             self.key = Counter(id=1, n=0).put()
 
@@ -133,9 +133,8 @@ class Stage:
     def add(self) -> None:
         @ndb.transactional(retries=50)
         def add() -> None:
-            counter = self.key.get() or Counter(id=1, n=1000)
-            counter.n += 100
-            counter.put()
+            counter = self.key.get()
+            Counter(id=1, n=(1000 if counter is None else counter.n) + 100).put()
 
         with suppress(OSError):
             add()

@@ -20,9 +20,10 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from kindstore.mapper.batch import Batching, Wanted
+from kindstore.mapper.errors import NoLongerImplementedError
 from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
 from kindstore.mapper.global_cache import GlobalCache
 from kindstore.mapper.sharing import CallOptions, Policies, SharingStore, as_policy
@@ -115,6 +116,9 @@ class IdentityMap:
     def __len__(self) -> int:
         return sum(map(len, self._maps.values()))
 
+    def __contains__(self, key: Key) -> bool:
+        return self.get(key) is not UNKNOWN
+
 
 CachePolicy = Callable[[Any], bool | None]
 """Says of a key whether its entity goes into the identity map; None: the default, which is yes."""
@@ -131,6 +135,7 @@ class Context:
 
     __slots__ = (
         "_batching",
+        "_retry",
         "_told",
         "_writes",
         "client",
@@ -174,6 +179,7 @@ class Context:
         self.ends = ends
         self._batching: Context | None = None
         self._told = False
+        self._retry: Any = None
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
         self._writes: dict[Key, dict[Future[Any], None]] = {}
@@ -209,6 +215,41 @@ class Context:
         else:
             self.transaction.on_commit.append(callback)
 
+    def call_on_transaction_complete(self, callback: Callable[[], Any]) -> None:
+        """Call *callback* when the transaction is over, committed or not: now, outside of one."""
+        if self.transaction is None:
+            callback()
+        else:
+            self.transaction.on_complete.append(callback)
+
+    def in_retry(self) -> bool:
+        """Whether `set_retry_state` has said so."""
+        return self._retry is not None
+
+    def get_retry_state(self) -> Any:
+        """What `set_retry_state` was given; None at first.  Kindstore's own retries don't use it."""
+        return self._retry
+
+    def set_retry_state(self, state: Any) -> None:
+        """Note down that something is being tried again."""
+        self._retry = state
+
+    def clear_retry_state(self) -> None:
+        """Forget what `set_retry_state` was given."""
+        self._retry = None
+
+    @property
+    def cache(self) -> IdentityMap:
+        """The identity map; an empty one if the context has none."""
+        return IdentityMap() if self.identities is None else self.identities
+
+    def _gone(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG002
+        """Not to be had: NoLongerImplementedError."""
+        raise NoLongerImplementedError
+
+    memcache_add = memcache_cas = memcache_decr = memcache_delete = memcache_get = _gone
+    memcache_gets = memcache_incr = memcache_replace = memcache_set = urlfetch = _gone
+
     def get_cache_policy(self) -> CachePolicy | None:
         """Which keys go into the identity map; None: all of them."""
         return self.policy
@@ -231,7 +272,8 @@ class Context:
     def own_store(self) -> Store:
         """The store itself, without the global cache in front of it."""
         store: Any = self.store
-        return cast("Store", store.store) if isinstance(store, SharingStore) else store
+        own: Store = store.store if isinstance(store, SharingStore) else store
+        return own
 
     def over(self, store: Store) -> Context:
         """A context like this one with *store* as its own."""
