@@ -332,11 +332,14 @@ class Context:
     @contextmanager
     def use(self) -> Generator[Context]:
         """Make this the current context for a ``with`` block; what was begun in it is done at its end."""
+        top = outermost()
         token = _current.set(self)
+        top_token = _outermost.set(top if top is not None and top.client is self.client else None)
         try:
             yield self
             self.flush()
         finally:
+            _outermost.reset(top_token)
             _current.reset(token)
 
 
@@ -366,6 +369,7 @@ def never(_: Key) -> bool:
 
 
 _current: ContextVar[Context | None] = ContextVar("kindstore_context", default=None)
+_outermost: ContextVar[Context | None] = ContextVar("kindstore_outermost_context", default=None)
 _lock = threading.Lock()
 _open: list[Context] = []
 _default: Callable[[], Context] | None = None
@@ -392,6 +396,19 @@ def now() -> int:
 def entered() -> Context | None:
     """The context that this code entered, None if it entered none."""
     return _current.get()
+
+
+def outermost() -> Context | None:
+    """The outermost of the contexts of one client that this code entered one inside the other; None if it entered none."""
+    found = _current.get()
+    if found is None:
+        return None
+    top = _outermost.get()
+    if top is not None and top.client is found.client:
+        return top
+    while found.transaction is not None:
+        found = found.transaction.outer
+    return found
 
 
 def enter(context: Context) -> Token[Context | None]:

@@ -32,6 +32,7 @@ _HOOKS = frozenset(
 )
 """What makes a subclass check or convert values of its own, so that none may skip it."""
 _LISTS = (list, tuple, set, frozenset)
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Nothing:
@@ -167,8 +168,6 @@ class Property(ModelAttribute, Generic[T]):
         write_empty_list: bool | None = None,
         unique: bool | None = None,
     ) -> None:
-        # In the instance, where `__set__` finds it faster than in the class.
-        self._exact = type(self)._exact
         if name is not None:
             self._name = _checked_name(name)
         if indexed is not None:
@@ -219,6 +218,8 @@ class Property(ModelAttribute, Generic[T]):
 
     def __delete__(self, entity: Any) -> None:
         entity.__dict__[self._code_name] = self._unset()
+        if self._code_name in entity._nones:
+            entity.__dict__["_nones"] = entity._nones - {self._code_name}
 
     def _fix_up(self, cls: type[Any], code_name: str) -> None:
         """Learn the attribute's name; TypeError if this object stands under another name already."""
@@ -228,6 +229,8 @@ class Property(ModelAttribute, Generic[T]):
                 f"{cls.__name__}.{code_name} is the same Property object as {known!r}: make one for each"
             )
         self._code_name = code_name
+        # In the instance, where `__set__` finds it faster than in the class.
+        self._exact = self._exact
         self._owner = self._owner or cls.__name__
         if cast("str | None", self._name) is None:
             self._name = code_name
@@ -238,11 +241,16 @@ class Property(ModelAttribute, Generic[T]):
 
     def _set_value(self, entity: Any, value: Any) -> None:
         """Check *value* and set it; `BadValueError` if it fails."""
-        entity.__dict__[self._code_name] = self._checked(value)
+        fields: dict[str, Any] = entity.__dict__
+        checked = fields[self._code_name] = self._checked(value)
+        if checked is None:
+            fields["_nones"] = fields.get("_nones", _NOBODY) | {self._code_name}
 
     def _get_value(self, entity: Any) -> Any:
-        """The value that a user reads."""
+        """The value that a user reads; `UnprojectedPropertyError` if *entity* is of a projection without it."""
         fields: dict[str, Any] = entity.__dict__
+        if "_projection" in fields:
+            self._require_projected(entity)
         value = fields.get(self._code_name)
         if type(value) is Undecoded:
             value = fields[self._code_name] = self._decoded(value.value)
@@ -282,8 +290,12 @@ class Property(ModelAttribute, Generic[T]):
 
     def _shown_value(self, entity: Any) -> str | None:
         """The value for ``repr``, None for what was never set."""
-        value = self._get_value(entity)
-        if value == [] if self._repeated else value is None and self._default is None:
+        known = not entity._projection or self._is_projected(entity)
+        value = self._get_value(entity) if known else entity.__dict__.get(self._code_name)
+        unset = self._unset()
+        # A default is shown; not that of what the entity of a projection may have another value of.
+        never_set = value == unset if not known or self._repeated else value is None and unset is None
+        if never_set and self._code_name not in entity._nones:
             return None
         return self._value_to_repr(value)
 
@@ -501,7 +513,7 @@ class Property(ModelAttribute, Generic[T]):
 
 _OPTIONS = (
     *("indexed", "repeated", "required", "default", "choices", "validator", "verbose_name"),
-    *("write_empty_list", "unique"),
+    "unique",
 )
 
 

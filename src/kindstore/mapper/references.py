@@ -147,6 +147,7 @@ class ModelKey(Property[Any]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._name = "__key__"
 
     def __set__(self, entity: Any, value: Any) -> None:
         if value is not None:
@@ -168,6 +169,7 @@ class ModelKey(Property[Any]):
     def _validate(self, value: Any) -> Any:
         if not isinstance(value, Key):
             raise BadValueError(f"Expected Key, got {value!r}")
+        return value
 
     def _comparison(self, op: str, value: Any) -> FilterNode:
         if value is None:
@@ -265,5 +267,5 @@ class UserProperty(Property[T]):
 
     def _from_base_type(self, value: Any) -> Any:
         if isinstance(value, Entity):
-            return User(value.get("email"), value.get("auth_domain"), value.get("user_id"))
+            return User.of(value.get("email"), value.get("auth_domain"), value.get("user_id"))
         return None

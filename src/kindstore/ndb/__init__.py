@@ -13,7 +13,7 @@ from kindstore.mapper.blobs import (
     PickleProperty,
 )
 from kindstore.mapper.computed import ComputedProperty
-from kindstore.mapper.context import Context, current
+from kindstore.mapper.context import Context
 from kindstore.mapper.errors import (
     BadProjectionError,
     ComputedPropertyError,
@@ -21,7 +21,6 @@ from kindstore.mapper.errors import (
     KindError,
     ReadonlyPropertyError,
     UnprojectedPropertyError,
-    UserNotFoundError,
 )
 from kindstore.mapper.future import Future
 from kindstore.mapper.local_structured import LocalStructuredProperty
@@ -32,9 +31,10 @@ from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtPropert
 from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
-from kindstore.mapper.transaction import Rollback, TransactionScope, outside
+from kindstore.mapper.transaction import Rollback, TransactionScope
 from kindstore.ndb import exceptions, unique
 from kindstore.ndb.client import Client
+from kindstore.ndb.context import get_context, get_toplevel_context
 from kindstore.ndb.gone import (
     AutoBatcher,
     ContextOptions,
@@ -96,17 +96,12 @@ from kindstore.ndb.transactions import (
     transactional_tasklet,
 )
 from kindstore.store.messages import Consistency
+from kindstore.values.errors import UserNotFoundError
 from kindstore.values.types import GeoPt, User
 from kindstore.values.version import __version__
 
-get_context = current
 EVENTUAL = EVENTUAL_CONSISTENCY = Consistency.EVENTUAL
 STRONG = Consistency.STRONG
-
-
-def get_toplevel_context() -> Context:
-    """The context outside of every transaction in progress."""
-    return outside(current())
 
 
 __all__ = [

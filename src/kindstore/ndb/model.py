@@ -32,7 +32,6 @@ from kindstore.mapper.errors import (
     KindError,
     ReadonlyPropertyError,
     UnprojectedPropertyError,
-    UserNotFoundError,
 )
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
@@ -48,11 +47,12 @@ from kindstore.mapper.transaction import Rollback
 from kindstore.ndb.asking import Ordering
 from kindstore.ndb.gone import ModelAdapter, get_indexes, get_indexes_async, make_connection
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
-from kindstore.ndb.key import UNSET, Key
+from kindstore.ndb.key import UNSET, Key, one_project
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import Query, gql_of
 from kindstore.store.messages import Consistency
+from kindstore.values.errors import UserNotFoundError
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.types import GeoPt, User
@@ -190,7 +190,7 @@ class Model(models.Model):
         if parent is None and namespace is None and project is None and app is None and database is None:
             key = Key.of(context.partition, (cls._get_kind(), id))
         else:
-            key = cls._make_key(id, parent, namespace, project if app is None else app, database)
+            key = cls._make_key(id, parent, namespace, one_project(project, app), database)
         use, wanted = (use_cache(options), consistency(options)) if options else (None, Consistency.STRONG)
         found: Self | None = context.store.run(operations.get_one(context, key, use, cls, wanted))
         return found
@@ -207,7 +207,7 @@ class Model(models.Model):
         **options: Unpack[ReadOptions],
     ) -> Future[Self | None]:
         """`get_by_id`, as a future."""
-        key = cls._make_key(id, parent, namespace, project if app is None else app, database)
+        key = cls._make_key(id, parent, namespace, one_project(project, app), database)
         use, wanted = use_cache(options), consistency(options)
         return current().gather(
             lambda context: operations.get_one(context, key, use, cls, wanted), "get_by_id"
@@ -234,7 +234,7 @@ class Model(models.Model):
             for option in list(values)
             if option in ReadOptions.__annotations__ and option not in known
         }
-        key = cls._make_key(name, parent, namespace, project if app is None else app, database)
+        key = cls._make_key(name, parent, namespace, one_project(project, app), database)
         context = current()
 
         def make() -> Any:
