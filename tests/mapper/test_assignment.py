@@ -304,6 +304,18 @@ def test_the_repr_of_a_property_shows_what_was_chosen(prop: Property[Any], text:
     assert repr(prop) == text
 
 
+def test_the_repr_of_a_property_shows_what_a_subclass_takes() -> None:
+    class Bounded(Property[int]):
+        _low = 0
+
+        def __init__(self, low: int, *names: str, high: int = 9, unit: str = "m", **options: Any) -> None:
+            super().__init__(*names, **options)
+            self._low, self._high = low, high
+
+    assert repr(Bounded(3, "n", high=7, indexed=False)) == "Bounded('n', low=3, high=7, indexed=False)"
+    assert repr(Bounded(0)) == "Bounded(high=9)"
+
+
 def test_a_user_has_an_e_mail_address_and_the_names_of_app_engine() -> None:
     user = User("a@b.c", _auth_domain="b.c", _user_id="1")
     assert (user.email(), user.auth_domain(), user.user_id()) == ("a@b.c", "b.c", "1")

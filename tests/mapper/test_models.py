@@ -359,6 +359,13 @@ def test_repr_of_a_projection_shows_whatever_is_known() -> None:
         Author.tags._get_value(ada)
 
 
+def test_a_plain_model_takes_any_key() -> None:
+    key = Key.of(P, ("Anything", 1))
+    assert Model(key=key)._key is key
+    with pytest.raises(KindError, match="Author"):
+        Author(key=key)
+
+
 def test_a_class_is_looked_up_by_kind() -> None:
     class Essayist(Author):
         pass

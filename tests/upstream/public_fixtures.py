@@ -20,7 +20,7 @@ from kindstore.mapper.blobs import allow_pickles
 # What NDB does without being asked to.
 allow_pickles()
 
-SECONDS_PER_TEST = 30
+SECONDS_PER_TEST = 20
 
 
 def _overdue(*_: object) -> None:

@@ -69,6 +69,8 @@ class Model(metaclass=MetaModel):
     """Kind -> the class that was last made for it."""
     _key_class: ClassVar[type[Key]] = Key
     """What `key` is for users; a face's own subclass."""
+    _has_kind: ClassVar[bool] = False
+    """Whether instances are of the kind `_get_kind`; those of `Model` and `Expando` themselves may have any key."""
     _has_repeated: ClassVar[bool] = False
     _overridden: ClassVar[frozenset[str]] = frozenset()
     """The hooks that the class defines, by name: empty for most, so that callers may skip them."""
@@ -163,6 +165,7 @@ class Model(metaclass=MetaModel):
         if getattr(cls.__dict__.get("__init__"), "compiled_for", None) is cls:
             del cls.__init__
         if not (cls.__name__ in ("Model", "Expando") and cls.__module__.startswith("kindstore.")):
+            cls._has_kind = True
             cls._unique = uniques_of(cls, kind)
             cls._update_kind_map()
 

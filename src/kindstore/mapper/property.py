@@ -14,6 +14,7 @@ The laws are those of spec/ndb.md 2.1.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeGuard, TypeVar, cast, overload
 
@@ -135,6 +136,8 @@ class Property(ModelAttribute, Generic[T]):
             space["_from_base_type"] for space in reversed(spaces) if "_from_base_type" in space
         )
         own = spaces[0]
+        if "__init__" in own and "_options" not in own:
+            cls._options = (*cls._options, *_own_options(own["__init__"]))
         if not own.keys().isdisjoint(_HOOKS) and "_exact" not in own:
             cls._exact = Nothing
             if "_exact_item" not in own:
@@ -231,7 +234,7 @@ class Property(ModelAttribute, Generic[T]):
         self._code_name = code_name
         # In the instance, where `__set__` finds it faster than in the class.
         self._exact = self._exact
-        self._owner = self._owner or cls.__name__
+        self._owner = self._owner or getattr(cls, "__name__", "")  # NDB does not look at the class
         if cast("str | None", self._name) is None:
             self._name = code_name
 
@@ -505,7 +508,7 @@ class Property(ModelAttribute, Generic[T]):
     def __repr__(self) -> str:
         parts = [] if cast("str | None", self._name) is None else [repr(self._name)]
         for option in (*self._options, *_OPTIONS):
-            value = getattr(self, f"_{option}")
+            value = getattr(self, f"_{option}", None)
             if value is not getattr(type(self), f"_{option}", None):
                 parts.append(f"{option}={value.__name__ if isinstance(value, type) else repr(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
@@ -515,6 +518,13 @@ _OPTIONS = (
     *("indexed", "repeated", "required", "default", "choices", "validator", "verbose_name"),
     "unique",
 )
+
+
+def _own_options(init: Callable[..., Any]) -> list[str]:
+    """The parameters of a subclass's constructor that are options of its own."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [each.name for each in inspect.signature(init).parameters.values() if each.kind in kinds]
+    return [name for name in names[1:] if name not in ("name", *_OPTIONS, "write_empty_list")]
 
 
 def _checked_name(name: Any) -> str:

@@ -38,7 +38,7 @@ from kindstore.mapper.future import Future
 from kindstore.mapper.local_structured import LocalStructuredProperty
 from kindstore.mapper.model import MetaModel
 from kindstore.mapper.property import ModelAttribute, Property
-from kindstore.mapper.references import UserProperty
+from kindstore.mapper.references import UserProperty, validate_key
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
 from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
@@ -117,6 +117,9 @@ def __dir__() -> list[str]:
 
 
 M = TypeVar("M", bound="Model")
+
+_validate_key = validate_key
+"""NDB's name, which classes call that override `Model._validate_key`."""
 
 
 class Model(models.Model):
