@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from kindstore.backends.memory import MemoryStore
@@ -219,6 +220,37 @@ def test_a_join_of_equalities_reads_no_more_than_its_plan_says(store: EngineStor
     query = asked(store, ("a", "=", 1), ("b", "=", 2), ("c", "=", 3))
     assert "reads 300 rows of K." in store.run(store.explain(query))
     assert paths(store, query) == [321, 1321, 2321]
+
+
+def test_an_index_of_just_the_equalities_is_read_instead_of_joining(store: EngineStore) -> None:
+    for n in range(1, 101):
+        put(store, "P", 1 + n % 2, "K", n, a=[n % 4, 9], b=[n % 10, n % 3], c=n % 5)
+    queries = [
+        asked(store, ("a", "=", 1), ("b", "=", 2), **options)
+        for options in ({}, {"limit": 3, "offset": 1}, {"ancestor": Key.of(store.partition(), ("P", 2))})
+    ]
+    queries += [asked(store, ("a", "=", 1), ("b", "=", 2), "-__key__")]
+    more = asked(store, ("a", "=", 1), ("b", "=", 2), ("c", "=", 3))
+    two_of_a_list = asked(store, ("a", "=", 1), ("a", "=", 9), ("b", "=", 2))
+    before = [paths(store, each) for each in [*queries, more, two_of_a_list]]
+    page = store.run(store.run_query(queries[0], page_size=4))
+    rest = msgspec.structs.replace(queries[0], start=page.cursor)
+    left = paths(store, rest)
+    assert len(left) == len(before[0]) - 4 > 0
+    made(store, index("b", "-a"))
+    assert [paths(store, each) for each in [*queries, more, two_of_a_list]] == before
+    assert [store.run(store.run_aggregation(each, [Count()])) for each in queries] == [
+        [len(found)] for found in before[: len(queries)]
+    ]
+    assert paths(store, rest) == left
+    told = store.run(store.explain(queries[0]))
+    assert "by K(b, a desc)" in told
+    assert f"reads {len(before[0])} rows of K(b, a desc)" in told
+    # Of three equalities it lacks one, which may be the one with the fewest rows.
+    assert "by K(b, a desc)" not in store.run(store.explain(more))
+    assert [str(each.index) for each in store.catalog.wanted] == ["K(a, b, __key__ desc)"]
+    store.run(store.drop_indexes([index("b", "-a")]))
+    assert [paths(store, each) for each in [*queries, more, two_of_a_list]] == before
 
 
 @pytest.mark.parametrize("seed", range(scaled(3)))

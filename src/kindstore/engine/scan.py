@@ -102,7 +102,15 @@ def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
         existing = _existing(catalog, query)
         if len(lacking) < len(wanted) and existing:
             return join(query, existing)
-    return plan(query) or join(query)
+    planned = plan(query)
+    if planned is None:
+        return join(query, _existing(catalog, query))
+    if planned.probes and planned.equal is not None and (existing := _existing(catalog, query)):
+        # Equalities need no composite index, but one that has them all has no other rows than the results'.
+        joined = join(query, existing)
+        if all(branch.index is not None for branch in joined.branches):
+            return joined
+    return planned
 
 
 def _needs(query: Query) -> Needs | None:
