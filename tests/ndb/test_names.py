@@ -13,7 +13,6 @@ def test_nothing_public_is_left_out() -> None:
         "asking",
         "blobstore",
         "client",
-        "context",
         "cursor",
         "gone",
         "gql_text",

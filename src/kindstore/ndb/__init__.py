@@ -13,7 +13,6 @@ from kindstore.mapper.blobs import (
     PickleProperty,
 )
 from kindstore.mapper.computed import ComputedProperty
-from kindstore.mapper.context import Context
 from kindstore.mapper.errors import (
     BadProjectionError,
     ComputedPropertyError,
@@ -32,9 +31,10 @@ from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope
-from kindstore.ndb import exceptions, unique
+from kindstore.ndb import context, exceptions, global_cache, unique
 from kindstore.ndb.client import Client
-from kindstore.ndb.context import get_context, get_toplevel_context
+from kindstore.ndb.context import Context, get_context, get_toplevel_context
+from kindstore.ndb.global_cache import GlobalCache, MemcacheCache, RedisCache
 from kindstore.ndb.gone import (
     AutoBatcher,
     ContextOptions,
@@ -135,6 +135,7 @@ __all__ = [
     "GenericProperty",
     "GeoPt",
     "GeoPtProperty",
+    "GlobalCache",
     "Index",
     "IndexProperty",
     "IndexState",
@@ -145,6 +146,7 @@ __all__ = [
     "KeyProperty",
     "KindError",
     "LocalStructuredProperty",
+    "MemcacheCache",
     "MetaModel",
     "Model",
     "ModelAdapter",
@@ -165,6 +167,7 @@ __all__ = [
     "QueryOptions",
     "QueueFuture",
     "ReadonlyPropertyError",
+    "RedisCache",
     "ReducingFuture",
     "Return",
     "Rollback",
@@ -181,6 +184,7 @@ __all__ = [
     "UserProperty",
     "__version__",
     "add_flow_exception",
+    "context",
     "delete_multi",
     "delete_multi_async",
     "exceptions",
@@ -190,6 +194,7 @@ __all__ = [
     "get_multi",
     "get_multi_async",
     "get_toplevel_context",
+    "global_cache",
     "gql",
     "in_transaction",
     "make_connection",
