@@ -10,7 +10,7 @@ STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
-SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential
+SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential tests/ndb/test_projection_laws.py
 
 LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make lock"

@@ -57,7 +57,7 @@ FLOORS: Mapping[str, Floor] = {
         "google msgspec pymemcache redis",
     ),
     "db": _floor(_BELOW_FACES, "msgspec"),
-    "entity": _floor(_BELOW_FACES, "msgspec"),
+    "entity": _floor("values store client datastore"),
     "flask": _floor(_BELOW_FACES + " ndb db entity"),
     "testing": _floor(_BELOW_TESTING, "apsw msgspec"),
     "pytest_plugin": _floor("testing", "pytest"),

@@ -15,9 +15,10 @@ from kindstore.connect import connect
 from kindstore.engine.composite import CompositeIndex, IndexProperty, needed_indexes
 from kindstore.engine.composites import State
 from kindstore.engine.store import EngineStore
+from kindstore.store.conjunctions import comparisons, conjunctions
 from kindstore.store.messages import Count, Delete, Order, PropertyFilter, Query, Upsert
 from kindstore.values.entity import Entity
-from kindstore.values.errors import BadArgumentError, Error, NeedIndexError, TooLargeError
+from kindstore.values.errors import BadArgumentError, BadValueError, Error, NeedIndexError, TooLargeError
 from kindstore.values.key import Key
 from tests.conformance.cases import Cases
 from tests.conformance.comparing import difference, replaced
@@ -80,6 +81,27 @@ def test_an_index_of_what_is_there_is_built_in_steps_and_then_read(store: Engine
     assert (second.state, second.done) == (State.SERVING, 2500)
     assert "reads 50 rows of K(a, b)" in store.run(store.explain(query))
     assert paths(store, query) == [2457, 2407, 2357]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        index(),
+        index(*(f"p{number}" for number in range(101))),
+        CompositeIndex("", False, (IndexProperty("a"),)),
+        CompositeIndex("K", False, (IndexProperty("a"), IndexProperty(""))),
+        CompositeIndex("K", False, (IndexProperty("\ud800"),)),
+    ],
+    ids=["no properties", "101 properties", "no kind", "no name", "no Unicode"],
+)
+def test_an_index_that_can_not_be_is_refused_before_any_statement(
+    store: EngineStore, wrong: CompositeIndex
+) -> None:
+    program = store.create_indexes([index("a", "b"), wrong])
+    with pytest.raises((BadArgumentError, BadValueError)):
+        next(program)
+    assert store.run(store.indexes()) == []
+    made(store, index(*(f"p{number}" for number in range(100))))
 
 
 def test_a_half_built_index_is_gone_on_with_by_another_store(tmp_path: Any) -> None:
@@ -265,6 +287,11 @@ def test_answers_are_the_same_with_indexes_as_without(seed: int) -> None:
     for each in cases:
         with suppress(Error):
             wanted.update(dict.fromkeys(needed_indexes(each.query)))
+            for one in conjunctions(each.query):
+                equal = dict.fromkeys(term.property for term in comparisons(one) if term.op == "=")
+                properties = tuple(IndexProperty(name, chance.random() < 0.5) for name in equal)
+                if one.kind is not None and len(properties) > 1:
+                    wanted[CompositeIndex(one.kind, one.ancestor is not None, properties)] = None
     indexed.run(indexed.create_indexes([found for found in wanted if chance.random() < 0.5]))
     replaced(model, before, after)
     replaced(indexed, before, after)

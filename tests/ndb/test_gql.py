@@ -125,7 +125,7 @@ def test_parameters_are_bound_at_once_or_later() -> None:
     assert ids(query.bind(6, low=5, tags=["a", "b"])) == [5, 11]
     assert ids(Poet.gql("WHERE age NOT IN :1", [0, 1, 2, 3, 4])) == [5, 11]
     assert Poet.gql("WHERE age IN :1", []).fetch() == []
-    with pytest.raises(ndb.exceptions.BadQueryError, match="not bound"):
+    with pytest.raises(ndb.exceptions.BadArgumentError, match="not bound"):
         query.fetch()
     with pytest.raises(ndb.exceptions.BadArgumentError, match="not bound"):
         query.bind(3, low=1)
@@ -145,7 +145,7 @@ def test_functions_and_lists_take_parameters() -> None:
     with pytest.raises(ndb.exceptions.BadArgumentError, match="does not take"):
         Poet.gql("WHERE born = DATE(2000, :1, 1)", 13)
     later = Poet.gql("WHERE ANCESTOR IS :1")
-    with pytest.raises(ndb.exceptions.BadQueryError, match="not bound"):
+    with pytest.raises(ndb.exceptions.BadArgumentError, match="not bound"):
         later.get()
     with pytest.raises(ndb.exceptions.BadArgumentError, match="ancestor"):
         later.bind("Shelf")

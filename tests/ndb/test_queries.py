@@ -230,7 +230,7 @@ def test_parameters_are_bound_later() -> None:
         query.bind(3)
     with pytest.raises(ndb.exceptions.BadArgumentError):
         query.bind(3, 4, name="n10")
-    with pytest.raises(ndb.exceptions.BadQueryError, match="not bound"):
+    with pytest.raises(ndb.exceptions.BadArgumentError, match="not bound"):
         query.fetch()
 
 

@@ -73,6 +73,12 @@ class Client:
         """The store; opened if it is not open."""
         return self._opener.store
 
+    def of_namespace(self, namespace: str | None) -> Client:
+        """A client of the same store with another namespace."""
+        other = Client(namespace=namespace, database=self._database)
+        other._project, other._opener = self._project, self._opener
+        return other
+
     def close(self) -> None:
         """Close the store, if this client has opened it; the next use opens it again."""
         self._opener.close()

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from kindstore.store.messages import AndFilter, Filter, OrFilter, PropertyFilter
 from kindstore.values.entity import Entity
-from kindstore.values.errors import BadQueryError
+from kindstore.values.errors import BadArgumentError, BadQueryError
 from kindstore.values.order import order_of
 
 from .filters import (
@@ -35,7 +35,7 @@ Asked: TypeAlias = tuple[tuple[Filter, ...], tuple[PostFilterNode, ...]]
 def asked_of(node: Node) -> Asked:
     """The filters in the store's words, of which all must hold, and the predicates to ask after them.
 
-    Of a condition that nothing fulfils, `NOTHING`.  `BadQueryError` for a parameter that is not bound.
+    Of a condition that nothing fulfils, `NOTHING`.  `BadArgumentError` for a parameter that is not bound.
     """
     if type(node) is FilterNode and node.op not in SEVERAL:
         return (PropertyFilter(node.name, node.op, node.value),), ()
@@ -99,7 +99,7 @@ def _filter_of(node: Node) -> Filter | None:
             filters = [found for each in node.nodes if (found := _filter_of(each)) is not None]
             return OrFilter(tuple(filters)) if len(filters) == len(node.nodes) else None
         case ParameterNode():
-            raise BadQueryError("a parameter is not bound", parameter=node.param, hint="Use Query.bind().")
+            raise BadArgumentError("a parameter is not bound", parameter=node.param, hint="Use Query.bind().")
         case _:
             raise BadQueryError("not a filter", filters=node)
 

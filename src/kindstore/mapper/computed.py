@@ -16,12 +16,13 @@ T = TypeVar("T")
 class ComputedProperty(GenericProperty[T]):
     """What *func* returns for the entity: at every access, and at a put.  Also a decorator.  Read-only.
 
-    The stored value is read in projections only.  Setting or deleting it raises `ComputedPropertyError`.
+    The stored value is read in projections of it only; in others it is computed, from what is projected.  Setting or deleting it raises `ComputedPropertyError`.
     """
 
     _options = ("func",)
 
     _func: Callable[[Any], Any]
+    _is_computed = True
 
     if TYPE_CHECKING:
 

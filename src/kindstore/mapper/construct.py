@@ -227,7 +227,9 @@ def _projecting_class(cls: type[Any], projection: tuple[str, ...]) -> type[Any]:
         write(self, name, None)
 
     namespace: dict[str, Any] = {
-        name: _Unknown(prop) for name, prop in properties.items() if not prop._is_projected(known)
+        name: _Unknown(prop)
+        for name, prop in properties.items()
+        if not (prop._is_computed or prop._is_projected(known))
     }
     namespace |= {
         "_projecting": cls,

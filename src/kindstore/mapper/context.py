@@ -467,12 +467,12 @@ class Context:
             "ends": True,
         }
         policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
-        store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
+        store: Any = changes.pop("store", self.store)
+        partition = changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
         if isinstance(store, SharingStore) and store.policies is not policies:
-            shared: Any = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
-            store = shared
+            store = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (

@@ -12,6 +12,8 @@ from typing import Any, ClassVar, Final, NoReturn, Self, TypeAlias, cast
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadArgumentError, BadQueryError
 
+from .blob_key import BlobKey
+
 OPERATORS: Final = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in")
 """The operators of a filter."""
 
@@ -102,6 +104,8 @@ class FilterNode(Node):
 
     def __new__(cls, name: str, op: str | None, value: Any, server_op: bool = False) -> Node:  # type: ignore[misc]
         """See the class."""
+        if isinstance(value, BlobKey):
+            value = value.stored()
         if op == "=" or op is None:
             return comparison(name, op, value, server_op)
         if op not in OPERATORS:
@@ -314,6 +318,9 @@ class Parameter(ParameterizedThing):
     def __hash__(self) -> int:
         return hash(self._key)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Parameter, (self._key,)
+
     def __repr__(self) -> str:
         return f"Parameter({self._key!r})"
 
@@ -366,6 +373,15 @@ class ParameterNode(Node):
         if self.op in SEVERAL:
             return cast("Node", (self.prop._IN if self.op == "in" else self.prop._NOT_IN)(value))
         return cast("Node", self.prop._comparison(self.op, value))
+
+
+def parameters_of(node: Node) -> set[int | str]:
+    """The names and positions of the parameters in *node*."""
+    if isinstance(node, ParameterNode):
+        return node.param.parameters()
+    if isinstance(node, ConjunctionNode | DisjunctionNode):
+        return {name for part in node.nodes for name in parameters_of(part)}
+    return set()
 
 
 class PropertyOrder:

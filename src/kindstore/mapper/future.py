@@ -292,6 +292,10 @@ class Future(Generic[T]):
                 return
         callback(self)
 
+    def add_callback(self, callback: Callable[..., Any], *args: Any, **options: Any) -> None:
+        """App Engine's `add_done_callback`: call *callback* with *args* and *options*, and without this future."""
+        self.add_done_callback(lambda _: callback(*args, **options))
+
     def cancel(self) -> None:
         """Give the work up if it has not begun or can still be stopped; the result then raises `Cancelled`."""
         if self._done:

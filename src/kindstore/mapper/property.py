@@ -115,6 +115,8 @@ class Property(ModelAttribute, Generic[T]):
     """Stored values are kept as `Undecoded` until they are read."""
     _converts: ClassVar[bool] = True
     """False if a loaded value is the user's value, whatever it is."""
+    _is_computed: ClassVar[bool] = False
+    """There is a value without a stored one: instances of every projection have it."""
     _shallow: ClassVar[tuple[Hook, ...]] = ()
     _encoders: ClassVar[tuple[Hook, ...]] = ()
     _decoders: ClassVar[tuple[Hook, ...]] = ()

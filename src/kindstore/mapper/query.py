@@ -47,7 +47,7 @@ def compiled(
 ) -> tuple[Query, tuple[PostFilterNode, ...]]:
     """The query in the store's words, and the predicates to ask of its results.
 
-    `BadQueryError` for a parameter that is not bound.
+    `BadArgumentError` for a parameter that is not bound.
     """
     conditions, after = ((), ()) if filters is None else asked_of(filters)
     sorting: tuple[Order, ...] = ()
@@ -322,6 +322,11 @@ class Walk:
 
     def _read(self) -> Program[None]:
         reading, query = self._reading, self._query
+        # The last of the results to skip is read too: there is a cursor after it.
+        behind = bool(query.offset)
+        if behind:
+            limit = None if query.limit is None else query.limit + 1
+            query = replace(query, offset=query.offset - 1, limit=limit)
         transaction = reading.context.transaction
         name = None if transaction is None else transaction.name
         size = self._step if query.limit is None else min(self._step, query.limit)
@@ -334,9 +339,9 @@ class Walk:
             self._query = replace(query, start=page.cursor, offset=0, limit=limit)
         self._step = min(4 * self._step, self._largest)
         self._page, self._at = page, 0
-        self._places = range(len(page.results))
+        self._places = range(1 if behind else 0, len(page.results))
         if reading.dropped:
-            self._places = [at for at, result in enumerate(page.results) if result is not None]
+            self._places = [at for at in self._places if page.results[at] is not None]
         if self._skip:
             skipped = min(self._skip, len(self._places))
             self._skip -= skipped

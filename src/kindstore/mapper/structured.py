@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, TypeVar, Unpack, cast, overload
 
 from kindstore.values.entity import Entity, Shape
 from kindstore.values.errors import BadArgumentError, BadValueError, Error
@@ -277,14 +277,21 @@ class StructuredProperty(Property[T]):
     IN = _IN
 
 
+Parts: TypeAlias = "tuple[tuple[str, bool, Any], ...]"
+"""Of the values set in a structure: the property's code name, whether the value is a structure's parts, the value."""
+
+
 class SameItem:
-    """A predicate on instances: one item of the repeated structure *name* has all the values set in *wanted*."""
+    """A predicate on instances: one item of the repeated structure *name* has all the values set in *wanted*.
+
+    *wanted* is an instance, or its `Parts`, which are what is pickled: no class needs to be found for them.
+    """
 
     __slots__ = ("name", "wanted")
 
     def __init__(self, name: str, wanted: Any) -> None:
         self.name = name
-        self.wanted = wanted
+        self.wanted: Parts = wanted if isinstance(wanted, tuple) else _parts(wanted)
 
     def __call__(self, instance: Any) -> bool:
         """Whether *instance* has such an item."""
@@ -295,20 +302,28 @@ class SameItem:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SameItem, (self.name, self.wanted)
+
     def __repr__(self) -> str:
         return f"SameItem({self.name!r}, {self.wanted!r})"
 
 
-def _has(item: Any, wanted: Any) -> bool:
+def _parts(wanted: Any) -> Parts:
+    found: list[tuple[str, bool, Any]] = []
     for prop in wanted._properties.values():
         value = prop._get_value(wanted)
         if value is None or value == []:
             continue
-        found = getattr(item, prop._code_name, None)
-        if isinstance(prop, StructuredProperty) and not prop._repeated:
-            if found is None or not _has(found, value):
-                return False
-        elif found != value:
+        nested = isinstance(prop, StructuredProperty) and not prop._repeated
+        found.append((prop._code_name, nested, _parts(value) if nested else value))
+    return tuple(found)
+
+
+def _has(item: Any, wanted: Parts) -> bool:
+    for name, nested, value in wanted:
+        found = getattr(item, name, None)
+        if (found is None or not _has(found, value)) if nested else found != value:
             return False
     return True
 

@@ -97,6 +97,9 @@ class ParameterizedFunction(ParameterizedThing):
     def __hash__(self) -> int:
         return hash((self.func, repr(self.values)))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ParameterizedFunction, (self.func, self.values)
+
     def __repr__(self) -> str:
         return f"ParameterizedFunction({self.func!r}, {self.values!r})"
 
@@ -145,7 +148,7 @@ def _arguments(statement: Statement, model: Any) -> dict[str, Any]:
         "kind": model,
         "filters": AND(*nodes) if nodes else None,
         "ancestor": reading.ancestor,
-        "order_by": [PropertyOrder(each.property, each.descending) for each in statement.orders],
+        "order_by": [PropertyOrder(each.property, each.descending) for each in statement.orders] or None,
         "projection": projection,
         "distinct_on": names if statement.distinct else None,
         "limit": cast("Any", statement.limit[0]).value if statement.limit else None,
@@ -211,10 +214,14 @@ class _Reading:
             return cast("Property[Any]", found)
         found = model._properties.get(head)
         for part in rest:
-            inner = (
-                found._model_class._properties.get(part) if isinstance(found, StructuredProperty) else None
-            )
-            found = None if inner is None else found._sub_property(inner._code_name)
+            if not isinstance(found, StructuredProperty):
+                found = None
+                break
+            inner: Any = found._model_class._properties.get(part)
+            if inner is None and not found._model_class._dynamic:
+                found = None
+                break
+            found = found._sub_property(part if inner is None else inner._code_name)
         if found is None:
             raise InvalidPropertyError(
                 f"Unknown property {name}",

@@ -21,6 +21,7 @@ class QueryIterator(Iterator[M], AsyncIterator[M], Generic[M]):
     def __init__(self, reading: running.Reading, query: messages.Query) -> None:
         self._context: Context = reading.context
         self._walk = running.Walk(reading, query)
+        self._ended = False
 
     def __iter__(self) -> QueryIterator[M]:
         return self
@@ -46,19 +47,24 @@ class QueryIterator(Iterator[M], AsyncIterator[M], Generic[M]):
 
     def __next__(self) -> M:
         if not (self._walk.is_ready() or self.has_next()):
+            self._ended = True
             raise StopIteration
         result: M = self._walk.take()
         return result
 
     async def __anext__(self) -> M:
         if not (self._walk.is_ready() or await self._context.store.arun(self._walk.has_next())):
+            self._ended = True
             raise StopAsyncIteration
         result: M = self._walk.take()
         return result
 
     def cursor_before(self) -> Cursor:
-        """The cursor before the result that came last; `BadArgumentError` before the first one."""
-        return _cursor(self._walk.cursor_before())
+        """The cursor before the result that came last; `BadArgumentError` before the first one.
+
+        After the end of the walk the cursor after the last one.
+        """
+        return self.cursor_after() if self._ended else _cursor(self._walk.cursor_before())
 
     def cursor_after(self) -> Cursor:
         """The cursor after the result that came last; `BadArgumentError` before the first one."""

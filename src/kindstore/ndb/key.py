@@ -62,7 +62,7 @@ class Key(PlainKey):
             flat: Iterable[Any] | None = None,
             pairs: Iterable[Any] | None = None,
             urlsafe: bytes | str | None = None,
-            serialized: bytes | None = None,
+            serialized: bytes | str | None = None,
             reference: Any = None,
         ) -> None: ...
 
@@ -90,7 +90,7 @@ class Key(PlainKey):
         flat: Iterable[Any] | None = None,
         pairs: Iterable[Any] | None = None,
         urlsafe: bytes | str | None = None,
-        serialized: bytes | None = None,
+        serialized: bytes | str | None = None,
         reference: Any = None,
     ) -> None:
         if reference is not None:
@@ -99,7 +99,7 @@ class Key(PlainKey):
             serialized = reference.SerializeToString()
         if len(path) == 1 and isinstance(path[0], Mapping):
             # The form in which old pickles call the constructor.
-            Key.__init__(self, **cast("dict[str, Any]", path[0]))
+            Key.__init__(self, **_native(cast("dict[Any, Any]", path[0])))
             return
         project = one_project(project, app)
         if project is not None and project.startswith("s~"):
@@ -107,9 +107,10 @@ class Key(PlainKey):
         if urlsafe is not None or serialized is not None:
             if type(self) is not Key:
                 raise TypeError("Cannot construct Key reference on non-Key class; use Key(urlsafe=…)")
-            if path or flat is not None or pairs is not None or parent is not None or project is not None:
+            if path or flat is not None or pairs is not None or parent is not None:
                 raise TypeError("A key is given by urlsafe= or serialized= alone, or by its path")
             self._partition, self._flat = _decoded(urlsafe, serialized)
+            _check_place(self._partition, project, database, namespace)
         else:
             elements = _elements(path, flat, pairs)
             if parent is not None:
@@ -243,7 +244,7 @@ class Key(PlainKey):
         # What pickles written by NDB call: their state is the arguments of the constructor, in a tuple.
         match state:
             case (dict(),):
-                Key.__init__(self, **cast("tuple[dict[str, Any]]", state)[0])
+                Key.__init__(self, **_native(cast("tuple[dict[Any, Any]]", state)[0]))
             case _:
                 raise TypeError(f"Invalid state of a pickled key; received {state!r}")
 
@@ -299,7 +300,33 @@ def _names(partition: Partition) -> tuple[str, str, str]:
     return partition.project, partition.database, partition.namespace
 
 
-def _decoded(urlsafe: bytes | str | None, serialized: bytes | None) -> tuple[Partition, Flat]:
+def _native(value: Any) -> Any:
+    """The text in a pickle of Python 2, whose reader asked for ``encoding="bytes"``."""
+    match value:
+        case bytes():
+            return value.decode()
+        case dict():
+            return {_native(name): _native(part) for name, part in cast("dict[Any, Any]", value).items()}
+        case list() | tuple():
+            return tuple(map(_native, cast("Iterable[Any]", value)))
+        case _:
+            return value
+
+
+def _check_place(
+    partition: Partition, project: str | None, database: str | Unset | None, namespace: str | Unset | None
+) -> None:
+    """Raise `BadKeyError` unless *partition*, a reference's, is where the other arguments say."""
+    for name, wanted, found in (
+        ("project", project or UNSET, partition.project),
+        ("database", database, partition.database),
+        ("namespace", namespace, partition.namespace),
+    ):
+        if wanted is not UNSET and (wanted or "") != found:
+            raise BadKeyError(f"the reference is of another {name}", given=wanted, found=found)
+
+
+def _decoded(urlsafe: bytes | str | None, serialized: bytes | str | None) -> tuple[Partition, Flat]:
     if urlsafe is not None:
         if serialized is not None:
             raise TypeError("Can't specify both 'urlsafe' and 'serialized'")
@@ -310,6 +337,8 @@ def _decoded(urlsafe: bytes | str | None, serialized: bytes | None) -> tuple[Par
         except (binascii.Error, ValueError):
             raise BadKeyError("malformed urlsafe key", urlsafe=urlsafe) from None
     assert serialized is not None
+    if isinstance(serialized, str):
+        serialized = serialized.encode()
     project, database, namespace, flat = decode_reference(serialized)
     return Partition.of(project, database, namespace), tuple(flat)
 

@@ -27,6 +27,7 @@ from kindstore.mapper.filters import (
     ParameterNode,
     PostFilterNode,
     PropertyOrder,
+    parameters_of,
 )
 from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
@@ -39,11 +40,11 @@ from kindstore.ndb.gql_text import ParameterizedFunction, arguments_of, argument
 from kindstore.ndb.iterator import QueryIterator
 from kindstore.ndb.key import Key
 from kindstore.ndb.options import consistency
-from kindstore.ndb.query_options import OF_CALLS, OF_THE_QUERY, QueryOptions
+from kindstore.ndb.query_options import QueryOptions, completed
 from kindstore.store import messages
 from kindstore.store.checks import check_int
 from kindstore.store.program import Program
-from kindstore.values.errors import BadArgumentError, BadKeyError, BadQueryError
+from kindstore.values.errors import BadArgumentError, BadKeyError
 from kindstore.values.key import Key as PlainKey
 
 __all__ = [
@@ -89,8 +90,8 @@ class Query(Generic[M]):
 
     Raises at once, before anything is read: TypeError for arguments of a wrong type, `BadArgumentError` for a *kind*
     that is none, `BadKeyError` for an incomplete *ancestor*, `BadFilterError` for a filter or an order by an unindexed property, `InvalidPropertyError` for a
-    projection of one, or of none.  The calls that read raise `BadArgumentError` for a number that is no int, and
-    `BadQueryError` for a parameter that is not bound and for what no Datastore has, before they read.
+    projection of one, or of none.  The calls that read raise `BadArgumentError` for a number that is no int and
+    for a parameter that is not bound, and `BadQueryError` for what no Datastore has, before they read.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class Query(Generic[M]):
 
     def __repr__(self) -> str:
         parts: list[str] = []
+        shared = {} if self._default_options is None else self._default_options.given
         for name, value in (
             ("project", self._project),
             ("namespace", self._partition.namespace or None),
@@ -206,9 +208,18 @@ class Query(Generic[M]):
             ("distinct_on", list(self._distinct_on) or None),
             ("default_options", self._default_options),
         ):
-            if value is not None:
+            if value is not None and shared.get(name) != value:
                 parts.append(f"{name}={value!r}")
         return f"Query({', '.join(parts)})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The kind is enough: where it is read there is a class for it, or else it is read without one.
+        return {**self.__dict__, "_model": None, "_compiled": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._kind is not None:
+            self._model = Model._kind_map.get(self._kind)  # pyright: ignore[reportPrivateUsage]
 
     # What it is.
 
@@ -232,6 +243,8 @@ class Query(Generic[M]):
         """The orders, first the most significant; None if none were given."""
         return None if self._orders is None else list(self._orders)
 
+    orders = order_by
+
     @property
     def project(self) -> str:
         """The project."""
@@ -252,11 +265,18 @@ class Query(Generic[M]):
         """The stored names of the properties by whose values results are distinct."""
         return self._distinct_on
 
-    group_by = distinct_on
+    @property
+    def group_by(self) -> tuple[str, ...] | None:
+        """App Engine's name for the same; None if there are none."""
+        return self._distinct_on or None
 
     @property
     def default_options(self) -> QueryOptions | None:
-        """What it was made with."""
+        """The options that it was made with, in GQL too; None if there were none."""
+        if self._default_options is None and (self._limit is not None or self._offset or self._keys_only):
+            return QueryOptions(
+                limit=self._limit, offset=self._offset or None, keys_only=self._keys_only or None
+            )
         return self._default_options
 
     @property
@@ -309,17 +329,7 @@ class Query(Generic[M]):
 
     def analyze(self) -> list[int | str]:
         """The names and positions of its parameters, sorted."""
-        found: set[int | str] = set()
-
-        def collect(node: Node) -> None:
-            if isinstance(node, ParameterNode):
-                found.update(node.param.parameters())
-            elif isinstance(node, ConjunctionNode | DisjunctionNode):
-                for part in node.nodes:
-                    collect(part)
-
-        if self._filters is not None:
-            collect(self._filters)
+        found = set() if self._filters is None else parameters_of(self._filters)
         if isinstance(self._ancestor, ParameterizedThing):
             found.update(self._ancestor.parameters())
         return sorted(found, key=lambda key: (isinstance(key, str), key))
@@ -333,13 +343,15 @@ class Query(Generic[M]):
         if self._compiled is None:
             ancestor = self._ancestor
             if isinstance(ancestor, ParameterizedThing):
-                raise BadQueryError("a parameter is not bound", parameter=ancestor, hint="Use Query.bind().")
+                raise BadArgumentError(
+                    "a parameter is not bound", parameter=ancestor, hint="Use Query.bind()."
+                )
             self._compiled = running.compiled(
                 self._partition, self._kind, ancestor, self._filters, self._orders or (), self._distinct_on
             )
         query, predicates = self._compiled
         if self._default_options is not None or "options" in options:
-            limit, keys_only, options = self._completed(limit, keys_only, options)
+            limit, keys_only, options = completed(self._default_options, limit, keys_only, options)
         cached = None
         start = end = None
         offset = self._offset
@@ -378,27 +390,6 @@ class Query(Generic[M]):
         if options:
             reading.consistency = consistency(options)
         return reading, query
-
-    def _completed(
-        self, limit: int | None, keys_only: bool | None, options: Mapping[str, Any]
-    ) -> tuple[int | None, bool | None, dict[str, Any]]:
-        """The arguments of a call with what its *options* say too, and then the query's own."""
-        given = dict(options)
-        shared: object = given.pop("options", None)
-        if shared is not None and not isinstance(shared, QueryOptions):
-            raise TypeError(f"options must be QueryOptions or None; received {shared!r}")
-        if shared is not None:
-            for name in OF_THE_QUERY:
-                if name in shared.given:
-                    raise BadArgumentError("this option is a query's, not a call's", path=f"options.{name}")
-            limit = shared.limit if limit is None else limit
-            keys_only = shared.keys_only if keys_only is None else keys_only
-        for further in (shared, self._default_options):
-            if further is not None:
-                for name in further.given.keys() & OF_CALLS:
-                    if given.get(name) is None:
-                        given[name] = further.given[name]
-        return limit, keys_only, given
 
     @overload
     def fetch(
@@ -605,16 +596,19 @@ class Query(Generic[M]):
     ) -> list[R]: ...
     def map(
         self,
-        callback: Callable[[M], Any],
+        callback: Callable[[M], Any] | None,
         *,
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
     ) -> list[Any]:
-        """What *callback* returns for each result; where it returns a future, the result of that."""
+        """What *callback* returns for each result; where it returns a future, the result of that.
+
+        Without a callback (None) the results themselves.
+        """
         reading, query = self._prepared(limit, keys_only, options)
         found = reading.context.store.run(running.fetch(reading, query))
-        return [_result(each) for each in list(map(callback, found))]
+        return found if callback is None else [_result(each) for each in list(map(callback, found))]
 
     @overload
     def map_async(
@@ -636,13 +630,15 @@ class Query(Generic[M]):
     ) -> Future[list[R]]: ...
     def map_async(
         self,
-        callback: Callable[[M], Any],
+        callback: Callable[[M], Any] | None,
         *,
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
     ) -> Future[list[Any]]:
         """`map`, as a future."""
+        if callback is None:
+            return self.fetch_async(limit, keys_only=keys_only, **options)  # type: ignore[call-overload,no-any-return]
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 

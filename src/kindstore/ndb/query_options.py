@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from kindstore.mapper.context import Context
 from kindstore.ndb.asking import FetchOptions
+from kindstore.values.errors import BadArgumentError
 
 OF_THE_QUERY: Final = (
     *("kind", "ancestor", "filters", "order_by", "orders", "distinct_on", "group_by"),
@@ -71,3 +72,25 @@ class QueryOptions:
 
     def __repr__(self) -> str:
         return f"QueryOptions({', '.join(f'{name}={value!r}' for name, value in self._given.items())})"
+
+
+def completed(
+    standard: QueryOptions | None, limit: int | None, keys_only: bool | None, options: Mapping[str, Any]
+) -> tuple[int | None, bool | None, dict[str, Any]]:
+    """The arguments of a call with what its *options* say too, and then *standard*, its query's."""
+    given = dict(options)
+    shared: object = given.pop("options", None)
+    if shared is not None and not isinstance(shared, QueryOptions):
+        raise TypeError(f"options must be QueryOptions or None; received {shared!r}")
+    if shared is not None:
+        for name in OF_THE_QUERY:
+            if name in shared.given:
+                raise BadArgumentError("this option is a query's, not a call's", path=f"options.{name}")
+        limit = shared.limit if limit is None else limit
+        keys_only = shared.keys_only if keys_only is None else keys_only
+    for further in (shared, standard):
+        if further is not None:
+            for name in further.given.keys() & OF_CALLS:
+                if given.get(name) is None:
+                    given[name] = further.given[name]
+    return limit, keys_only, given
