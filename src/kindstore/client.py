@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import Token
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 from kindstore.connect import connect
 from kindstore.mapper import context as contexts
@@ -32,8 +32,9 @@ class Client:
     """A store, and the namespace that its contexts have unless they say otherwise.
 
     *url* says where the data is (`kindstore.connect`: a path, ``":memory:"``, …); default: ``KINDSTORE_URL``, else
-    ``kindstore.db`` in the working directory.  *project* and *database* are parts of all keys.  *credentials* and
-    *client_options* are accepted for NDB's sake: an embedded store has no use for them.  The store is opened by the
+    ``kindstore.db`` in the working directory.  *project* and *database* are parts of all keys; the default project is
+    ``DATASTORE_DATASET`` if it is set.  *credentials* and *client_options* are accepted for NDB's sake: an embedded
+    store has no use for them.  The store is opened by the
     first context, and closed by `close`, by leaving ``with client:``, or with the last reference to the client.
     *store*, instead of *url*: a store that is open already, and that the client does not close.
 
@@ -60,7 +61,8 @@ class Client:
                 store=store,
                 hint="Leave project= out, or open the store with it: connect(url, project=…).",
             )
-        self._project = project
+        named = project or os.environ.get("DATASTORE_DATASET") or None
+        self._project = project if store is not None else named
         self._url = url
         self.namespace = namespace or ""
         self.database = database or ""
@@ -81,6 +83,19 @@ class Client:
         if self._given is not None:
             return self._given.partition().project
         return DEFAULT_PROJECT if self._project is None else self._project
+
+    @property
+    def host(self) -> str:
+        """The server that NDB would ask, by *client_options*; for programs that show it.  Nothing here asks one."""
+        options = self.client_options
+        if isinstance(options, Mapping):
+            given = cast("Mapping[str, Any]", options).get("api_endpoint")
+        else:
+            given = getattr(options, "api_endpoint", None)
+        return given or "datastore.googleapis.com"
+
+    secure: Final = True
+    """Whether it would ask by TLS."""
 
     @property
     def store(self) -> Store:
@@ -246,7 +261,7 @@ class _Ambient:
                 if os.environ.get("KINDSTORE_URL"):  # the URL may name another project
                     self._context = client._opened()  # pyright: ignore[reportPrivateUsage]
                 else:
-                    self._context = LateContext(lambda: client.store, Partition.of(DEFAULT_PROJECT))
+                    self._context = LateContext(lambda: client.store, Partition.of(client.project))
             return self._context
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ ADA = Key.of(SPACE, ("Author", "ada"))
         (1.5, "1.5"),
         (datetime(1970, 1, 1, 0, 0, 1), "1000000"),
         (GeoPt(46.5, 6.6), "GeoPt(46.5, 6.6)"),
-        (User("a@b.c", "b.c"), "User('a@b.c', 'b.c', None)"),
+        (User("a@b.c", "b.c"), "users.User(email='a@b.c')"),
         (ADA, "Key('Author', 'ada')"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,3 +99,12 @@ def test_keys_of_app_engine_in_urls_are_read_and_written(origin: str) -> None:
         assert key == ndb.Key(*flat, namespace="tenant", project="library")
         assert key.to_legacy_urlsafe("s~") == urlsafe.encode()
         assert ndb.Key(serialized=base64.urlsafe_b64decode(urlsafe + "==")) == key
+
+
+@pytest.mark.parametrize("protocol", ["2", "4"])
+@pytest.mark.parametrize("name", WRITTEN["app_engine"]["pickles"])
+def test_a_pickled_entity_is_what_was_pickled(wanted: dict[str, Any], name: str, protocol: str) -> None:
+    data = bytes.fromhex(WRITTEN["app_engine"]["pickles"][name][protocol])
+    found = pickle.loads(data, encoding="bytes")
+    assert type(found) is type(wanted[name])
+    assert found == wanted[name]

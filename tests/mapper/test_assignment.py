@@ -1,5 +1,6 @@
 """What setting a property checks, changes and refuses (spec/ndb.md 2.1)."""
 
+import pickle
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
@@ -15,9 +16,10 @@ from kindstore.mapper.model import Model
 from kindstore.mapper.property import Property
 from kindstore.mapper.references import KeyProperty, UserProperty
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
+from kindstore.mapper.schema import schema_of
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
-from kindstore.values.errors import BadValueError
+from kindstore.values.errors import BadValueError, UserNotFoundError
 from kindstore.values.key import Key, Partition
 from kindstore.values.types import GeoPt, User
 
@@ -295,9 +297,46 @@ def test_a_key_property_takes_name_and_kind_in_either_order() -> None:
         (DateTimeProperty(auto_now=True), "DateTimeProperty(auto_now=True)"),
         (
             StringProperty(name="n", verbose_name="V", write_empty_list=False),
-            "StringProperty('n', verbose_name='V', write_empty_list=False)",
+            "StringProperty('n', verbose_name='V')",
         ),
     ],
 )
 def test_the_repr_of_a_property_shows_what_was_chosen(prop: Property[Any], text: str) -> None:
     assert repr(prop) == text
+
+
+def test_the_repr_of_a_property_shows_what_a_subclass_takes() -> None:
+    class Bounded(Property[int]):
+        _low = 0
+
+        def __init__(self, low: int, *names: str, high: int = 9, unit: str = "m", **options: Any) -> None:
+            super().__init__(*names, **options)
+            self._low, self._high = low, high
+
+    assert repr(Bounded(3, "n", high=7, indexed=False)) == "Bounded('n', low=3, high=7, indexed=False)"
+    assert repr(Bounded(0)) == "Bounded(high=9)"
+
+
+def test_a_user_has_an_e_mail_address_and_the_names_of_app_engine() -> None:
+    user = User("a@b.c", _auth_domain="b.c", _user_id="1")
+    assert (user.email(), user.auth_domain(), user.user_id()) == ("a@b.c", "b.c", "1")
+    assert repr(user) == "users.User(email='a@b.c', _user_id='1')"
+    for email in ("", None):
+        with pytest.raises(UserNotFoundError):
+            User(email)
+    nobody = User.of("", "b.c", None)
+    assert pickle.loads(pickle.dumps(nobody)) == nobody
+    with pytest.raises(TypeError):
+        assert user < of(1)
+
+
+def test_a_hook_may_leave_a_zone_on_what_is_stored() -> None:
+    class Late(DateTimeProperty[Any]):
+        def _to_base_type(self, value: Any) -> Any:
+            return value.replace(tzinfo=timezone(timedelta(hours=2)))
+
+    class Train(Model):
+        leaves = Late(tzinfo=UTC)
+
+    entity = schema_of(Train).to_entity(Train(leaves=datetime(2020, 1, 1, 12)), None)
+    assert entity["leaves"] == datetime(2020, 1, 1, 10)

@@ -166,3 +166,11 @@ def test_a_dynamic_structure_may_be_queried_through_a_declared_one() -> None:
 
     assert (Owner.gear.hat == 3) == FilterNode("gear.hat", "=", 3)
     assert (Owner.gear == Expando(hat=3)) == FilterNode("gear.hat", "=", 3)
+
+
+def test_a_dotted_name_sets_what_is_inside_of_a_structure() -> None:
+    hero = Hero()
+    setattr(hero, "home.city", "Zurich")
+    assert hero.home.city == "Zurich"
+    setattr(hero, "home.street", "Limmat")
+    assert hero.home.to_dict() == {"city": "Zurich", "street": "Limmat"}

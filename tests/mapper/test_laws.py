@@ -37,7 +37,7 @@ json = st.recursive(
     max_leaves=8,
 )
 keys = st.builds(lambda part: Key.of(P, ("K", part)), st.integers(1, 2**63 - 1) | texts.filter(bool))
-users = st.builds(User, texts, texts, st.none() | texts.filter(bool))
+users = st.builds(User.of, texts, texts, st.none() | texts.filter(bool))
 
 
 class Item(Model):

@@ -340,6 +340,42 @@ def test_to_dict_has_code_names_and_can_be_narrowed() -> None:
         ada.to_dict(include="name")
 
 
+def test_repr_shows_a_none_that_was_set_and_not_one_that_was_never_set() -> None:
+    ada = Author(name=None, age=None)
+    assert repr(ada) == "Author(age=None, name=None)"
+    del ada.name
+    assert repr(ada) == "Author(age=None)"
+    assert repr(copy.copy(ada)) == repr(ada)
+    ada.name = "Ada"
+    assert repr(ada) == "Author(age=None, name='Ada')"
+    assert ada == Author(name="Ada", age=None)
+
+
+def test_repr_of_a_projection_shows_whatever_is_known() -> None:
+    ada = Author(name="Ada", tags=["x"])
+    ada._set_projection(("name",))
+    assert repr(ada) == "Author(name='Ada', tags=['x'], _projection=('name',))"
+    with pytest.raises(UnprojectedPropertyError):
+        Author.tags._get_value(ada)
+
+
+def test_a_plain_model_takes_any_key() -> None:
+    key = Key.of(P, ("Anything", 1))
+    assert Model(key=key)._key is key
+    with pytest.raises(KindError, match="Author"):
+        Author(key=key)
+
+
+def test_a_class_is_looked_up_by_kind() -> None:
+    class Essayist(Author):
+        pass
+
+    assert Model._lookup_model("Essayist") is Essayist
+    assert Model._lookup_model("Nobody", Poet) is Poet
+    with pytest.raises(KindError, match="Nobody"):
+        Model._lookup_model("Nobody")
+
+
 def test_entities_can_be_pickled_and_copied() -> None:
     ada = Author(name="Ada", id=1, tags=["x"])
     for twin in (pickle.loads(pickle.dumps(ada)), copy.copy(ada), copy.deepcopy(ada)):
@@ -349,8 +385,12 @@ def test_entities_can_be_pickled_and_copied() -> None:
 
 
 def test_a_pickle_of_another_form_is_a_clear_error() -> None:
-    with pytest.raises(BadValueError, match="protocol buffer"):
-        Author().__setstate__(b"j\x00")
+    with pytest.raises(BadValueError, match="entity"):
+        Author().__setstate__(b"j\x01")
+    with pytest.raises(BadValueError, match="entity"):
+        Author().__setstate__(3)
+    with pytest.raises(BadValueError, match="google-cloud-ndb"):
+        Author().__setstate__({"_values": {"name": "Ada"}})
 
 
 # --- projections

@@ -215,7 +215,7 @@ def test_a_future_made_by_hand() -> None:
     called: list[int] = []
     future.add_done_callback(lambda done: called.append(done.result()))
     assert future.running()
-    assert "pending" in repr(future)
+    assert repr(future) == f"Future('by hand') <{id(future)}>"
     threading.Timer(0.02, future.set_result, [3]).start()
     started = time.monotonic()
     assert future.result() == 3
@@ -226,6 +226,16 @@ def test_a_future_made_by_hand() -> None:
     with pytest.raises(RuntimeError):
         future.set_result(4)
     assert "result: 3" in repr(future)
+
+
+def test_waiting_for_what_nobody_can_complete_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    with pytest.raises(RuntimeError, match="set_result"):
+        ndb.Future[int]().result()
+    with pytest.raises(RuntimeError, match="set_result"):
+        ndb.Future.wait_any([ndb.Future[int](), ndb.Future[int]()])
+    with pytest.raises(RuntimeError, match="set_result"):
+        ndb.Future.wait_all([ndb.Future[int]()])
 
 
 def test_a_future_may_fail_or_be_cancelled(context: ndb.Context) -> None:

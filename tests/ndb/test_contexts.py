@@ -286,3 +286,41 @@ def test_what_a_context_tells_and_no_longer_does(context: ndb.Context) -> None:
         context.urlfetch("http://localhost")
     with pytest.raises(TypeError):
         context.new(zork=1)
+
+
+def test_the_toplevel_context_is_the_outermost_of_its_client() -> None:
+    with ndb.Client(url=":memory:") as client, ndb.Client(url=":memory:") as other, client.context() as outer:
+        assert ndb.get_toplevel_context() is outer
+        with outer.new(namespace="a").use() as inner:
+            assert ndb.get_toplevel_context() is outer
+            assert ndb.transaction(ndb.get_toplevel_context) is outer
+            with other.context() as foreign:
+                assert ndb.get_toplevel_context() is foreign
+                with foreign.new().use():
+                    assert ndb.get_toplevel_context() is foreign
+            with inner.new().use():
+                assert ndb.get_toplevel_context() is outer
+        assert ndb.get_toplevel_context() is outer
+
+
+def test_code_can_ask_whether_it_entered_a_context(ambient: Any) -> None:
+    assert ndb.get_context(False) is None
+    assert ndb.get_toplevel_context(raise_context_error=False) is None
+    assert ndb.get_toplevel_context() is ndb.get_context()
+    with ndb.Client(url=":memory:") as client, client.context() as context:
+        assert ndb.get_context(False) is context
+
+
+def test_the_environment_may_name_the_project(ambient: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATASTORE_DATASET", "bookshop")
+    assert ndb.Key("A", 1).project() == "bookshop"
+    assert Note(text="a").put().get().text == "a"
+    assert ndb.Client().project == "bookshop"
+    assert ndb.Client("mine").project == "mine"
+
+
+def test_a_client_says_which_server_ndb_would_ask() -> None:
+    assert ndb.Client().host == "datastore.googleapis.com"
+    assert ndb.Client(client_options={"api_endpoint": "x.example"}).host == "x.example"
+    assert ndb.Client(client_options={"scopes": []}).host == "datastore.googleapis.com"
+    assert ndb.Client().secure

@@ -1,6 +1,7 @@
 """Keys: how they are made, what they say, how they compare, and the texts they can be made of."""
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -175,3 +176,29 @@ def test_a_path_that_the_datastore_does_not_have_is_refused_at_put(path: tuple[A
 
 def test_the_app_may_have_app_engines_prefix() -> None:
     assert ndb.Key("A", 1, app="s~guestbook").project() == "guestbook"
+
+
+def test_the_project_is_named_by_one_word() -> None:
+    class Note(ndb.Model):
+        text = ndb.StringProperty()
+
+    calls: list[Callable[..., Any]] = [Note.get_by_id, Note.get_by_id_async, Note.get_or_insert]
+    for call in calls:
+        with pytest.raises(TypeError, match="both"):
+            call("a", app="x", project="y")
+
+
+def test_a_class_of_keys_is_not_made_of_a_reference() -> None:
+    class Mine(ndb.Key):
+        pass
+
+    assert Mine("A", 1) == ndb.Key("A", 1)
+    with pytest.raises(TypeError, match="non-Key"):
+        Mine(urlsafe=ndb.Key("A", 1).urlsafe())
+
+
+def test_the_key_of_google_cloud_datastore() -> None:
+    keys = pytest.importorskip("google.cloud.datastore.key")
+    key = ndb.Key("A", 1, "B", "x", namespace="n", database="d")
+    assert key._key == keys.Key("A", 1, "B", "x", project="kindstore", namespace="n", database="d")
+    assert ndb.Key("A", 1, "B")._key == keys.Key("A", 1, "B", project="kindstore")

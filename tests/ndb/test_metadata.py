@@ -238,3 +238,8 @@ def test_names_of_kinds() -> None:
         "__property__",
         "__entity_group__",
     ]
+
+
+def test_the_entity_of_a_group_is_not_made_by_hand() -> None:
+    with pytest.raises(ndb.exceptions.NoLongerImplementedError):
+        metadata.EntityGroup()

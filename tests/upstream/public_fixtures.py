@@ -6,6 +6,7 @@ A pytest plugin, loaded after `alias_ndb`.  The original ones reach into private
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 from unittest import mock
@@ -13,6 +14,27 @@ from unittest import mock
 import pytest
 from google.auth.credentials import Credentials
 from google.cloud import ndb  # what alias_ndb put there
+
+from kindstore.mapper.blobs import allow_pickles
+
+# What NDB does without being asked to.
+allow_pickles()
+
+SECONDS_PER_TEST = 20
+
+
+def _overdue(*_: object) -> None:
+    raise TimeoutError(f"over {SECONDS_PER_TEST} seconds")
+
+
+@pytest.fixture(autouse=True)
+def time_limit() -> Iterator[None]:
+    """A test that hangs fails, by its name, and the others go on."""
+    before = signal.signal(signal.SIGALRM, _overdue)
+    signal.alarm(SECONDS_PER_TEST)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ integers = st.integers(-(2**63), 2**63 - 1) | st.sampled_from(
 floats = st.floats() | st.sampled_from([0.0, -0.0, float("inf"), float("-inf"), float("nan")])
 times = st.datetimes()
 points = st.builds(GeoPt, st.floats(-90, 90), st.floats(-180, 180))
-users = st.builds(User, texts, texts, st.none() | texts)
+users = st.builds(User.of, texts, texts, st.none() | texts)
 namespaces = st.sampled_from(["", "a", "b", "a.b"])
 partitions = st.builds(
     Partition.of, st.sampled_from(["kindstore", "p"]), st.sampled_from(["", "d"]), namespaces

@@ -135,8 +135,8 @@ class BlobProperty(Property[T]):
     def _from_base_type(self, value: Any) -> Any:
         if type(value) is Compressed:
             return decompress(value.value)
-        if self._compressed and type(value) is bytes and _looks_compressed(value):
-            return decompress(value)
+        if self._compressed and type(value) is bytes:
+            return decompress(value) if _looks_compressed(value) else value
         return None
 
     def _from_index(self, value: Any) -> Any:
@@ -275,8 +275,8 @@ class JsonProperty(BlobProperty[T]):
 
         def __init__(self, name=None, *, json_type=None, **options):
             super().__init__(name, **options)
-            self._json_type = json_type
-            self._exact = Nothing
+            if json_type is not None:
+                self._json_type = json_type
 
     def _validate(self, value: Any) -> Any:
         if self._json_type is not None and not isinstance(value, self._json_type):
@@ -336,8 +336,8 @@ class PickleProperty(BlobProperty[T]):
 
         def __init__(self, name=None, *, allow_pickle=False, **options):
             super().__init__(name, **options)
-            self._allow_pickle = allow_pickle
-            self._exact = Nothing
+            if allow_pickle:
+                self._allow_pickle = allow_pickle
 
     def _require_permission(self) -> None:
         if not (self._allow_pickle or _Pickling.allowed):

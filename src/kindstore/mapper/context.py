@@ -467,12 +467,12 @@ class Context:
             "ends": True,
         }
         policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
-        store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
+        store: Any = changes.pop("store", self.store)
+        partition = changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
         if isinstance(store, SharingStore) and store.policies is not policies:
-            shared: Any = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
-            store = shared
+            store = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (
@@ -484,7 +484,7 @@ class Context:
             if name in changes
         }
         settings |= changes
-        made = Context(store, partition, **settings)
+        made = Context(cast("Store", store), partition, **settings)
         for name, policy in setters.items():
             getattr(made, f"set_{name}")(policy)
         return made
@@ -492,11 +492,14 @@ class Context:
     @contextmanager
     def use(self) -> Generator[Context]:
         """Make this the current context for a ``with`` block; what was begun in it is done at its end."""
+        top = outermost()
         token = _current.set(self)
+        top_token = _outermost.set(top if top is not None and top.client is self.client else None)
         try:
             yield self
             self.flush()
         finally:
+            _outermost.reset(top_token)
             _current.reset(token)
 
 
@@ -526,6 +529,7 @@ def never(_: Key) -> bool:
 
 
 _current: ContextVar[Context | None] = ContextVar("kindstore_context", default=None)
+_outermost: ContextVar[Context | None] = ContextVar("kindstore_outermost_context", default=None)
 _lock = threading.Lock()
 _open: list[Context] = []
 _default: Callable[[], Context] | None = None
@@ -552,6 +556,19 @@ def now() -> int:
 def entered() -> Context | None:
     """The context that this code entered, None if it entered none."""
     return _current.get()
+
+
+def outermost() -> Context | None:
+    """The outermost of the contexts of one client that this code entered one inside the other; None if it entered none."""
+    found = _current.get()
+    if found is None:
+        return None
+    top = _outermost.get()
+    if top is not None and top.client is found.client:
+        return top
+    while found.transaction is not None:
+        found = found.transaction.outer
+    return found
 
 
 def enter(context: Context) -> Token[Context | None]:

@@ -32,10 +32,6 @@ class ComputedPropertyError(ReadonlyPropertyError):
     """Assigning to, or deleting, a computed property."""
 
 
-class UserNotFoundError(Error):
-    """A `User` without an e-mail address."""
-
-
 class BadRequestError(Error):
     """A call that is not allowed here: a transaction inside another, or none where one is needed; a put of an
     entity of a projection.

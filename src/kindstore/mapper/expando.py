@@ -40,6 +40,8 @@ class Expando(Model):
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or isinstance(getattr(type(self), name, None), Property | property):
             object.__setattr__(self, name, value)
+        elif "." in name:
+            self._set_inside(name, value)
         else:
             self._set_dynamic(self._dynamic_property(name, value), value)
 
@@ -53,6 +55,15 @@ class Expando(Model):
 
     def _set_attribute(self, name: str, value: Any) -> None:
         setattr(self, name, value)
+
+    def _set_inside(self, name: str, value: Any) -> None:
+        """Set what is called "head.rest": ``rest`` of the structure ``head``, made if it is not there."""
+        head, _, rest = name.partition(".")
+        structure = vars(self).get(head)
+        if isinstance(structure, Expando):
+            setattr(structure, rest, value)
+        else:
+            setattr(self, head, {rest: value})
 
     def _set_dynamic(self, prop: Property[Any], value: Any) -> None:
         prop._set_value(self, value)

@@ -69,13 +69,12 @@ class Future(Generic[T]):
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        if not self._done:
-            state = "pending"
-        elif self._exception is not None:
-            state = f"{type(self._exception).__name__}: {self._exception}"
-        else:
-            state = f"result: {self._result!r}"
-        return f"<{type(self).__name__} {self.info!r} ({state})>"
+        outcome = ""
+        if self._exception is not None:
+            outcome = f" ({type(self._exception).__name__}: {self._exception})"
+        elif self._done:
+            outcome = f" (result: {self._result!r})"
+        return f"{type(self).__name__}({self.info!r}) <{id(self)}>{outcome}"
 
     # How a future gets its result.
 
@@ -450,7 +449,8 @@ def advance_each(futures: Iterable[Future[Any]]) -> bool:
 def until_one_is_done(futures: Iterable[Future[Any]]) -> None:
     """Wait for other threads to finish one of *futures*, or what one of them waits for.
 
-    RuntimeError if only the event loop that this code runs in could do it, or the work that this code is a part of.
+    RuntimeError if only the event loop that this code runs in could do it, or the work that this code is a part of, and
+    if nobody could: what waits for `set_result` in a process without another thread.
     """
     loop = running_loop()
     sources = [source for future in futures for source in (future, *future.sources())]
@@ -460,6 +460,8 @@ def until_one_is_done(futures: Iterable[Future[Any]]) -> None:
             raise RuntimeError(f"{source!r} is at work in this event loop: await it")
         if source.runs_here():
             raise RuntimeError(f"{source!r} waits for itself")
+    if threading.active_count() == 1 and all(source.is_by_hand() for source in sources):
+        raise RuntimeError(f"{sources[0]!r} waits for set_result(), and there is no other thread to call it")
     for source in sources:
         source.add_done_callback(lambda _: finished.set())
     finished.wait()

@@ -17,7 +17,7 @@ from kindstore.wire.entity_v1 import encode_entity
 
 from .blobs import MEANING_COMPRESSED, BlobProperty, Compressed
 from .options import Compressible
-from .property import Undecoded, as_list, is_list
+from .property import Undecoded, as_list, is_list, shown
 from .row import Row
 from .schema import schema_of
 from .structured import Inside, as_dicts, checked_class, checked_list, structure_of
@@ -106,7 +106,8 @@ class LocalStructuredProperty(BlobProperty[T]):
         return as_dicts(super()._get_for_dict(entity))
 
     def _validate(self, value: Any) -> Any:
-        return structure_of(self, value, "")
+        structure = structure_of(self, value, "")
+        return None if structure is value else structure
 
     # --- storing
 
@@ -146,6 +147,9 @@ class LocalStructuredProperty(BlobProperty[T]):
         return schema_of(cls).to_entity(value, key, legacy_data)
 
     def _to_base_type(self, value: Any) -> Any:
+        if not isinstance(value, self._model_class):
+            wanted = self._model_class.__name__
+            raise TypeError(f"Cannot convert to bytes expected {wanted} value; received {shown(value)}")
         return encode_entity(self._entity(value, legacy_data=False))
 
     # --- loading

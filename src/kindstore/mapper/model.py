@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 from kindstore.values.entity import Shape
 from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition
+from kindstore.wire.entity_bytes import decode_entity
 
 from .construct import compile_constructor, set_projection
 from .errors import KindError, UnknownPropertyError, UnprojectedPropertyError
@@ -68,6 +69,8 @@ class Model(metaclass=MetaModel):
     """Kind -> the class that was last made for it."""
     _key_class: ClassVar[type[Key]] = Key
     """What `key` is for users; a face's own subclass."""
+    _has_kind: ClassVar[bool] = False
+    """Whether instances are of the kind `_get_kind`; those of `Model` and `Expando` themselves may have any key."""
     _has_repeated: ClassVar[bool] = False
     _overridden: ClassVar[frozenset[str]] = frozenset()
     """The hooks that the class defines, by name: empty for most, so that callers may skip them."""
@@ -84,6 +87,8 @@ class Model(metaclass=MetaModel):
     _polymorphic: ClassVar[bool] = False
     """Whether what is stored tells the class of an instance (PolyModel)."""
     _projection: tuple[str, ...] = ()
+    _nones: frozenset[str] = frozenset()
+    """Code names of properties that were set to None, which `repr` shows, unlike those that were never set."""
     _projecting: ClassVar[type[Model] | None] = None
     _constructor: ClassVar[Callable[..., None] | None] = None
 
@@ -160,6 +165,7 @@ class Model(metaclass=MetaModel):
         if getattr(cls.__dict__.get("__init__"), "compiled_for", None) is cls:
             del cls.__init__
         if not (cls.__name__ in ("Model", "Expando") and cls.__module__.startswith("kindstore.")):
+            cls._has_kind = True
             cls._unique = uniques_of(cls, kind)
             cls._update_kind_map()
 
@@ -169,9 +175,9 @@ class Model(metaclass=MetaModel):
         cls._kind_map[cls._get_kind()] = cls
 
     @classmethod
-    def _lookup_model(cls, kind: str) -> type[Model]:
-        """The class of *kind*; `KindError` if there is none."""
-        found = cls._kind_map.get(kind)
+    def _lookup_model(cls, kind: str, default_model: Any = None) -> Any:
+        """The class of *kind*, or *default_model*; `KindError` if there is neither."""
+        found = cls._kind_map.get(kind, default_model)
         if found is None:
             raise KindError(f"No model class found for the kind '{kind}'. Did you forget to import it?")
         return found
@@ -379,8 +385,6 @@ class Model(metaclass=MetaModel):
         if key is not None:
             parts.append(f"{'_key' if 'key' in self._code_names() else 'key'}={key!r}")
         for prop in self._properties.values():
-            if self._projection and not prop._is_projected(self):
-                continue
             value = prop._shown_value(self)
             if value is not None:
                 parts.append(f"{prop._code_name}={value}")
@@ -396,9 +400,16 @@ class Model(metaclass=MetaModel):
         return _rebuilt, (_model_class(type(self)), dict(self.__dict__))
 
     def __setstate__(self, state: Any) -> None:
-        if not isinstance(state, dict):
+        if isinstance(state, bytes):
+            # What NDB on App Engine pickled: a protocol buffer.
+            loaded: Model = schema_of(type(self)).from_entity(decode_entity(state))
+            vars(self).update(vars(loaded))
+            return
+        if not isinstance(state, dict) or "_values" in state:
             raise BadValueError(
-                "a pickle that holds a legacy protocol buffer is not supported yet", type=type(state).__name__
+                "not the pickle of an entity",
+                type=cast("object", state).__class__.__name__,
+                hint="Those of google-cloud-ndb can't be read.",
             )
         vars(self).update(cast("dict[str, Any]", state))
         schema_of(type(self)).fill(self)

@@ -14,6 +14,7 @@ The laws are those of spec/ndb.md 2.1.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeGuard, TypeVar, cast, overload
 
@@ -32,6 +33,7 @@ _HOOKS = frozenset(
 )
 """What makes a subclass check or convert values of its own, so that none may skip it."""
 _LISTS = (list, tuple, set, frozenset)
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Nothing:
@@ -136,6 +138,8 @@ class Property(ModelAttribute, Generic[T]):
             space["_from_base_type"] for space in reversed(spaces) if "_from_base_type" in space
         )
         own = spaces[0]
+        if "__init__" in own and "_options" not in own:
+            cls._options = (*cls._options, *_own_options(own["__init__"]))
         if not own.keys().isdisjoint(_HOOKS) and "_exact" not in own:
             cls._exact = Nothing
             if "_exact_item" not in own:
@@ -169,8 +173,6 @@ class Property(ModelAttribute, Generic[T]):
         write_empty_list: bool | None = None,
         unique: bool | None = None,
     ) -> None:
-        # In the instance, where `__set__` finds it faster than in the class.
-        self._exact = type(self)._exact
         if name is not None:
             self._name = _checked_name(name)
         if indexed is not None:
@@ -221,6 +223,8 @@ class Property(ModelAttribute, Generic[T]):
 
     def __delete__(self, entity: Any) -> None:
         entity.__dict__[self._code_name] = self._unset()
+        if self._code_name in entity._nones:
+            entity.__dict__["_nones"] = entity._nones - {self._code_name}
 
     def _fix_up(self, cls: type[Any], code_name: str) -> None:
         """Learn the attribute's name; TypeError if this object stands under another name already."""
@@ -230,7 +234,9 @@ class Property(ModelAttribute, Generic[T]):
                 f"{cls.__name__}.{code_name} is the same Property object as {known!r}: make one for each"
             )
         self._code_name = code_name
-        self._owner = self._owner or cls.__name__
+        # In the instance, where `__set__` finds it faster than in the class.
+        self._exact = self._exact
+        self._owner = self._owner or getattr(cls, "__name__", "")  # NDB does not look at the class
         if cast("str | None", self._name) is None:
             self._name = code_name
 
@@ -240,11 +246,16 @@ class Property(ModelAttribute, Generic[T]):
 
     def _set_value(self, entity: Any, value: Any) -> None:
         """Check *value* and set it; `BadValueError` if it fails."""
-        entity.__dict__[self._code_name] = self._checked(value)
+        fields: dict[str, Any] = entity.__dict__
+        checked = fields[self._code_name] = self._checked(value)
+        if checked is None:
+            fields["_nones"] = fields.get("_nones", _NOBODY) | {self._code_name}
 
     def _get_value(self, entity: Any) -> Any:
-        """The value that a user reads."""
+        """The value that a user reads; `UnprojectedPropertyError` if *entity* is of a projection without it."""
         fields: dict[str, Any] = entity.__dict__
+        if "_projection" in fields:
+            self._require_projected(entity)
         value = fields.get(self._code_name)
         if type(value) is Undecoded:
             value = fields[self._code_name] = self._decoded(value.value)
@@ -284,8 +295,12 @@ class Property(ModelAttribute, Generic[T]):
 
     def _shown_value(self, entity: Any) -> str | None:
         """The value for ``repr``, None for what was never set."""
-        value = self._get_value(entity)
-        if value == [] if self._repeated else value is None and self._default is None:
+        known = not entity._projection or self._is_projected(entity)
+        value = self._get_value(entity) if known else entity.__dict__.get(self._code_name)
+        unset = self._unset()
+        # A default is shown; not that of what the entity of a projection may have another value of.
+        never_set = value == unset if not known or self._repeated else value is None and unset is None
+        if never_set and self._code_name not in entity._nones:
             return None
         return self._value_to_repr(value)
 
@@ -495,7 +510,7 @@ class Property(ModelAttribute, Generic[T]):
     def __repr__(self) -> str:
         parts = [] if cast("str | None", self._name) is None else [repr(self._name)]
         for option in (*self._options, *_OPTIONS):
-            value = getattr(self, f"_{option}")
+            value = getattr(self, f"_{option}", None)
             if value is not getattr(type(self), f"_{option}", None):
                 parts.append(f"{option}={value.__name__ if isinstance(value, type) else repr(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
@@ -503,8 +518,15 @@ class Property(ModelAttribute, Generic[T]):
 
 _OPTIONS = (
     *("indexed", "repeated", "required", "default", "choices", "validator", "verbose_name"),
-    *("write_empty_list", "unique"),
+    "unique",
 )
+
+
+def _own_options(init: Callable[..., Any]) -> list[str]:
+    """The parameters of a subclass's constructor that are options of its own."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [each.name for each in inspect.signature(init).parameters.values() if each.kind in kinds]
+    return [name for name in names[1:] if name not in ("name", *_OPTIONS, "write_empty_list")]
 
 
 def _checked_name(name: Any) -> str:

@@ -135,6 +135,21 @@ class KeyProperty(Property[T]):
         return key_of_class(value, self._key_class) if isinstance(value, Key) else None
 
 
+def validate_key(value: Any, entity: Any = None) -> Any:
+    """*value*, if it may be the key of *entity*.
+
+    `BadValueError` for what is no `Key`, `KindError` for one of another kind than the model's; a plain `Model` or Expando
+    takes any.
+    """
+    if not isinstance(value, Key):
+        raise BadValueError(f"Expected Key, got {value!r}")
+    if entity is not None and entity._has_kind:
+        kind: str = entity._get_kind()
+        if kind_of(value) != kind:
+            raise KindError(f"Expected Key kind to be {kind}; received {kind_of(value)}")
+    return value
+
+
 class ModelKey(Property[Any]):
     """`Model._key`: the entity's own key, or None.  Compared on the class it filters on ``__key__``.
 
@@ -147,14 +162,11 @@ class ModelKey(Property[Any]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._name = "__key__"
 
     def __set__(self, entity: Any, value: Any) -> None:
         if value is not None:
-            self._validate(value)
-            kind: str = entity._get_kind()
-            if kind_of(value) != kind:
-                raise KindError(f"Expected Key kind to be {kind}; received {kind_of(value)}")
-            value = entity._validate_key(value)
+            value = entity._validate_key(validate_key(value, entity))
         entity.__dict__["_key"] = value
 
     def __delete__(self, entity: Any) -> None:
@@ -166,8 +178,7 @@ class ModelKey(Property[Any]):
     _set_value = __set__
 
     def _validate(self, value: Any) -> Any:
-        if not isinstance(value, Key):
-            raise BadValueError(f"Expected Key, got {value!r}")
+        return validate_key(value)
 
     def _comparison(self, op: str, value: Any) -> FilterNode:
         if value is None:
@@ -265,5 +276,5 @@ class UserProperty(Property[T]):
 
     def _from_base_type(self, value: Any) -> Any:
         if isinstance(value, Entity):
-            return User(value.get("email"), value.get("auth_domain"), value.get("user_id"))
+            return User.of(value.get("email"), value.get("auth_domain"), value.get("user_id"))
         return None

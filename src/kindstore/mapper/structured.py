@@ -142,13 +142,19 @@ class StructuredProperty(Property[T]):
                 value._prepare_for_put()
 
     def _validate(self, value: Any) -> Any:
-        return structure_of(self, value, "instance")
+        structure = structure_of(self, value, "instance")
+        return None if structure is value else structure
 
     def _get_for_dict(self, entity: Any) -> Any:
         value = super()._get_for_dict(entity)
         return as_dicts(value)
 
     # --- storing
+
+    def _structure(self, value: Any) -> Any:
+        """*value*, or what its check puts in its place."""
+        replaced = self._validate(value)
+        return value if replaced is None else replaced
 
     def _store(self, entity: Any, row: Row, legacy_data: bool) -> None:
         value = self._held(entity)
@@ -157,14 +163,14 @@ class StructuredProperty(Property[T]):
         elif value is None:
             row.add(self._name, None, self._indexed)
         else:
-            inner = _inner(self, self._validate(value), legacy_data)
+            inner = _inner(self, self._structure(value), legacy_data)
             if legacy_data:
                 self._add_columns(row, inner.items(), inner)
             else:
                 row.add(self._name, inner, self._indexed)
 
     def _store_list(self, row: Row, items: list[Any], legacy_data: bool) -> None:
-        inner = [_inner(self, self._validate(item), legacy_data, f"[{at}]") for at, item in enumerate(items)]
+        inner = [_inner(self, self._structure(item), legacy_data, f"[{at}]") for at, item in enumerate(items)]
         if not legacy_data:
             if inner or self._write_empty_list:
                 row.add(self._name, inner, self._indexed)

@@ -11,7 +11,7 @@ from kindstore.mapper import context as contexts
 from kindstore.values.errors import BadValueError
 
 from .options import Timed
-from .property import Nothing, Property, overrides
+from .property import Nothing, Property, overrides, shown
 
 T = TypeVar("T")
 
@@ -120,11 +120,16 @@ class DateTimeProperty(Property[T]):
             )
 
     def _to_base_type(self, value: Any) -> Any:
-        if value.tzinfo is not None:
-            return value.astimezone(dt.UTC).replace(tzinfo=None)
-        return None
+        return None if value.tzinfo is None else value.astimezone(dt.UTC)
+
+    def _to_stored(self, value: Any) -> Any:
+        stored = super()._to_stored(value)
+        if isinstance(stored, dt.datetime) and stored.tzinfo is not None:
+            return stored.astimezone(dt.UTC).replace(tzinfo=None)
+        return stored
 
     def _from_base_type(self, value: Any) -> Any:
+        stored = value
         if isinstance(value, int):
             value = _EPOCH + dt.timedelta(microseconds=value)
         if isinstance(value, dt.datetime):
@@ -132,7 +137,7 @@ class DateTimeProperty(Property[T]):
                 return value.replace(tzinfo=value.tzinfo or dt.UTC).astimezone(self._tzinfo)
             if value.tzinfo is not None:
                 return value.astimezone(dt.UTC).replace(tzinfo=None)
-        return value
+        return None if value is stored else value
 
     def _now(self) -> Any:
         return now() if self._tzinfo is None else now().replace(tzinfo=dt.UTC).astimezone(self._tzinfo)
@@ -201,6 +206,8 @@ class DateProperty(DateTimeProperty[T]):
             raise self._wrong("date", value)
 
     def _to_base_type(self, value: Any) -> Any:
+        if not isinstance(value, dt.date):
+            raise TypeError(f"Cannot convert to datetime expected date value; received {shown(value)}")
         return dt.datetime(value.year, value.month, value.day)
 
     def _from_base_type(self, value: Any) -> Any:
@@ -266,6 +273,8 @@ class TimeProperty(DateTimeProperty[T]):
             raise self._wrong("time", value)
 
     def _to_base_type(self, value: Any) -> Any:
+        if not isinstance(value, dt.time):
+            raise TypeError(f"Cannot convert to datetime expected time value; received {shown(value)}")
         return dt.datetime.combine(_EPOCH_DAY, value)
 
     def _from_base_type(self, value: Any) -> Any:

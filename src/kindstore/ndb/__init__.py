@@ -20,7 +20,6 @@ from kindstore.mapper.errors import (
     KindError,
     ReadonlyPropertyError,
     UnprojectedPropertyError,
-    UserNotFoundError,
 )
 from kindstore.mapper.future import Future
 from kindstore.mapper.local_structured import LocalStructuredProperty
@@ -97,6 +96,7 @@ from kindstore.ndb.transactions import (
     transactional_tasklet,
 )
 from kindstore.store.messages import Consistency
+from kindstore.values.errors import UserNotFoundError
 from kindstore.values.types import GeoPt, User
 from kindstore.values.version import __version__
 

@@ -1,10 +1,10 @@
-"""`ndb.context`: the context that code works in, and the one outside of its transactions."""
+"""`ndb.context`: the context of the calling code, under google-cloud-ndb's names."""
 
 from __future__ import annotations
 
 from typing import Literal, overload
 
-from kindstore.mapper.context import Context, current, entered
+from kindstore.mapper.context import Context, current, entered, outermost
 from kindstore.mapper.transaction import outside
 from kindstore.ndb.gone import AutoBatcher, ContextOptions
 from kindstore.ndb.transactions import TransactionOptions
@@ -28,9 +28,10 @@ def get_context(raise_context_error: Literal[True] = True) -> Context: ...
 @overload
 def get_context(raise_context_error: bool) -> Context | None: ...
 def get_context(raise_context_error: bool = True) -> Context | None:
-    """The context of this code: the one that it has entered, else the one that it works in all the same (docs/ndb.md).
+    """The context that this code works in; that of the ambient store if it entered none (docs/ndb.md).
 
-    *raise_context_error* False: None where it has entered none.  `ContextError` where there is no telling.
+    With *raise_context_error* False: the one that it entered, None if it entered none.  `ContextError` where contexts of
+    several clients are open in other threads.
     """
     return current() if raise_context_error else entered()
 
@@ -40,6 +41,9 @@ def get_toplevel_context(raise_context_error: Literal[True] = True) -> Context: 
 @overload
 def get_toplevel_context(raise_context_error: bool) -> Context | None: ...
 def get_toplevel_context(raise_context_error: bool = True) -> Context | None:
-    """The context outside of every transaction in progress; otherwise as `get_context`."""
-    found = get_context(raise_context_error)
-    return None if found is None else outside(found)
+    """The outermost context that this code entered of the client that it works with: outside of every transaction.
+
+    *raise_context_error* as in `get_context`.
+    """
+    top = outermost()
+    return outside(current()) if top is None and raise_context_error else top

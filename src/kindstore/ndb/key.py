@@ -101,12 +101,12 @@ class Key(PlainKey):
             # The form in which old pickles call the constructor.
             Key.__init__(self, **_native(cast("dict[Any, Any]", path[0])))
             return
-        if project is not None and app is not None:
-            raise TypeError("Can't specify both 'app' and 'project'")
-        project = project if project is not None else app
+        project = one_project(project, app)
         if project is not None and project.startswith("s~"):
             project = project[2:]
         if urlsafe is not None or serialized is not None:
+            if type(self) is not Key:
+                raise TypeError("Cannot construct Key reference on non-Key class; use Key(urlsafe=…)")
             if path or flat is not None or pairs is not None or parent is not None:
                 raise TypeError("A key is given by urlsafe= or serialized= alone, or by its path")
             self._partition, self._flat = _decoded(urlsafe, serialized)
@@ -195,6 +195,14 @@ class Key(PlainKey):
         messages: Any = importlib.import_module("google.cloud.datastore._app_engine_key_pb2")
         return messages.Reference.FromString(self.serialized())
 
+    @property
+    def _key(self) -> Any:
+        """The key as google-cloud-datastore's `Key`, which programs reach for in NDB; ImportError without that."""
+        key: Any = importlib.import_module("google.cloud.datastore.key").Key
+        path = self.path if self.is_complete else self.path[:-1]
+        project, database, namespace = _names(self._partition)
+        return key(*path, project=project, database=database or None, namespace=namespace or None)
+
     @classmethod
     def from_old_key(cls, old_key: Any) -> NoReturn:  # noqa: ARG003
         """Not to be had: NoLongerImplementedError."""
@@ -279,6 +287,13 @@ class Key(PlainKey):
         use = use_cache(options)
         context = told(current(), options)
         return context.write(lambda context: operations.delete_one(context, self, use), "delete", (self,))
+
+
+def one_project(project: str | None, app: str | None) -> str | None:
+    """The project that a call names by either word; TypeError if by both."""
+    if project is not None and app is not None:
+        raise TypeError("Can't specify both 'app' and 'project'")
+    return app if project is None else project
 
 
 def _names(partition: Partition) -> tuple[str, str, str]:

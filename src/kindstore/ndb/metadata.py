@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Self
 
 from kindstore.mapper.scalar import IntegerProperty
 from kindstore.mapper.text import StringProperty
+from kindstore.ndb.exceptions import NoLongerImplementedError
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import Model
 from kindstore.ndb.query import Query
@@ -136,7 +137,11 @@ class Property(_BaseMetadata):
 
 
 class EntityGroup(_BaseMetadata):
-    """An entity group: what there is below one root.  Looked up by key, never queried."""
+    """An entity group: what there is below one root.  Looked up by key, never queried, nor made by hand."""
+
+    def __new__(cls, *_args: Any, **_values: Any) -> Self:
+        """Refuse: `NoLongerImplementedError`."""
+        raise NoLongerImplementedError
 
     KIND_NAME = law.ENTITY_GROUP
     ID: Final = 1

@@ -32,14 +32,13 @@ from kindstore.mapper.errors import (
     KindError,
     ReadonlyPropertyError,
     UnprojectedPropertyError,
-    UserNotFoundError,
 )
 from kindstore.mapper.filters import AND, Node
 from kindstore.mapper.future import Future
 from kindstore.mapper.local_structured import LocalStructuredProperty
 from kindstore.mapper.model import MetaModel
 from kindstore.mapper.property import ModelAttribute, Property
-from kindstore.mapper.references import UserProperty
+from kindstore.mapper.references import UserProperty, validate_key
 from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtProperty, IntegerProperty
 from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
@@ -48,11 +47,12 @@ from kindstore.mapper.transaction import Rollback
 from kindstore.ndb.asking import Ordering
 from kindstore.ndb.gone import ModelAdapter, get_indexes, get_indexes_async, make_connection
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
-from kindstore.ndb.key import Key
+from kindstore.ndb.key import Key, one_project
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, told, use_cache
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import Query, gql_of
 from kindstore.store.messages import Consistency
+from kindstore.values.errors import UserNotFoundError
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.types import GeoPt, User
@@ -117,6 +117,9 @@ def __dir__() -> list[str]:
 
 
 M = TypeVar("M", bound="Model")
+
+_validate_key = validate_key
+"""NDB's name, which classes call that override `Model._validate_key`."""
 
 
 class Model(models.Model):
@@ -193,7 +196,7 @@ class Model(models.Model):
         if parent is None and namespace is None and project is None and app is None and database is None:
             key = Key.of(context.partition, (cls._get_kind(), id))
         else:
-            key = cls._make_key(id, parent, namespace, project if app is None else app, database)
+            key = cls._make_key(id, parent, namespace, one_project(project, app), database)
         use, wanted = None, Consistency.STRONG
         if options:
             use, wanted, context = use_cache(options), consistency(options), told(context, options)
@@ -212,7 +215,7 @@ class Model(models.Model):
         **options: Unpack[ReadOptions],
     ) -> Future[Self | None]:
         """`get_by_id`, as a future."""
-        key = cls._make_key(id, parent, namespace, project if app is None else app, database)
+        key = cls._make_key(id, parent, namespace, one_project(project, app), database)
         use, wanted = use_cache(options), consistency(options)
         return told(current(), options).gather(
             lambda context: operations.get_one(context, key, use, cls, wanted), "get_by_id"
@@ -239,7 +242,7 @@ class Model(models.Model):
             for option in list(values)
             if option in ReadOptions.__annotations__ and option not in known
         }
-        key = cls._make_key(name, parent, namespace, project if app is None else app, database)
+        key = cls._make_key(name, parent, namespace, one_project(project, app), database)
         context = told(current(), options)
 
         def make() -> Any:

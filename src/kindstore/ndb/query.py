@@ -243,7 +243,10 @@ class Query(Generic[M]):
         """The orders, first the most significant; None if none were given."""
         return None if self._orders is None else list(self._orders)
 
-    orders = order_by
+    @property
+    def orders(self) -> list[PropertyOrder] | None:
+        """The same under App Engine's name: None if there are none, in a GQL query too."""
+        return self.order_by or None
 
     @property
     def project(self) -> str:

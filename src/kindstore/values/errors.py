@@ -86,6 +86,10 @@ class TooLargeError(BadValueError):
     """Over one of the limits of the service (`values.limits`)."""
 
 
+class UserNotFoundError(Error, ValueError):
+    """A `User` without an e-mail address."""
+
+
 class BadKeyError(Error, ValueError):
     """A key that is incomplete, reserved, malformed, or of another partition than the call allows."""
 

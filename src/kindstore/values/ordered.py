@@ -239,7 +239,7 @@ def unpack_at(packed: bytes, at: int) -> tuple[Any, int]:
                 return GeoPt(unpack_float(packed, at + 1), unpack_float(packed, at + 9)), at + 17
             case 0x50:
                 parts, end = read_three(packed, at + 1)
-                return User(parts[0], parts[1], parts[2] or None), end
+                return User.of(parts[0], parts[1], parts[2] or None), end
             case 0x58:
                 names, start = read_three(packed, at + 1)
                 flat, end = read_path(packed, start)

@@ -246,7 +246,7 @@ def _read_tagged(value: Any) -> Any:
         case 3:
             return ordered.unpack(body)
         case 4:
-            return User(*msgspec.msgpack.decode(body))
+            return User.of(*msgspec.msgpack.decode(body))
         case 5:
             key, names, values, unindexed, meanings = msgspec.msgpack.decode(body)
             shape = Shape.of(names, unindexed, meanings)

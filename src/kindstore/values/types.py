@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
-from .errors import BadValueError
+from .errors import BadValueError, UserNotFoundError
 
 
 class GeoPt:
@@ -60,12 +60,34 @@ class GeoPt:
 
 
 class User:
-    """An App Engine user, for old data.  Ordered by e-mail, then auth domain, then id."""
+    """An App Engine user, for old data.  Ordered by e-mail, then auth domain, then id.
+
+    *_auth_domain* and *_user_id* are App Engine's names for the other two.  `UserNotFoundError` without an e-mail address.
+    """
 
     __slots__ = ("_auth_domain", "_email", "_user_id")
 
-    def __init__(self, email: str, auth_domain: str = "gmail.com", user_id: str | None = None) -> None:
-        self._email, self._auth_domain, self._user_id = email, auth_domain, user_id
+    def __init__(
+        self,
+        email: str | None = None,
+        auth_domain: str | None = None,
+        user_id: str | None = None,
+        *,
+        _auth_domain: str | None = None,
+        _user_id: str | None = None,
+    ) -> None:
+        if not email:
+            raise UserNotFoundError("a user has an e-mail address")
+        self._email = email
+        self._auth_domain = auth_domain or _auth_domain or "gmail.com"
+        self._user_id = user_id or _user_id
+
+    @classmethod
+    def of(cls, email: str, auth_domain: str, user_id: str | None) -> Self:
+        """One that was stored, whatever its parts."""
+        user = cls.__new__(cls)
+        user._email, user._auth_domain, user._user_id = email, auth_domain, user_id
+        return user
 
     def email(self) -> str:
         """The e-mail address."""
@@ -92,8 +114,8 @@ class User:
             return NotImplemented
         return (self._email, self._auth_domain) == (other._email, other._auth_domain)
 
-    def __lt__(self, other: User) -> bool:
-        return self._parts() < other._parts()
+    def __lt__(self, other: object) -> bool:
+        return self._parts() < other._parts() if isinstance(other, User) else NotImplemented
 
     def __hash__(self) -> int:
         return hash((self._email, self._auth_domain))
@@ -102,7 +124,8 @@ class User:
         return self.nickname()
 
     def __repr__(self) -> str:
-        return f"User({self._email!r}, {self._auth_domain!r}, {self._user_id!r})"
+        identity = "" if self._user_id is None else f", _user_id={self._user_id!r}"
+        return f"users.User(email={self._email!r}{identity})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._email, self._auth_domain, self._user_id)
+        return type(self).of, (self._email, self._auth_domain, self._user_id)

@@ -160,7 +160,7 @@ def _point(data: bytes) -> GeoPt:
 
 def _user(data: bytes) -> User:
     parts = {number: part.decode() for number, form, part in fields(data) if form == BYTES}
-    return User(parts.get(_EMAIL, ""), parts.get(_AUTH_DOMAIN, ""), parts.get(_USER_ID))
+    return User.of(parts.get(_EMAIL, ""), parts.get(_AUTH_DOMAIN, ""), parts.get(_USER_ID))
 
 
 def _reference(data: bytes) -> Key:
