@@ -467,12 +467,11 @@ class Context:
             "ends": True,
         }
         policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
-        store: Any = changes.pop("store", self.store)
+        store = changes.pop("store", self.store)
         partition = changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
-        if isinstance(store, SharingStore) and store.policies is not policies:
-            store = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+        store = _shared(store, changes, policies)
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (
@@ -521,6 +520,13 @@ class LateContext(Context):
             raise AttributeError(name)
         self.store = self._open()
         return self.store
+
+
+def _shared(store: Any, changes: dict[str, Any], policies: Any) -> Any:
+    """*store*; one with a global cache, with the one in *changes* and with *policies*."""
+    if isinstance(store, SharingStore) and store.policies is not policies:
+        return SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+    return store
 
 
 def never(_: Key) -> bool:
