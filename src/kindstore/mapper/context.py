@@ -456,12 +456,11 @@ class Context:
             "ends": True,
         }
         policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
-        store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
+        store: Any = changes.pop("store", self.store)
+        partition = changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
-        if isinstance(store, SharingStore) and store.policies is not policies:
-            shared: Any = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
-            store = shared
+        store = _sharing_by(store, policies, changes)
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (
@@ -487,6 +486,13 @@ class Context:
             self.flush()
         finally:
             _current.reset(token)
+
+
+def _sharing_by(store: Any, policies: Policies, changes: dict[str, Any]) -> Any:
+    """*store* with other *policies*, and the global cache that is among *changes*, if it has one or has policies."""
+    if not isinstance(store, SharingStore) or store.policies is policies:
+        return store
+    return SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
 
 
 class LateContext(Context):
