@@ -301,9 +301,9 @@ def _token() -> bytes:
     return os.urandom(16).hex().encode()
 
 
-def _result(result: Any) -> Any:
+def _result(result: object) -> Any:
     """What a method of a cache has come to, which may be a future."""
-    return cast("Future[Any]", result).result() if isinstance(result, Future) else result
+    return cast("Any", result).result() if isinstance(result, Future) else result
 
 
 def _warn(error: Exception) -> None:
