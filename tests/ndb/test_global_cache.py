@@ -328,6 +328,32 @@ def test_a_cache_that_is_away(client: ndb.Client) -> None:
         assert key.get().text == "new"
 
 
+def test_a_commit_that_is_done_stays_done_whatever_the_cache_says_then(client: ndb.Client) -> None:
+    class Broken(_InProcessGlobalCache):
+        def compare_and_swap(
+            self, items: dict[bytes, bytes], expires: float | None = None
+        ) -> dict[bytes, bool]:
+            raise ndb.exceptions.BusyError("try again")
+
+    tries = 0
+
+    def add() -> None:
+        nonlocal tries
+        tries += 1
+        Note(text="once").put()
+
+    cache = Broken()
+    with client.context(global_cache=cache):
+        with pytest.warns(RuntimeWarning, match="Error connecting"):
+            Note(id=1, text="x").put()
+        with pytest.warns(RuntimeWarning, match="Error connecting"):
+            ndb.transaction(add)
+    cache.clear()
+    assert tries == 1
+    with client.context():
+        assert Note.query().count() == 2
+
+
 @pytest.mark.usefixtures("shared")
 def test_the_locks_of_a_writer_that_died_expire() -> None:
     cache, now = _InProcessGlobalCache(), 1e9

@@ -467,11 +467,11 @@ class Context:
             "ends": True,
         }
         policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
-        store = changes.pop("store", self.store)
+        store: Any = changes.pop("store", self.store)
         partition = changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
-        store = _shared(store, changes, policies)
+        store = _sharing_by(store, policies, changes)
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (
@@ -502,6 +502,13 @@ class Context:
             _current.reset(token)
 
 
+def _sharing_by(store: Any, policies: Policies, changes: dict[str, Any]) -> Any:
+    """*store* with other *policies*, and the global cache that is among *changes*, if it has one or has policies."""
+    if not isinstance(store, SharingStore) or store.policies is policies:
+        return store
+    return SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+
+
 class LateContext(Context):
     """A context whose store is opened, by *open_store*, when it is first needed.  Keys can be made before.
 
@@ -520,13 +527,6 @@ class LateContext(Context):
             raise AttributeError(name)
         self.store = self._open()
         return self.store
-
-
-def _shared(store: Any, changes: dict[str, Any], policies: Any) -> Any:
-    """*store*; one with a global cache, with the one in *changes* and with *policies*."""
-    if isinstance(store, SharingStore) and store.policies is not policies:
-        return SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
-    return store
 
 
 def never(_: Key) -> bool:

@@ -181,7 +181,10 @@ class Shelf:
             return None
 
     def unlock(self, locks: Mapping[bytes, bytes]) -> None:
-        """Take *locks* away, and whatever else stands there but the locks of other writers."""
+        """Take *locks* away, and whatever else stands there but the locks of other writers.
+
+        No error: what was written is written, and who was told otherwise would write it again.
+        """
 
         def without(name: bytes, value: bytes | None) -> bytes | None:
             others = self._others(value, locks[name])
@@ -189,15 +192,15 @@ class Shelf:
 
         try:
             self._trying(lambda: self._update(list(locks), without), strict=self.cache.strict_write)
-        except self.cache.transient_errors as error:  # they stand until they expire
+        except Exception as error:  # noqa: BLE001 - they stand until they expire
             _warn(error)
 
     def forget(self, names: Iterable[bytes]) -> None:
-        """Remove *names*: now or, if the cache is away, before this process reads anything from it again."""
+        """Remove *names*: now or, if the cache is away, before this process reads anything from it again.  No error."""
         self._behind.update(names)
         try:
             self._catch_up()
-        except self.cache.transient_errors as error:
+        except Exception as error:  # noqa: BLE001 - as in `unlock`
             _warn(error)
 
     def put(self, values: dict[bytes, bytes], expires: float | None) -> None:
@@ -298,7 +301,7 @@ def _token() -> bytes:
     return os.urandom(16).hex().encode()
 
 
-def _result(result: Any) -> Any:
+def _result(result: object) -> Any:
     """What a method of a cache has come to, which may be a future."""
     future: Any = result
     return future.result() if isinstance(result, Future) else result
