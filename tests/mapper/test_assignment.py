@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from kindstore.mapper.blobs import BlobKey, BlobKeyProperty, BlobProperty, JsonProperty
+from kindstore.mapper.blob_key import BlobKey
+from kindstore.mapper.blobs import BlobKeyProperty, BlobProperty, JsonProperty
 from kindstore.mapper.computed import ComputedProperty
 from kindstore.mapper.errors import ComputedPropertyError
 from kindstore.mapper.generic import GenericProperty

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kindstore.mapper.blobs import BlobKey, BlobKeyProperty, BlobProperty, JsonProperty
+from kindstore.mapper.blob_key import BlobKey
+from kindstore.mapper.blobs import BlobKeyProperty, BlobProperty, JsonProperty
 from kindstore.mapper.local_structured import LocalStructuredProperty
 from kindstore.mapper.model import Model
 from kindstore.mapper.property import Property

@@ -12,7 +12,8 @@ from kindstore.values.key import Key
 from kindstore.values.limits import MAX_INDEXED
 from kindstore.values.record import check_value
 
-from .blobs import MEANING_COMPRESSED, BlobKey, decompress, too_long
+from .blob_key import BlobKey
+from .blobs import MEANING_COMPRESSED, decompress, too_long
 from .options import Compressible
 from .property import Property
 from .references import key_of_class

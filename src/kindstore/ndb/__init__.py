@@ -4,8 +4,8 @@ Models with typed properties, keys, queries, futures and transactions, with the 
 ``google.cloud.ndb``.  `docs/ndb.md` is the guide, `docs/ndb-differences.md` says where it is different.
 """
 
+from kindstore.mapper.blob_key import BlobKey
 from kindstore.mapper.blobs import (
-    BlobKey,
     BlobKeyProperty,
     BlobProperty,
     CompressedTextProperty,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NoReturn
 
-from kindstore.mapper.blobs import BlobKey, BlobKeyProperty
+from kindstore.mapper.blob_key import BlobKey
+from kindstore.mapper.blobs import BlobKeyProperty
 from kindstore.ndb.exceptions import NoLongerImplementedError
 
 __all__ = [

@@ -148,7 +148,7 @@ def _arguments(statement: Statement, model: Any) -> dict[str, Any]:
         "kind": model,
         "filters": AND(*nodes) if nodes else None,
         "ancestor": reading.ancestor,
-        "order_by": [PropertyOrder(each.property, each.descending) for each in statement.orders] or None,
+        "order_by": [PropertyOrder(each.property, each.descending) for each in statement.orders],
         "projection": projection,
         "distinct_on": names if statement.distinct else None,
         "limit": cast("Any", statement.limit[0]).value if statement.limit else None,

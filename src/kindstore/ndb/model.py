@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack, cast
 
 from kindstore.mapper import expando, operations
 from kindstore.mapper import model as models
+from kindstore.mapper.blob_key import BlobKey
 from kindstore.mapper.blobs import (
-    BlobKey,
     BlobKeyProperty,
     BlobProperty,
     CompressedTextProperty,

@@ -193,7 +193,7 @@ class Query(Generic[M]):
 
     def __repr__(self) -> str:
         parts: list[str] = []
-        shared = {} if self._default_options is None else self._default_options.given
+        shared: Mapping[str, Any] = {} if self._default_options is None else self._default_options.given
         for name, value in (
             ("project", self._project),
             ("namespace", self._partition.namespace or None),
@@ -243,7 +243,10 @@ class Query(Generic[M]):
         """The orders, first the most significant; None if none were given."""
         return None if self._orders is None else list(self._orders)
 
-    orders = order_by
+    @property
+    def orders(self) -> list[PropertyOrder] | None:
+        """App Engine's name for the same; None if there are none, in GQL too."""
+        return self.order_by or None
 
     @property
     def project(self) -> str:
@@ -329,7 +332,7 @@ class Query(Generic[M]):
 
     def analyze(self) -> list[int | str]:
         """The names and positions of its parameters, sorted."""
-        found = set() if self._filters is None else parameters_of(self._filters)
+        found: set[int | str] = set() if self._filters is None else parameters_of(self._filters)
         if isinstance(self._ancestor, ParameterizedThing):
             found.update(self._ancestor.parameters())
         return sorted(found, key=lambda key: (isinstance(key, str), key))
@@ -608,7 +611,7 @@ class Query(Generic[M]):
         """
         reading, query = self._prepared(limit, keys_only, options)
         found = reading.context.store.run(running.fetch(reading, query))
-        return found if callback is None else [_result(each) for each in list(map(callback, found))]
+        return [_result(each) for each in list(map(callback or _itself, found))]
 
     @overload
     def map_async(
@@ -637,18 +640,17 @@ class Query(Generic[M]):
         **options: Unpack[FetchOptions],
     ) -> Future[list[Any]]:
         """`map`, as a future."""
-        if callback is None:
-            return self.fetch_async(limit, keys_only=keys_only, **options)  # type: ignore[call-overload,no-any-return]
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 
         def work() -> list[Any]:
             found = context.store.run(running.fetch(reading, query))
-            return [_result(each) for each in list(map(callback, found))]
+            return [_result(each) for each in list(map(callback or _itself, found))]
 
         async def awork() -> list[Any]:
+            made = callback or _itself
             found: list[Any] = [
-                callback(each) for each in await context.store.arun(running.fetch(reading, query))
+                made(each) for each in await context.store.arun(running.fetch(reading, query))
             ]
             return [await each if isinstance(each, Future) else each for each in found]
 
@@ -677,6 +679,10 @@ def gql_of(model: type[M], query_string: str, args: Sequence[Any], kwds: Mapping
 
 def _bound(query: Query[M], args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[M]:
     return query.bind(*args, **kwds) if args or kwds else query
+
+
+def _itself(result: Any) -> Any:
+    return result
 
 
 def _result(value: Any) -> Any:
