@@ -292,11 +292,10 @@ def _native(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, dict):
-        named: dict[Any, Any] = value
+        named = cast("Mapping[Any, Any]", value)
         return {_native(name): _native(part) for name, part in named.items()}
     if isinstance(value, list | tuple):
-        parts: Iterable[Any] = value
-        return tuple(map(_native, parts))
+        return tuple(map(_native, cast("Iterable[Any]", value)))
     return value
 
 
