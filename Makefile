@@ -10,7 +10,7 @@ STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
-SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential
+SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential tests/ndb/test_projection_laws.py
 
 LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make lock"
@@ -67,6 +67,7 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 
 bench: $(BENCH_STAMP) ## Compare with other mappers, raw apsw and google-cloud-ndb; writes docs/performance.md
 	$(BIN)/python -m bench.ndb_cost --write docs/performance.md
+	$(BIN)/python -m bench.query_cost --write docs/performance.md
 	$(BIN)/python -m bench --growth 1000,10000,100000,1000000 --write docs/performance.md
 
 soak: setup ## What takes numbers, with large ones: kills, faults, power loss, races, random queries and texts (long)

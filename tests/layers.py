@@ -31,8 +31,10 @@ def _floor(knows: str = "", libraries: str = "") -> Floor:
     return Floor(frozenset(knows.split()), frozenset(libraries.split()))
 
 
-_BELOW_FACES = "values store wire mapper connect"
-_BELOW_TESTING = "values store wire engine backends mapper connect ndb db entity flask kindstore"
+_BELOW_FACES = "values store wire mapper connect client"
+_BELOW_TESTING = (
+    "values store wire engine backends mapper connect client datastore ndb db entity flask kindstore"
+)
 _BELOW_SERVER = _BELOW_TESTING
 
 # docs/architecture.md, "Floors". `engine` and `mapper` do not know each other: the waist is between them.
@@ -45,12 +47,15 @@ FLOORS: Mapping[str, Floor] = {
     # A structure may be stored as the bytes of a message, which is the mapper's business, not a store's.
     "mapper": _floor("values store wire", "msgspec"),
     "connect": _floor("values store backends"),
+    # Which store and namespace code works in that entered no context: one answer for all faces of a process.
+    "client": _floor("values store mapper connect"),
     ROOT: _floor("values store mapper connect"),
+    "datastore": _floor("values store client", "msgspec"),
     "ndb": _floor(
         _BELOW_FACES, "google msgspec"
     ),  # google: the messages of App Engine's keys, if it is installed
     "db": _floor(_BELOW_FACES, "msgspec"),
-    "entity": _floor(_BELOW_FACES, "msgspec"),
+    "entity": _floor("values store client datastore"),
     "flask": _floor(_BELOW_FACES + " ndb db entity"),
     "testing": _floor(_BELOW_TESTING, "apsw msgspec"),
     "pytest_plugin": _floor("testing", "pytest"),
@@ -171,7 +176,15 @@ def cycle(found: Mapping[str, Path]) -> list[str]:
 
 _ANYWHERE = frozenset({"manager", "managers", "helper", "helpers", "util", "utils", "utility", "utilities"})
 _IN_CLASSES = frozenset({"data", "info"})
-_GIVEN = frozenset({"BlobInfo", "BlobInfoParseError", "DataIndexOutOfRangeError", "kindstore.ndb.utils"})
+_GIVEN = frozenset(
+    {
+        "BlobInfo",
+        "BlobInfoParseError",
+        "DataIndexOutOfRangeError",
+        "kindstore.datastore.helpers",
+        "kindstore.ndb.utils",
+    }
+)
 """Names that are NDB's, not ours to choose."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 

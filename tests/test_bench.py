@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from bench.ndb_cost.side import SIDES, installed
 from bench.ndb_cost.workload import OPERATIONS as NDB_OPERATIONS
 from bench.peers import NAMES, missing
 from bench.process import WorkerProcess
+from bench.query_cost import Side
+from bench.query_cost import table as query_cost_table
 from bench.record import INDEXED
 from bench.results import Budgets, Cell, PeerFacts, Results
 from bench.run import Disagreement, agree, compare
@@ -88,3 +91,12 @@ def test_google_cloud_ndb_and_kindstore_answer_alike_before_their_cost_is_compar
         pytest.skip("not installed: google-cloud-ndb (make bench installs it)")
     found = measure(list(SIDES), 1)  # raises where they do not
     assert all(taken > 0 for cells in found.values() for rounds in cells.values() for taken in rounds)
+
+
+def test_what_queries_cost_is_told_with_the_rows_that_a_join_reads(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        sides = [Side(stack, tmp_path / f"{size}.db", size) for size in (1_000, 2_000)]
+        text = query_cost_table(*sides, rounds=1)
+    assert "| join of three equalities, index rows that its plan reads | 101 | 201 | 1.99 |" in text
+    assert "| the join with a composite index, index rows | 1 | 1 | 1.00 |" in text
+    assert "A count of 2,000 is" in text

@@ -187,3 +187,22 @@ def test_help_tells_its_exit_statuses(capsys: pytest.CaptureFixture[str]) -> Non
     text = capsys.readouterr().out
     assert "Exit status: 0" in text
     assert "--refresh" in text
+
+
+def test_what_a_terminal_would_obey_is_printed_as_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "evil.db"
+
+    class Evil(ndb.Expando):
+        @classmethod
+        def _get_kind(cls) -> str:
+            return "a\x1b[2J\nb\x9b"
+
+    with ndb.Client(url=str(path)).context():
+        Evil(**{"p\x07[bold]": 1}).put()
+    assert status_of(path, "--refresh") == 0
+    text = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\x9b"} & {*text}
+    assert "a\\x1b[2J\\nb\\x9b" in text
+    assert "p\\x07[bold]" in text

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
 
 from kindstore.backends.memory import MemoryStore
@@ -14,9 +15,10 @@ from kindstore.connect import connect
 from kindstore.engine.composite import CompositeIndex, IndexProperty, needed_indexes
 from kindstore.engine.composites import State
 from kindstore.engine.store import EngineStore
+from kindstore.store.conjunctions import comparisons, conjunctions
 from kindstore.store.messages import Count, Delete, Order, PropertyFilter, Query, Upsert
 from kindstore.values.entity import Entity
-from kindstore.values.errors import BadArgumentError, Error, NeedIndexError, TooLargeError
+from kindstore.values.errors import BadArgumentError, BadValueError, Error, NeedIndexError, TooLargeError
 from kindstore.values.key import Key
 from tests.conformance.cases import Cases
 from tests.conformance.comparing import difference, replaced
@@ -79,6 +81,27 @@ def test_an_index_of_what_is_there_is_built_in_steps_and_then_read(store: Engine
     assert (second.state, second.done) == (State.SERVING, 2500)
     assert "reads 50 rows of K(a, b)" in store.run(store.explain(query))
     assert paths(store, query) == [2457, 2407, 2357]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        index(),
+        index(*(f"p{number}" for number in range(101))),
+        CompositeIndex("", False, (IndexProperty("a"),)),
+        CompositeIndex("K", False, (IndexProperty("a"), IndexProperty(""))),
+        CompositeIndex("K", False, (IndexProperty("\ud800"),)),
+    ],
+    ids=["no properties", "101 properties", "no kind", "no name", "no Unicode"],
+)
+def test_an_index_that_can_not_be_is_refused_before_any_statement(
+    store: EngineStore, wrong: CompositeIndex
+) -> None:
+    program = store.create_indexes([index("a", "b"), wrong])
+    with pytest.raises((BadArgumentError, BadValueError)):
+        next(program)
+    assert store.run(store.indexes()) == []
+    made(store, index(*(f"p{number}" for number in range(100))))
 
 
 def test_a_half_built_index_is_gone_on_with_by_another_store(tmp_path: Any) -> None:
@@ -221,6 +244,37 @@ def test_a_join_of_equalities_reads_no_more_than_its_plan_says(store: EngineStor
     assert paths(store, query) == [321, 1321, 2321]
 
 
+def test_an_index_of_just_the_equalities_is_read_instead_of_joining(store: EngineStore) -> None:
+    for n in range(1, 101):
+        put(store, "P", 1 + n % 2, "K", n, a=[n % 4, 9], b=[n % 10, n % 3], c=n % 5)
+    queries = [
+        asked(store, ("a", "=", 1), ("b", "=", 2), **options)
+        for options in ({}, {"limit": 3, "offset": 1}, {"ancestor": Key.of(store.partition(), ("P", 2))})
+    ]
+    queries += [asked(store, ("a", "=", 1), ("b", "=", 2), "-__key__")]
+    more = asked(store, ("a", "=", 1), ("b", "=", 2), ("c", "=", 3))
+    two_of_a_list = asked(store, ("a", "=", 1), ("a", "=", 9), ("b", "=", 2))
+    before = [paths(store, each) for each in [*queries, more, two_of_a_list]]
+    page = store.run(store.run_query(queries[0], page_size=4))
+    rest = msgspec.structs.replace(queries[0], start=page.cursor)
+    left = paths(store, rest)
+    assert len(left) == len(before[0]) - 4 > 0
+    made(store, index("b", "-a"))
+    assert [paths(store, each) for each in [*queries, more, two_of_a_list]] == before
+    assert [store.run(store.run_aggregation(each, [Count()])) for each in queries] == [
+        [len(found)] for found in before[: len(queries)]
+    ]
+    assert paths(store, rest) == left
+    told = store.run(store.explain(queries[0]))
+    assert "by K(b, a desc)" in told
+    assert f"reads {len(before[0])} rows of K(b, a desc)" in told
+    # Of three equalities it lacks one, which may be the one with the fewest rows.
+    assert "by K(b, a desc)" not in store.run(store.explain(more))
+    assert [str(each.index) for each in store.catalog.wanted] == ["K(a, b, __key__ desc)"]
+    store.run(store.drop_indexes([index("b", "-a")]))
+    assert [paths(store, each) for each in [*queries, more, two_of_a_list]] == before
+
+
 @pytest.mark.parametrize("seed", range(scaled(3)))
 def test_answers_are_the_same_with_indexes_as_without(seed: int) -> None:
     """Random data and questions: one store with the indexes that they need, some built before the data changes."""
@@ -233,6 +287,11 @@ def test_answers_are_the_same_with_indexes_as_without(seed: int) -> None:
     for each in cases:
         with suppress(Error):
             wanted.update(dict.fromkeys(needed_indexes(each.query)))
+            for one in conjunctions(each.query):
+                equal = dict.fromkeys(term.property for term in comparisons(one) if term.op == "=")
+                properties = tuple(IndexProperty(name, chance.random() < 0.5) for name in equal)
+                if one.kind is not None and len(properties) > 1:
+                    wanted[CompositeIndex(one.kind, one.ancestor is not None, properties)] = None
     indexed.run(indexed.create_indexes([found for found in wanted if chance.random() < 0.5]))
     replaced(model, before, after)
     replaced(indexed, before, after)

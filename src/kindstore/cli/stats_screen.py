@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from kindstore.cli.printable import printable
 from kindstore.store import statistics
 
 WIDTH = 80
@@ -92,7 +93,7 @@ class Screen:
                 column, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text
             )
         for row in rows:
-            table.add_row(*(Text(str(cell)) for cell in row))
+            table.add_row(*(Text(printable(str(cell))) for cell in row))
         self._out.print()
         self._out.print(table)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kindstore.cli.failure import CannotStart
 from kindstore.cli.opening import opened
+from kindstore.cli.printable import printable
 from kindstore.values.errors import Error
 
 if TYPE_CHECKING:
@@ -107,10 +108,10 @@ def _namespaces(store: Store, wanted: str | None) -> list[str]:
 
 def _print_text(action: str, namespace: str, unique: Unique, report: Report) -> None:
     where = f"{unique.path} in {namespace}" if namespace else unique.path
-    print(f"{_shown(where)}: {', '.join(_summary(action, report))}")
+    print(f"{printable(where)}: {', '.join(_summary(action, report))}")
     for each in report.duplicates[:SHOWN]:
         one, other = map(_text, each.keys)
-        print(f"    {_shown(repr(each.value))}: {one} and {other}")
+        print(f"    {printable(repr(each.value))}: {one} and {other}")
     for key in report.missing[:SHOWN]:
         print(f"    {_text(key)} has no marker")
     left = max(len(report.duplicates) - SHOWN, 0) + max(len(report.missing) - SHOWN, 0)
@@ -156,12 +157,7 @@ def _rest(action: str, report: Report) -> dict[str, Any]:
 
 
 def _text(key: Key) -> str:
-    return _shown(f"Key({', '.join(map(repr, key.path))})")
-
-
-def _shown(text: str) -> str:
-    """*text* without anything that a terminal would obey."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return printable(f"Key({', '.join(map(repr, key.path))})")
 
 
 @contextmanager
@@ -177,5 +173,5 @@ def _bar(text: str) -> Generator[Callable[[int, int], None] | None]:
         yield None
         return
     with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(_shown(text).replace("[", r"\["), total=None)
+        task = shown.add_task(printable(text).replace("[", r"\["), total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from kindstore.store.entity_checks import size_of
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values.errors import BadArgumentError, TooLargeError
 from kindstore.values.key import Key, Partition
@@ -24,6 +25,9 @@ from .catalog import Catalog, Kind, Missing, new_composite
 from .commit import composite_rows_of
 from .composite import CompositeIndex
 from .composites import Composite, State, dump_definition, dump_deleted
+
+MAX_PROPERTIES = 100
+"""Of a composite index, as many as a query has filters and orders at most."""
 
 STEP = 2000
 """Row numbers of entities that are gone through, or rows that are removed, in one write transaction."""
@@ -76,6 +80,8 @@ def create(catalog: Catalog, home: Partition, indexes: Sequence[CompositeIndex])
     *home*: the default namespace, in which a kind is made known that is not stored anywhere yet.  Where there is no
     entity of the kind the index serves at once.
     """
+    for each in indexes:
+        _check(each)
     yield from catalog.load()
     missing = Missing()
     known = {name for partition, name in catalog.kinds if _is_beside(partition, home)}
@@ -84,6 +90,21 @@ def create(catalog: Catalog, home: Partition, indexes: Sequence[CompositeIndex])
         catalog.absorb(*(yield Write(catalog.define(missing))))
     yield Write(_define(catalog, home, indexes))
     yield from catalog.load()
+
+
+def _check(index: CompositeIndex) -> None:
+    """`BadArgumentError` for an index that no query could need."""
+    names = [index.kind, *(each.name for each in index.properties)]
+    if not 2 <= len(names) <= 1 + MAX_PROPERTIES:
+        raise BadArgumentError(
+            f"a composite index has 1 to {MAX_PROPERTIES} properties",
+            index=str(index),
+            hint="Name those that the query filters, sorts and projects.",
+        )
+    if not all(size_of(name, "index") for name in names):
+        raise BadArgumentError(
+            "an empty name in a composite index", index=str(index), hint="Give stored names."
+        )
 
 
 def _is_beside(partition: Partition, home: Partition) -> bool:

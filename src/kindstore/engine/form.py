@@ -236,6 +236,8 @@ def remember(
         if planned.equal is None or planned.source is None:
             return
         places = {each.property: at for at, each in enumerate(filters)}
+        if len(places) < len(filters):
+            return  # several values of one property: its name does not tell which of them is bound where
         lead = places[planned.source]
         order = (lead, *[places[name] for name, _ in planned.probes])
         if len(order) != bound or bound != len(filters):

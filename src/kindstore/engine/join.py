@@ -235,13 +235,32 @@ class _Conjunction:
             # App Engine takes an index of either direction for what is not sorted by; here results have one order.
             ordered = tuple(Wanted(each.name, directions.get(each.name, False)) for each in needed.ordered)
             needed = msgspec.structs.replace(needed, ordered=ordered)
-        served = None if needed is None else serve(needed, existing)
-        if served is None or isinstance(served, Missing):
+        if needed is None:
+            lead = None if columns else self._of_equalities(existing)
+            return (
+                branch
+                if lead is None
+                else msgspec.structs.replace(branch, index=lead, prefix=len(lead.properties))
+            )
+        served = serve(needed, existing)
+        if isinstance(served, Missing):
             return branch
         # The rows of one that leads are in order; the equalities that it lacks are looked up for each.  One with
         # ancestors reads the least; after that, the more equalities the fewer rows.
         lead = max(served.indexes, key=lambda each: (each.ancestor, len(each.properties)))
         return msgspec.structs.replace(branch, index=lead, prefix=len(lead.properties) - len(served.rows))
+
+    def _of_equalities(self, existing: Sequence[CompositeIndex]) -> CompositeIndex | None:
+        """The index that has just the properties of several equalities, with the ancestor's if there is one."""
+        if len(self.equal) < 2 or any(len(values) > 1 for values in self.equal.values()):
+            return None
+        found = [
+            each
+            for each in existing
+            if {part.name for part in each.properties} == self.equal.keys()
+            and (not each.ancestor or self.query.ancestor is not None)
+        ]
+        return max(found, key=lambda each: each.ancestor, default=None)
 
 
 def are_tied(equal: list[bytes], bounds: Bounds, descending: bool) -> bool:

@@ -227,17 +227,23 @@ def _between(plan: Join, where: Text, start: Position | None, end: Position | No
             continue
         values = iter(position.values)
         places = [position.path if name == KEY else next(values) for name, _ in plan.places]
+        columns = [_column(plan, name) for name, _ in plan.places]
+        if len({descending for _, descending in plan.places}) == 1:
+            # One seek of an index with this order, however many results have the values of the cursor.
+            sign = ">" if after != plan.places[0][1] else "<"
+            same = "=" if after == position.before else ""
+            marks = ", ".join("?" for _ in columns)
+            where.add(f"({', '.join(columns)}) {sign}{same} ({marks})", *places)
+            continue
         # a > ? OR (a = ? AND (b < ? OR …)): row values can't mix directions.
         text = "1" if after == position.before else "0"
         bound: list[bytes] = []
-        for (name, descending), value in reversed(list(zip(plan.places, places, strict=True))):
-            column = _column(plan, name)
+        for column, (_, descending), value in reversed(list(zip(columns, plan.places, places, strict=True))):
             sign = ">" if after != descending else "<"
             text = f"({column} {sign} ? OR ({column} = ? AND {text}))"
             bound = [value, value, *bound]
         # Implied by what follows, but a bound of an index where that is none.
-        name, descending = plan.places[0]
-        where.add(f"{_column(plan, name)} {'>' if after != descending else '<'}= ?", places[0])
+        where.add(f"{columns[0]} {'>' if after != plan.places[0][1] else '<'}= ?", places[0])
         where.add(text, *bound)
 
 

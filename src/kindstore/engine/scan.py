@@ -35,6 +35,10 @@ ESTIMATES = (64, 4096)
 """Rows counted at most to choose which of several equalities leads a join; the second if the first can't tell."""
 
 
+MOST = 1 << 61
+"""More results than there can be: any number of at least as many is bound as this one, for SQLite has 64 bits."""
+
+
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
@@ -56,6 +60,7 @@ class Scan:
         """The statement of a page, None where nothing can match."""
         if self.empty:
             return None
+        limit, offset = None if limit is None else min(limit, MOST), min(offset, MOST)
         if isinstance(self.plan, Join):
             return join_statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
@@ -102,7 +107,15 @@ def _planned(catalog: Catalog, query: Query) -> Program[Plan | Join]:
         existing = _existing(catalog, query)
         if len(lacking) < len(wanted) and existing:
             return join(query, existing)
-    return plan(query) or join(query)
+    planned = plan(query)
+    if planned is None:
+        return join(query, _existing(catalog, query))
+    if planned.probes and planned.equal is not None and (existing := _existing(catalog, query)):
+        # Equalities need no composite index, but one that has them all has no other rows than the results'.
+        joined = join(query, existing)
+        if all(branch.index is not None for branch in joined.branches):
+            return joined
+    return planned
 
 
 def _needs(query: Query) -> Needs | None:
@@ -169,7 +182,8 @@ def run_query(
     known: list[Row] | None = None
     names: tuple[str, ...] = ()
     if form is not None and transaction is None:
-        text = form.statement(query, catalog.estimates, (-1 if limit is None else limit, query.offset))
+        rest = (-1 if limit is None else min(limit, MOST), min(query.offset, MOST))
+        text = form.statement(query, catalog.estimates, rest)
         if text is not None:
             known = yield from _known_rows(catalog, form, text)
     if known is not None:

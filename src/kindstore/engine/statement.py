@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import msgspec
+
 from kindstore.store.program import Statement
 
 from .catalog import Kind
@@ -157,10 +159,15 @@ def _conditions(
         if end is not None:
             where.add(f"i.path {end.until(plan.descending)} ?", end.path)
     else:
-        where.bound("i.value", plan.values)
+        _between(plan, where, start, end)
+        # Past a cursor it is the cursor that SQLite is to seek: "+" keeps a bound that holds anyway out of its choice.
+        low, high = (end, start) if plan.descending else (start, end)
+        of_low = msgspec.structs.replace(plan.values, high=None)
+        of_high = msgspec.structs.replace(plan.values, low=None)
+        where.bound("i.value" if low is None else "+i.value", of_low)
+        where.bound("i.value" if high is None else "+i.value", of_high)
         if distinct:
             first_of_several(where, plan.values, plan.descending)
-        _between(plan, where, start, end)
     where.bound("i.path", plan.paths)
     _probe(where, probes)
     return where
@@ -214,13 +221,19 @@ def first_of_several(
 
 def _between(plan: Plan, where: Text, start: Position | None, end: Position | None) -> None:
     """Between two cursors of a range: values up, or down, and among equal values keys always up."""
-    after, until = ("<", ">") if plan.descending else (">", "<")
+    if not plan.descending:
+        # One seek, however many entities have the value of the cursor.
+        if start is not None:
+            where.add(f"(i.value, i.path) {start.after(False)} (?, ?)", start.value, start.path)
+        if end is not None:
+            where.add(f"(i.value, i.path) {end.until(False)} (?, ?)", end.value, end.path)
+        return
     if start is not None:
-        where.add(f"i.value {after}= ?", start.value)
-        where.add(f"(i.value {after} ? OR i.path {start.after(False)} ?)", start.value, start.path)
+        where.add("i.value <= ?", start.value)
+        where.add(f"(i.value < ? OR i.path {start.after(False)} ?)", start.value, start.path)
     if end is not None:
-        where.add(f"i.value {until}= ?", end.value)
-        where.add(f"(i.value {until} ? OR i.path {end.until(False)} ?)", end.value, end.path)
+        where.add("i.value >= ?", end.value)
+        where.add(f"(i.value > ? OR i.path {end.until(False)} ?)", end.value, end.path)
 
 
 def _downwards(

@@ -362,7 +362,8 @@ class EngineStore:
     def create_indexes(self, indexes: Sequence[CompositeIndex]) -> Program[None]:
         """Define those of *indexes* that are not there, in every namespace that has their kind; `build_index` fills one.
 
-        Where there are no entities of the kind, an index serves at once.
+        Where there are no entities of the kind, an index serves at once.  `BadArgumentError` for one without properties
+        or with more than 100, or with an empty name.
         """
         return create(self.catalog, self.partition(), indexes)
 

@@ -45,6 +45,17 @@ UNKNOWN: Final = _Unknown()
 """What `IdentityMap.get` says of a key of which nothing is known; None is a key known to have no entity."""
 
 
+class Unset:
+    """The class of `UNSET`."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset()
+"""What stands for a namespace that was not given; None and "" both mean the default namespace."""
+
+
 class IdentityMap:
     """The entities that a context knows, one object per key; None where there is known to be none."""
 
@@ -128,6 +139,7 @@ class Context:
 
     __slots__ = (
         "_batching",
+        "_writes",
         "client",
         "ends",
         "identities",
@@ -163,6 +175,7 @@ class Context:
         self._batching: Context | None = None
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
+        self._writes: dict[Key, dict[Future[Any], None]] = {}
 
     def __repr__(self) -> str:
         kind = "in a transaction" if self.transaction is not None else "outside of transactions"
@@ -221,15 +234,21 @@ class Context:
         Writes of one key are done in the order in which they were asked for; see `catch_up`.
         """
         mine = frozenset(key for key in keys if key is not None)
-        after = [future for future, theirs in self.writing.items() if not mine.isdisjoint(theirs)]
+        after = dict.fromkeys(future for key in mine for future in self._writes.get(key, ()))
         future = self.gather(make, description, after)
         if not future.done():
             self.writing[future] = mine
+            for key in mine:
+                self._writes.setdefault(key, {})[future] = None
             future.add_done_callback(self._written)
         return future
 
     def _written(self, future: Future[Any]) -> None:
-        self.writing.pop(future, None)
+        for key in self.writing.pop(future, ()):
+            of_key = self._writes.get(key, {})
+            of_key.pop(future, None)
+            if not of_key:
+                self._writes.pop(key, None)
 
     def catch_up(self, keys: Iterable[Key | None] = ()) -> None:
         """Before a call that does not wait its turn: do the writes that were asked for before it.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, Unpack, cast
 
 from kindstore.mapper import operations
-from kindstore.mapper.context import current
+from kindstore.mapper.context import UNSET, Unset, current
 from kindstore.mapper.future import Future
 from kindstore.ndb.exceptions import NoLongerImplementedError
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
@@ -32,14 +32,8 @@ KindOrClass: TypeAlias = Any
 """A kind's name, or a model class."""
 
 
-class _Unset:
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNDEFINED: Final = _Unset()
+UNDEFINED: Final = UNSET
 """What stands for a namespace that was not given; None and "" both mean the default namespace."""
-UNSET: Final = UNDEFINED
 
 
 class Key(PlainKey):
@@ -61,10 +55,10 @@ class Key(PlainKey):
             self,
             *path: Any,
             parent: PlainKey | None = None,
-            namespace: str | _Unset | None = UNSET,
+            namespace: str | Unset | None = UNSET,
             project: str | None = None,
             app: str | None = None,
-            database: str | _Unset | None = UNSET,
+            database: str | Unset | None = UNSET,
             flat: Iterable[Any] | None = None,
             pairs: Iterable[Any] | None = None,
             urlsafe: bytes | str | None = None,
@@ -89,10 +83,10 @@ class Key(PlainKey):
         path: tuple[Any, ...],
         *,
         parent: PlainKey | None = None,
-        namespace: str | _Unset | None = UNSET,
+        namespace: str | Unset | None = UNSET,
         project: str | None = None,
         app: str | None = None,
-        database: str | _Unset | None = UNSET,
+        database: str | Unset | None = UNSET,
         flat: Iterable[Any] | None = None,
         pairs: Iterable[Any] | None = None,
         urlsafe: bytes | str | None = None,
@@ -379,13 +373,13 @@ def _parent_path(parent: Any) -> Flat:
 def _partition(
     parent: PlainKey | None,
     project: str | None,
-    database: str | _Unset | None,
-    namespace: str | _Unset | None,
+    database: str | Unset | None,
+    namespace: str | Unset | None,
 ) -> Partition:
     if project is None and database is UNSET and namespace is UNSET:
         return current().partition if parent is None else parent.partition
-    wanted_database = database if isinstance(database, str | _Unset) else ""
-    wanted_namespace = namespace if isinstance(namespace, str | _Unset) else ""
+    wanted_database = database if isinstance(database, str | Unset) else ""
+    wanted_namespace = namespace if isinstance(namespace, str | Unset) else ""
     if parent is not None:
         above = parent.partition
         for name, wanted, found in (
@@ -396,9 +390,9 @@ def _partition(
             if wanted is not UNSET and wanted != found:
                 raise BadKeyError(f"Key {name} {wanted!r} must match the parent's {found!r}", parent=parent)
         return above
-    if project is None or isinstance(wanted_database, _Unset) or isinstance(wanted_namespace, _Unset):
+    if project is None or isinstance(wanted_database, Unset) or isinstance(wanted_namespace, Unset):
         here = current().partition
         project = here.project if project is None else project
-        wanted_database = here.database if isinstance(wanted_database, _Unset) else wanted_database
-        wanted_namespace = here.namespace if isinstance(wanted_namespace, _Unset) else wanted_namespace
+        wanted_database = here.database if isinstance(wanted_database, Unset) else wanted_database
+        wanted_namespace = here.namespace if isinstance(wanted_namespace, Unset) else wanted_namespace
     return Partition.of(project, wanted_database, wanted_namespace)

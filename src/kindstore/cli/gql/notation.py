@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from kindstore.cli.printable import printable
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadArgumentError, Error
 from kindstore.values.key import Key, Partition
@@ -124,7 +125,7 @@ def as_text(value: Any, home: Partition) -> str:
     """*value* in one line for readers: keys as GQL writes them, texts without quotes, no character that is not shown."""
     match value:
         case str():
-            return "".join(each if each.isprintable() else _escaped(each) for each in value)
+            return printable(value)
         case _:
             return _as_text(value, home)
 
@@ -171,19 +172,11 @@ def key_as_text(key: Key, home: Partition) -> str:
 
 def _name(name: str) -> str:
     is_plain = name.isascii() and name.isidentifier()
-    return name if is_plain else f"`{_printable(name).replace('`', '``')}`"
+    return name if is_plain else f"`{printable(name).replace('`', '``')}`"
 
 
 def _quoted(text: str) -> str:
-    return "'" + _printable(text.replace("\\", "\\\\")).replace("'", "''") + "'"
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
+    return "'" + printable(text.replace("\\", "\\\\")).replace("'", "''") + "'"
 
 
 def projected(entity: Entity, names: Sequence[str]) -> Entity:

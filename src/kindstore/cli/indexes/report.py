@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from kindstore.cli.printable import printable
 from kindstore.engine.building import Progress
 from kindstore.engine.composite import CompositeIndex
 from kindstore.engine.composites import State
@@ -44,14 +45,14 @@ class Lines:
                 culprit = "an entity that is gone by now" if each.culprit is None else repr(each.culprit)
                 print(f"    {culprit} {TOO_MANY}")
         for index in missing:
-            print(f"{_shown(str(index))}: missing")
+            print(f"{printable(str(index))}: missing")
         if not found and not missing:
             print("no composite indexes")
 
     def removed(self, indexes: Sequence[CompositeIndex]) -> None:
         """Each index that is gone."""
         for index in indexes:
-            print(f"{_shown(str(index))}: removed")
+            print(f"{printable(str(index))}: removed")
         if not indexes:
             print("nothing to remove")
 
@@ -108,12 +109,7 @@ def bar(index: Progress) -> Generator[Callable[[Progress], None]]:
 
 
 def _named(index: Progress) -> str:
-    return _shown(f"{index.index} in {index.namespace}" if index.namespace else str(index.index))
-
-
-def _shown(text: str) -> str:
-    """*text* without anything that a terminal would obey."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return printable(f"{index.index} in {index.namespace}" if index.namespace else str(index.index))
 
 
 def _state(index: Progress) -> str:

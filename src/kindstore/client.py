@@ -1,0 +1,255 @@
+"""Clients: where the data is, and the contexts in which code works on it.
+
+Without any client everything goes to the ambient store: ``KINDSTORE_URL`` if it is set, else the file
+``kindstore.db`` in the working directory, opened at first use and closed when the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import Token
+from types import TracebackType
+from typing import Any, Final, Self
+
+from kindstore.connect import connect
+from kindstore.mapper import context as contexts
+from kindstore.mapper.context import UNSET, CachePolicy, Context, IdentityMap, LateContext, never
+from kindstore.store.abc import Store
+from kindstore.values.errors import BadArgumentError
+from kindstore.values.key import Partition
+
+DEFAULT_PROJECT: Final = "kindstore"
+"""The project of a store of which none was said."""
+
+
+class Client:
+    """A store, and the namespace that its contexts have unless they say otherwise.
+
+    *url* says where the data is (`kindstore.connect`: a path, ``":memory:"``, …); default: ``KINDSTORE_URL``, else
+    ``kindstore.db`` in the working directory.  *project* and *database* are parts of all keys.  *credentials* and
+    *client_options* are accepted for NDB's sake: an embedded store has no use for them.  The store is opened by the
+    first context, and closed by `close`, by leaving ``with client:``, or with the last reference to the client.
+    *store*, instead of *url*: a store that is open already, and that the client does not close.
+
+    Raises `BadArgumentError` for a URL of no known kind, for a *store* beside a *url* or beside another *project* than its
+    own, and where only ``DATASTORE_EMULATOR_HOST`` says where the data is: servers are not supported yet.
+    """
+
+    def __init__(
+        self,
+        project: str | None = None,
+        namespace: str | None = None,
+        credentials: Any = None,
+        client_options: Any = None,
+        database: str | None = None,
+        url: str | os.PathLike[str] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        if store is not None and url is not None:
+            raise BadArgumentError("a client has a url or a store, not both", url=url, store=store)
+        if store is not None and project is not None and project != store.partition().project:
+            raise BadArgumentError(
+                "a store has a project of its own",
+                project=project,
+                store=store,
+                hint="Leave project= out, or open the store with it: connect(url, project=…).",
+            )
+        self._project = project
+        self._url = url
+        self.namespace = namespace or ""
+        self.database = database or ""
+        self.credentials, self.client_options = credentials, client_options
+        self._lock = threading.Lock()
+        self._given = store
+        self._base: Context | None = None
+
+    def __repr__(self) -> str:
+        if self._given is not None:
+            return f"<Client of {self._given!r}>"
+        where = "the default store" if self._url is None else repr(os.fspath(self._url))
+        return f"<Client of {where}>"
+
+    @property
+    def project(self) -> str:
+        """The project of its keys."""
+        if self._given is not None:
+            return self._given.partition().project
+        return DEFAULT_PROJECT if self._project is None else self._project
+
+    @property
+    def store(self) -> Store:
+        """The store; opened if it is not open."""
+        return self._opened().store
+
+    def _opened(self) -> Context:
+        """The context of this client for threads that entered none."""
+        stand_in = ambient.stand_in
+        if stand_in is not None and self._url is None and self._given is None:
+            base = stand_in._opened()
+            if not self.namespace and not self.database:
+                return base
+            return Context(base.store, base.store.partition(self.namespace, self.database))
+        with self._lock:
+            if self._base is None and self._given is not None:
+                store = self._given
+                self._close: Callable[[], object] = _nothing
+                self._base = Context(store, store.partition(self.namespace, self.database))
+            if self._base is None:
+                url = _default_url() if self._url is None else self._url
+                options = {} if self._project is None else {"project": self._project}
+                store = connect(url, **options)
+                # Closed even if nobody calls close(): then with the last reference, or when the process ends.
+                self._close = weakref.finalize(self, store.close)
+                self._base = Context(store, store.partition(self.namespace, self.database))
+            return self._base
+
+    def context(
+        self,
+        namespace: Any = UNSET,
+        cache_policy: CachePolicy | bool | None = None,
+        global_cache: Any = None,
+        global_cache_policy: Any = None,
+        global_cache_timeout_policy: Any = None,
+        legacy_data: bool = True,
+    ) -> ClientContext:
+        """A context to work in: ``with client.context() as context:``, or ``async with``.
+
+        *namespace*: of keys and queries that don't name one; default: the client's, None or "" is the default one.
+        *cache_policy*: which entities are kept in the identity map: a function of the key, or False for none.
+        *legacy_data*: how structured properties are written (docs/ndb.md).  Contexts may be nested.
+        """
+        if global_cache is not None:
+            raise NotImplementedError("global caches are not supported yet")
+        del global_cache_policy, global_cache_timeout_policy
+        space = self.namespace if namespace is UNSET else namespace or ""
+        return ClientContext(self, space, cache_policy, legacy_data)
+
+    def close(self) -> None:
+        """Close the store; without effect if it is not open.  A later context opens it again."""
+        with self._lock:
+            if self._base is not None:
+                self._close()
+                self._base = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class ClientContext:
+    """Enters a new context of a client, in a ``with`` or ``async with`` block.
+
+    At its end everything asked for with ``_async`` functions is done; errors stay in their futures.  A plain ``with``
+    in a coroutine leaves to the event loop what is at work there.
+    """
+
+    def __init__(
+        self, client: Client, namespace: str, policy: CachePolicy | bool | None, legacy_data: bool
+    ) -> None:
+        self._client = client
+        self._namespace, self._policy, self._legacy_data = namespace, policy, legacy_data
+        self._entered: list[tuple[Context, Context, Token[Context | None]]] = []
+
+    def __enter__(self) -> Context:
+        client = self._client
+        base = client._opened()  # pyright: ignore[reportPrivateUsage]
+        context = Context(
+            base.store,
+            base.partition.with_namespace(self._namespace),
+            identities=None if self._policy is False else IdentityMap(),
+            policy=self._policy if callable(self._policy) else never if self._policy is False else None,
+            legacy_data=self._legacy_data,
+            client=client,
+            ends=True,
+        )
+        contexts.announce(base)
+        self._entered.append((base, context, contexts.enter(context)))
+        return context
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        base, context, token = self._entered.pop()
+        try:
+            if kind is None:
+                context.flush()
+        finally:
+            contexts.leave(token)
+            contexts.withdraw(base)
+
+    async def __aenter__(self) -> Context:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        base, context, token = self._entered.pop()
+        try:
+            if kind is None:
+                await context.aflush()
+        finally:
+            contexts.leave(token)
+            contexts.withdraw(base)
+
+
+def _nothing() -> None:
+    """What closing a store does that is somebody else's."""
+
+
+def _default_url() -> str | None:
+    """None where `connect` is to choose.  `BadArgumentError` if a server is all that was named."""
+    if "KINDSTORE_URL" not in os.environ and os.environ.get("DATASTORE_EMULATOR_HOST"):
+        raise BadArgumentError(
+            "DATASTORE_EMULATOR_HOST is set, and servers are not supported yet",
+            hint="Unset it, or name a file: KINDSTORE_URL, or Client(url=…).",
+        )
+    return None
+
+
+class _Ambient:
+    """The one store of code that names none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._context: Context | None = None
+        self.stand_in: Client | None = None
+
+    def context(self) -> Context:
+        """Its context; keys can be made in it before the store is opened."""
+        if self.stand_in is not None:
+            return self.stand_in._opened()  # pyright: ignore[reportPrivateUsage]
+        with self._lock:
+            if self._context is None:
+                self._client = client = Client()
+                if os.environ.get("KINDSTORE_URL"):  # the URL may name another project
+                    self._context = client._opened()  # pyright: ignore[reportPrivateUsage]
+                else:
+                    self._context = LateContext(lambda: client.store, Partition.of(DEFAULT_PROJECT))
+            return self._context
+
+    def close(self) -> None:
+        """Close it; the next use opens what the environment names then."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = self._context = None
+
+    @contextmanager
+    def replaced(self, client: Client) -> Generator[None]:
+        """For a ``with`` block the store of *client* is the one of all clients and code, of every thread, that name none."""
+        before, self.stand_in = self.stand_in, client
+        try:
+            yield
+        finally:
+            self.stand_in = before
+
+
+ambient: Final = _Ambient()
+contexts.set_default(ambient.context)
