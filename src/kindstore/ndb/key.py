@@ -294,7 +294,7 @@ def _native(value: Any) -> Any:
 
 
 def _check_place(
-    partition: Partition, project: str | None, database: str | _Unset | None, namespace: str | _Unset | None
+    partition: Partition, project: str | None, database: str | Unset | None, namespace: str | Unset | None
 ) -> None:
     """Raise `BadKeyError` unless *partition*, a reference's, is where the other arguments say."""
     for name, wanted, found in (
