@@ -153,10 +153,11 @@ def table(small: Side, large: Side, rounds: int) -> str:
     counts = [least(counted, side, 1) / 1e3 for side in (small, large)]
     walks = [least(walked, side, 1) / 1e3 for side in (small, large)]
     lists = [least(fetched, side, 1) / 1e3 for side in (small, large)]
-    row("count of all, ms", *counts)
-    row("walk over the keys of all, ms", *walks)
-    row("list of the keys of all, ms", *lists)
-    small.index(), large.index()
+    row("count of all, ms", counts[0], counts[1])
+    row("walk over the keys of all, ms", walks[0], walks[1])
+    row("list of the keys of all, ms", lists[0], lists[1])
+    for side in (small, large):
+        side.index()
     row("the join with a composite index, index rows", rows(small), rows(large), 0)
     row(
         "the join with a composite index, ms", least(three, small, 20) / 1e3, least(three, large, 20) / 1e3, 3
@@ -175,8 +176,10 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between FILE's markers")
     options = parser.parse_args()
     with TemporaryDirectory(prefix="kindstore-query-") as directory, ExitStack() as stack:
-        sides = [Side(stack, Path(directory) / f"{size}.db", size) for size in (options.small, options.large)]
-        text = table(*sides, options.rounds)
+        small, large = (
+            Side(stack, Path(directory) / f"{size}.db", size) for size in (options.small, options.large)
+        )
+        text = table(small, large, options.rounds)
     print(text)
     if options.write:
         report.write(options.write, text, BEGIN, END)

@@ -95,8 +95,8 @@ def test_google_cloud_ndb_and_kindstore_answer_alike_before_their_cost_is_compar
 
 def test_what_queries_cost_is_told_with_the_rows_that_a_join_reads(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        sides = [Side(stack, tmp_path / f"{size}.db", size) for size in (1_000, 2_000)]
-        text = query_cost_table(*sides, rounds=1)
+        small, large = (Side(stack, tmp_path / f"{size}.db", size) for size in (1_000, 2_000))
+        text = query_cost_table(small, large, rounds=1)
     assert "| join of three equalities, index rows that its plan reads | 101 | 201 | 1.99 |" in text
     assert "| the join with a composite index, index rows | 1 | 1 | 1.00 |" in text
     assert "A count of 2,000 is" in text

@@ -20,10 +20,13 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from kindstore.mapper.batch import Batching, Wanted
+from kindstore.mapper.errors import NoLongerImplementedError
 from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
+from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.sharing import CallOptions, Policies, SharingStore, as_policy
 from kindstore.store.abc import Store
 from kindstore.store.program import Program
 from kindstore.values.errors import Error
@@ -124,6 +127,9 @@ class IdentityMap:
     def __len__(self) -> int:
         return sum(map(len, self._maps.values()))
 
+    def __contains__(self, key: Key) -> bool:
+        return self.get(key) is not UNKNOWN
+
 
 CachePolicy = Callable[[Any], bool | None]
 """Says of a key whether its entity goes into the identity map; None: the default, which is yes."""
@@ -134,11 +140,14 @@ class Context:
 
     *identities* is the identity map, None to have none; *policy* says which keys go into it.  *legacy_data*:
     structured properties are written as App Engine did (spec/ndb.md 2.3).  *transaction* is the one that this
-    context is the inside of.  *ends*: somebody calls `flush` when it is left.
+    context is the inside of.  *ends*: somebody calls `flush` when it is left.  *global_cache*: what stands in front
+    of *store*, and *policies* what is in the one and in the other.
     """
 
     __slots__ = (
         "_batching",
+        "_retry",
+        "_told",
         "_writes",
         "client",
         "ends",
@@ -146,6 +155,7 @@ class Context:
         "legacy_data",
         "partition",
         "pending",
+        "policies",
         "policy",
         "store",
         "transaction",
@@ -163,8 +173,14 @@ class Context:
         transaction: Any = None,
         client: Any = None,
         ends: bool = False,
+        global_cache: GlobalCache | None = None,
+        policies: Policies | None = None,
     ) -> None:
-        self.store = store
+        self.policies = policies = policies or Policies()
+        self.store: Store = store
+        if global_cache is not None:
+            shared: Any = SharingStore(store, global_cache, policies)
+            self.store = shared
         self.partition = partition
         self.identities = identities
         self.policy = policy
@@ -173,6 +189,8 @@ class Context:
         self.client = client
         self.ends = ends
         self._batching: Context | None = None
+        self._told = False
+        self._retry: Any = None
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
         self._writes: dict[Key, dict[Future[Any], None]] = {}
@@ -208,6 +226,41 @@ class Context:
         else:
             self.transaction.on_commit.append(callback)
 
+    def call_on_transaction_complete(self, callback: Callable[[], Any]) -> None:
+        """Call *callback* when the transaction is over, committed or not: now, outside of one."""
+        if self.transaction is None:
+            callback()
+        else:
+            self.transaction.on_complete.append(callback)
+
+    def in_retry(self) -> bool:
+        """Whether `set_retry_state` has said so."""
+        return self._retry is not None
+
+    def get_retry_state(self) -> Any:
+        """What `set_retry_state` was given; None at first.  Kindstore's own retries don't use it."""
+        return self._retry
+
+    def set_retry_state(self, state: Any) -> None:
+        """Note down that something is being tried again."""
+        self._retry = state
+
+    def clear_retry_state(self) -> None:
+        """Forget what `set_retry_state` was given."""
+        self._retry = None
+
+    @property
+    def cache(self) -> IdentityMap:
+        """The identity map; an empty one if the context has none."""
+        return IdentityMap() if self.identities is None else self.identities
+
+    def _gone(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG002
+        """Not to be had: NoLongerImplementedError."""
+        raise NoLongerImplementedError
+
+    memcache_add = memcache_cas = memcache_decr = memcache_delete = memcache_get = _gone
+    memcache_gets = memcache_incr = memcache_replace = memcache_set = urlfetch = _gone
+
     def get_cache_policy(self) -> CachePolicy | None:
         """Which keys go into the identity map; None: all of them."""
         return self.policy
@@ -217,6 +270,70 @@ class Context:
         self.policy = never if policy is False else policy if callable(policy) else None
         self.identities = None if policy is False else self.identities or IdentityMap()
         self._batching = None  # it has the old policy
+
+    # The global cache.
+
+    @property
+    def global_cache(self) -> GlobalCache | None:
+        """The cache that is asked before the store; None if there is none."""
+        store: Any = self.store
+        return store.cache if isinstance(store, SharingStore) else None
+
+    @property
+    def own_store(self) -> Store:
+        """The store itself, without the global cache in front of it."""
+        store: Any = self.store
+        own: Store = store.store if isinstance(store, SharingStore) else store
+        return own
+
+    def over(self, store: Store) -> Context:
+        """A context like this one with *store* as its own."""
+        mine: Any = self.store
+        if isinstance(mine, SharingStore):
+            return self.new(store=SharingStore(store, mine.cache, mine.policies))
+        return self.new(store=store)
+
+    def get_global_cache_policy(self) -> Callable[[Any], bool | None] | None:
+        """Which keys are looked for in the global cache; None: as the model classes say, by default all."""
+        return self.policies.cached
+
+    def set_global_cache_policy(self, policy: Callable[[Any], bool | None] | bool | None) -> None:
+        """Change it: a function of a key, or what is true of all keys; None leaves it to the model classes."""
+        self.policies.cached = as_policy(policy)
+
+    def get_global_cache_timeout_policy(self) -> Callable[[Any], float | None] | None:
+        """For how many seconds a key is kept in the global cache; None: as the model classes say."""
+        return self.policies.seconds
+
+    def set_global_cache_timeout_policy(self, policy: Callable[[Any], float | None] | float | None) -> None:
+        """Change it: a function of a key, or the seconds of all keys; 0 is no limit, None leaves it to the classes."""
+        self.policies.seconds = as_policy(policy)
+
+    get_memcache_policy, set_memcache_policy = get_global_cache_policy, set_global_cache_policy
+    get_memcache_timeout_policy = get_global_cache_timeout_policy
+    set_memcache_timeout_policy = set_global_cache_timeout_policy
+
+    def get_datastore_policy(self) -> Callable[[Any], bool | None] | None:
+        """Which keys are in the store, and not in the global cache alone; None: as the model classes say."""
+        return self.policies.stored
+
+    def set_datastore_policy(self, policy: Callable[[Any], bool | None] | bool | None) -> None:
+        """Change it: a function of a key, or what is true of all keys; None leaves it to the model classes."""
+        self.policies.stored = as_policy(policy)
+        store: Any = self.store
+        if policy is not None and not isinstance(store, SharingStore):
+            store = SharingStore(store, None, self.policies)
+            self.store, self._batching = store, None
+
+    def told(self, options: CallOptions) -> Context:
+        """This context for one call, in which *options* go before its policies."""
+        store: Any = self.store
+        if not isinstance(store, SharingStore):
+            store = SharingStore(store, None, self.policies)
+        made = self.new(store=store.with_options(options), policies=self.policies, ends=self.ends)
+        made.pending, made.writing, made._writes = self.pending, self.writing, self._writes
+        made._told = True
+        return made
 
     # Work.
 
@@ -235,6 +352,8 @@ class Context:
         """
         mine = frozenset(key for key in keys if key is not None)
         after = dict.fromkeys(future for key in mine for future in self._writes.get(key, ()))
+        if after and self._told and running_loop() is None:  # it is in no batch with them
+            Future.wait_all(after)
         future = self.gather(make, description, after)
         if not future.done():
             self.writing[future] = mine
@@ -334,7 +453,11 @@ class Context:
                 await future.finished()
 
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
-        """A context like this one but for *namespace* and *changes*, which are arguments of `Context`."""
+        """A context like this one but for *namespace* and *changes*.
+
+        These are arguments of `Context`, or of ``Client.context``: cache_policy, global_cache, global_cache_policy,
+        global_cache_timeout_policy; and datastore_policy.  TypeError for any other.
+        """
         settings: dict[str, Any] = {
             "identities": self.identities,
             "policy": self.policy,
@@ -343,10 +466,28 @@ class Context:
             "client": self.client,
             "ends": True,
         }
+        policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
         store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
-        return Context(store, partition, **{**settings, **changes})
+        if isinstance(store, SharingStore) and store.policies is not policies:
+            shared: Any = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+            store = shared
+        setters: dict[str, Any] = {
+            name: changes.pop(name)
+            for name in (
+                "cache_policy",
+                "global_cache_policy",
+                "global_cache_timeout_policy",
+                "datastore_policy",
+            )
+            if name in changes
+        }
+        settings |= changes
+        made = Context(store, partition, **settings)
+        for name, policy in setters.items():
+            getattr(made, f"set_{name}")(policy)
+        return made
 
     @contextmanager
     def use(self) -> Generator[Context]:

@@ -173,6 +173,12 @@ class SQLiteDriver:
     def __repr__(self) -> str:
         return f"sqlite:{self.path}"
 
+    @property
+    def identity(self) -> str:
+        """See `Driver.identity`."""
+        device, inode = self._identity
+        return f"sqlite:{self.path}:{device}:{inode}"
+
     # Running programs
 
     def run(self, program: Program[T]) -> T:
