@@ -8,12 +8,7 @@ import pytest
 
 from kindstore.mapper import blobs
 from kindstore.mapper.blob_key import BlobKey
-from kindstore.mapper.blobs import (
-    BlobKeyProperty,
-    BlobProperty,
-    JsonProperty,
-    PickleProperty,
-)
+from kindstore.mapper.blobs import BlobKeyProperty, BlobProperty, JsonProperty, PickleProperty
 from kindstore.mapper.computed import ComputedProperty
 from kindstore.mapper.generic import GenericProperty
 from kindstore.mapper.model import Model

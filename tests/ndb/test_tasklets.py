@@ -81,6 +81,18 @@ def test_yielding_anything_else_is_an_error_at_the_yield(value: Any) -> None:
     assert steps().result() == f"A tasklet yielded an illegal value: {value!r}"
 
 
+@pytest.mark.parametrize("value", [None, 1, "future", {"a": 1}])
+def test_a_plain_value_among_futures_is_a_type_error(value: Any) -> None:
+    @ndb.tasklet
+    def steps() -> Steps:
+        try:
+            yield ndb.Future.of(1), [ndb.Future.of(2), value]
+        except TypeError as error:
+            return str(error)
+
+    assert steps().result() == f"A tasklet yielded an illegal value: {value!r}"
+
+
 @pytest.mark.parametrize(("values", "result"), [((), None), ((1,), 1), ((1, 2), (1, 2))])
 def test_raising_return_ends_it_with_that_result(values: tuple[int, ...], result: Any) -> None:
     @ndb.tasklet

@@ -51,7 +51,7 @@ class Tasklet(Future[T]):
     """The future of what *generator* returns.  It is begun at once, and done when the current context ends.
 
     The generator yields futures, or lists and tuples of them (nested ones too), which gives a tuple of their results.
-    Anything else raises RuntimeError in it, at the yield.
+    Anything else raises RuntimeError in it, at the yield; among futures TypeError.
     """
 
     def __init__(self, generator: Generator[Any, Any, T], info: str = "Unknown") -> None:
@@ -108,7 +108,7 @@ class Tasklet(Future[T]):
                 return None, failed
             try:
                 future = future_of(yielded)
-            except RuntimeError as wrong:
+            except (RuntimeError, TypeError) as wrong:
                 value, error = None, wrong
                 continue
             if not future.done():
@@ -331,13 +331,16 @@ def _keep(future: Future[Any]) -> None:
         context.keep(future)
 
 
-def future_of(yielded: object) -> Future[Any]:
-    """The future that a tasklet waits for when it yields this; RuntimeError if it can't be waited for."""
+def future_of(yielded: object, wrong: type[Exception] = RuntimeError) -> Future[Any]:
+    """The future that a tasklet waits for when it yields this.
+
+    *wrong* if it can't be waited for; TypeError, as on App Engine, if that is true of a part of it.
+    """
     if isinstance(yielded, Future):
         return yielded  # pyright: ignore[reportUnknownVariableType]
     if isinstance(yielded, list | tuple):
-        return Together([future_of(each) for each in cast("Sequence[Any]", yielded)])
-    raise RuntimeError(f"A tasklet yielded an illegal value: {yielded!r}")
+        return Together([future_of(each, TypeError) for each in cast("Sequence[Any]", yielded)])
+    raise wrong(f"A tasklet yielded an illegal value: {yielded!r}")
 
 
 def _outcome(future: Future[Any]) -> Outcome:

@@ -99,7 +99,7 @@ class Key(PlainKey):
             serialized = reference.SerializeToString()
         if len(path) == 1 and isinstance(path[0], Mapping):
             # The form in which old pickles call the constructor.
-            Key.__init__(self, **_native(cast("dict[Any, Any]", path[0])))
+            Key.__init__(self, **_native(path[0]))
             return
         project = one_project(project, app)
         if project is not None and project.startswith("s~"):
@@ -242,9 +242,10 @@ class Key(PlainKey):
 
     def __setstate__(self, state: object) -> None:
         # What pickles written by NDB call: their state is the arguments of the constructor, in a tuple.
-        match state:
+        given: Any = state
+        match given:
             case (dict(),):
-                Key.__init__(self, **_native(cast("tuple[dict[Any, Any]]", state)[0]))
+                Key.__init__(self, **_native(given[0]))
             case _:
                 raise TypeError(f"Invalid state of a pickled key; received {state!r}")
 
@@ -300,22 +301,16 @@ def _names(partition: Partition) -> tuple[str, str, str]:
     return partition.project, partition.database, partition.namespace
 
 
-def _items(value: Any) -> Iterable[tuple[Any, Any]]:
-    items: Iterable[tuple[Any, Any]] = value.items()
-    return items
-
-
 def _native(value: Any) -> Any:
     """The text in a pickle of Python 2, whose reader asked for ``encoding="bytes"``."""
-    match value:
-        case bytes():
-            return value.decode()
-        case dict():
-            return {_native(name): _native(part) for name, part in _items(value)}
-        case list() | tuple():
-            return tuple(map(_native, cast("Iterable[Any]", value)))
-        case _:
-            return value
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, dict):
+        named = cast("Mapping[Any, Any]", value)
+        return {_native(name): _native(part) for name, part in named.items()}
+    if isinstance(value, list | tuple):
+        return tuple(map(_native, cast("Iterable[Any]", value)))
+    return value
 
 
 def _check_place(

@@ -611,7 +611,7 @@ class Query(Generic[M]):
         """
         reading, query = self._prepared(limit, keys_only, options)
         found = reading.context.store.run(running.fetch(reading, query))
-        return found if callback is None else [_result(each) for each in list(map(callback, found))]
+        return [_result(each) for each in list(map(callback or _itself, found))]
 
     @overload
     def map_async(
@@ -640,18 +640,17 @@ class Query(Generic[M]):
         **options: Unpack[FetchOptions],
     ) -> Future[list[Any]]:
         """`map`, as a future."""
-        if callback is None:
-            return self.fetch_async(limit, keys_only=keys_only, **options)  # type: ignore[arg-type]
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 
         def work() -> list[Any]:
             found = context.store.run(running.fetch(reading, query))
-            return [_result(each) for each in list(map(callback, found))]
+            return [_result(each) for each in list(map(callback or _itself, found))]
 
         async def awork() -> list[Any]:
+            made = callback or _itself
             found: list[Any] = [
-                callback(each) for each in await context.store.arun(running.fetch(reading, query))
+                made(each) for each in await context.store.arun(running.fetch(reading, query))
             ]
             return [await each if isinstance(each, Future) else each for each in found]
 
@@ -680,6 +679,10 @@ def gql_of(model: type[M], query_string: str, args: Sequence[Any], kwds: Mapping
 
 def _bound(query: Query[M], args: Sequence[Any], kwds: Mapping[str, Any]) -> Query[M]:
     return query.bind(*args, **kwds) if args or kwds else query
+
+
+def _itself(result: Any) -> Any:
+    return result
 
 
 def _result(value: Any) -> Any:
