@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import test_utils.system
 from google.cloud import (
     datastore,
     ndb,  # what alias_ndb put there
@@ -29,9 +32,13 @@ from kindstore.values.types import GeoPt
 
 PROJECT = "system-tests"
 _directory = tempfile.TemporaryDirectory(prefix="kindstore-system-")
-_URL = f"sqlite:///{Path(_directory.name) / 'system.db'}"
+_URL = f"sqlite:///{Path(_directory.name) / 'system.db'}?durability=relaxed&project={PROJECT}"
 os.environ["KINDSTORE_URL"] = _URL
-os.environ["GOOGLE_CLOUD_PROJECT"] = PROJECT
+# The original is the time in milliseconds, of which an embedded store needs several names.  Tests rely on its order.
+_millisecond = count(time.time_ns() // 1_000_000)
+test_utils.system.unique_resource_id = lambda delimiter="_": (
+    f"{delimiter}{next(_millisecond)}{delimiter}{os.getpid()}"
+)
 # The keys that tests hand to fixtures: there of google-cloud-datastore, here our own.
 ndb.Key._key = property(lambda self: self)
 
@@ -41,7 +48,7 @@ class Seeds:
 
     def __init__(self, database: str, namespace: str) -> None:
         self.database, self.namespace = database, namespace
-        self._store = connect(_URL, project=PROJECT)
+        self._store = connect(_URL)
 
     def key(self, *path: Any) -> Any:
         return datastore.Key(*path, project=PROJECT, database=self.database, namespace=self.namespace)
@@ -61,8 +68,7 @@ class Seeds:
         if isinstance(key, Key):
             return key
         partition = self._store.partition(key.namespace or "", key.database or "")
-        path = key.flat_path
-        return Key.of(partition, *zip(path[::2], path[1::2], strict=True))
+        return Key.of(partition, key.flat_path)
 
     def _entity(self, entity: Any) -> Entity:
         properties = {name: self._stored(value) for name, value in entity.items()}

@@ -267,8 +267,8 @@ class Context:
 
     def _go_on(self) -> None:
         """Finish the futures for which all has been done."""
-        for future in list(self.pending):
-            if isinstance(future.request, Wanted) and future.request.done:
+        while ready := [each for each in self.pending if isinstance(each.request, Wanted) and each.request.done]:
+            for future in ready:
                 future.wait()
 
     def keep(self, future: Future[Any]) -> None:
