@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any, Final, TypeVar, cast
@@ -110,8 +110,52 @@ class IdentityMap:
         for partition, known in other._maps.items():
             self.of(partition).update(known)
 
+    def items(self) -> list[tuple[Partition, dict[bytes, Any]]]:
+        """The parts, as `of` gives them."""
+        return list(self._maps.items())
+
     def __len__(self) -> int:
         return sum(map(len, self._maps.values()))
+
+
+class Cache(MutableMapping[Key, Any]):
+    """An identity map as a mapping from keys to entities (None: there is known to be none), for programs that look in."""
+
+    __slots__ = ("_identities",)
+
+    def __init__(self, identities: IdentityMap) -> None:
+        self._identities = identities
+
+    def __getitem__(self, key: Key) -> Any:
+        found = self._identities.get(key)
+        if found is UNKNOWN:
+            raise KeyError(key)
+        return found
+
+    def __setitem__(self, key: Key, entity: Any) -> None:
+        self._identities.put(key, entity)
+
+    def __delitem__(self, key: Key) -> None:
+        self[key]
+        self._identities.evict(key)
+
+    def __iter__(self) -> Iterator[Key]:
+        for partition, known in self._identities.items():
+            for packed in list(known):
+                key = Key.packed_in(partition, packed)
+                entity = self._identities.get(key)
+                if entity is not UNKNOWN:
+                    yield key if entity is None else entity._key
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._identities.clear()
+
+    def __len__(self) -> int:
+        return len(self._identities)
+
+    def __repr__(self) -> str:
+        return f"<Cache of {len(self)} entities>"  # which may be secret
 
 
 CachePolicy = Callable[[Any], bool | None]
@@ -183,6 +227,11 @@ class Context:
         """Whether this is the inside of a transaction."""
         return self.transaction is not None
 
+    @property
+    def cache(self) -> Cache:
+        """The entities that are known here, by key; none where nobody entered the context."""
+        return Cache(IdentityMap() if self.identities is None else self.identities)
+
     def clear_cache(self) -> None:
         """Forget every entity that is known here."""
         if self.identities is not None:
@@ -201,11 +250,18 @@ class Context:
 
     def set_cache_policy(self, policy: CachePolicy | bool | None) -> None:
         """Change it: a function of a key, True or None for all of them, False for none."""
-        self.policy = never if policy is False else policy if callable(policy) else None
-        self.identities = None if policy is False else self.identities or IdentityMap()
+        self.policy = policy_of(policy)
+        if self.identities is None or policy is False:
+            self.identities = IdentityMap()
         self._batching = None  # it has the old policy
 
     # Work.
+
+    def known_to(self, use_cache: bool | None) -> IdentityMap | None:
+        """The identity map, for a call with the option *use_cache*; None where the call is to go past it."""
+        if use_cache is False or (use_cache is None and self.policy is never):
+            return None
+        return self.identities
 
     def begin(self, program: Program[T], description: str, after: Iterable[Future[Any]] = ()) -> Future[T]:
         """Begin *program*; see `Future.start`.  It is done when this context ends, if not before."""
@@ -315,7 +371,14 @@ class Context:
                 await future.finished()
 
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
-        """A context like this one but for *namespace* and *changes*, which are arguments of `Context`."""
+        """A context like this one, on the same identity map, but for *namespace* and *changes*.
+
+        These are arguments of `Context`, and *cache_policy*: see `set_cache_policy`.
+        """
+        if "cache_policy" in changes:
+            changes["policy"] = policy_of(changes.pop("cache_policy"))
+            if self.identities is None:
+                changes.setdefault("identities", IdentityMap())
         settings: dict[str, Any] = {
             "identities": self.identities,
             "policy": self.policy,
@@ -358,6 +421,11 @@ class LateContext(Context):
             raise AttributeError(name)
         self.store = self._open()
         return self.store
+
+
+def policy_of(given: CachePolicy | bool | None) -> CachePolicy | None:
+    """The policy that *given* stands for: True and None for all keys, False for none."""
+    return never if given is False else given if callable(given) else None
 
 
 def never(_: Key) -> bool:

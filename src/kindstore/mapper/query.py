@@ -119,7 +119,7 @@ class Reading:
         self.dropped = False
         """Whether there are results that `present` has to take out."""
         self._keys_only = keys_only
-        self._plain = context.identities is None or use_cache is False
+        self._plain = context.known_to(use_cache) is None
         self.loader: Maker[Any] | None = None
         """What makes the results where there is nothing else to do about them."""
         if self._plain and model is not None and not keys_only and not predicates:

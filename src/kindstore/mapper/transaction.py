@@ -157,7 +157,7 @@ def begin(
     return Context(
         store,
         outer.partition,
-        identities=None if outer.policy is never else IdentityMap(),
+        identities=IdentityMap(),
         policy=outer.policy,
         legacy_data=outer.legacy_data,
         transaction=Transaction(name, read_only, outer),

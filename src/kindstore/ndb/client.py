@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from kindstore.connect import connect
 from kindstore.mapper import context as contexts
-from kindstore.mapper.context import CachePolicy, Context, IdentityMap, LateContext, never
+from kindstore.mapper.context import CachePolicy, Context, IdentityMap, LateContext, policy_of
 from kindstore.ndb.key import UNSET
 from kindstore.store.abc import Store
 from kindstore.values.errors import BadArgumentError
@@ -120,7 +120,8 @@ class Client:
         """A context to work in: ``with client.context() as context:``, or ``async with``.
 
         *namespace*: of keys and queries that don't name one; default: the client's, None or "" is the default one.
-        *cache_policy*: which entities are kept in the identity map: a function of the key, or False for none.
+        *cache_policy*: which entities are kept in the identity map: a function of the key, or False for none but those
+        of calls with the option ``use_cache=True``.
         *legacy_data*: how structured properties are written (docs/ndb.md).  Contexts may be nested.
         """
         if global_cache is not None:
@@ -163,8 +164,8 @@ class ClientContext:
         context = Context(
             base.store,
             base.partition.with_namespace(self._namespace),
-            identities=None if self._policy is False else IdentityMap(),
-            policy=self._policy if callable(self._policy) else never if self._policy is False else None,
+            identities=IdentityMap(),
+            policy=policy_of(self._policy),
             legacy_data=self._legacy_data,
             client=client,
             ends=True,
