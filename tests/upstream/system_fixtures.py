@@ -25,6 +25,7 @@ from google.cloud import (
 from google.cloud.datastore.helpers import GeoPoint
 
 from kindstore.connect import connect
+from kindstore.mapper.blobs import allow_pickles
 from kindstore.store.messages import Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
@@ -39,6 +40,8 @@ _millisecond = count(time.time_ns() // 1_000_000)
 test_utils.system.unique_resource_id = lambda delimiter="_": (
     f"{delimiter}{next(_millisecond)}{delimiter}{os.getpid()}"
 )
+# What NDB does without being asked to.
+allow_pickles()
 # The keys that tests hand to fixtures: there of google-cloud-datastore, here our own.
 ndb.Key._key = property(lambda self: self)
 

@@ -323,7 +323,9 @@ class Context:
 
     def _go_on(self) -> None:
         """Finish the futures for which all has been done."""
-        while ready := [each for each in self.pending if isinstance(each.request, Wanted) and each.request.done]:
+        while ready := [
+            each for each in self.pending if isinstance(each.request, Wanted) and each.request.done
+        ]:
             for future in ready:
                 future.wait()
 
@@ -373,12 +375,15 @@ class Context:
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
         """A context like this one, on the same identity map, but for *namespace* and *changes*.
 
-        These are arguments of `Context`, and *cache_policy*: see `set_cache_policy`.
+        These are arguments of `Context`, and *cache_policy*: see `set_cache_policy`.  With that the new context begins
+        with a copy of the identity map; what it knows when it is left, the one around it knows from then on.
         """
         if "cache_policy" in changes:
-            changes["policy"] = policy_of(changes.pop("cache_policy"))
-            if self.identities is None:
-                changes.setdefault("identities", IdentityMap())
+            identities = IdentityMap()
+            if self.identities is not None:
+                identities.update(self.identities)
+            policy = policy_of(changes.pop("cache_policy"))
+            changes = {"policy": policy, "identities": identities, **changes}
         settings: dict[str, Any] = {
             "identities": self.identities,
             "policy": self.policy,
@@ -395,12 +400,21 @@ class Context:
     @contextmanager
     def use(self) -> Generator[Context]:
         """Make this the current context for a ``with`` block; what was begun in it is done at its end."""
+        around = _current.get()
         token = _current.set(self)
         try:
             yield self
             self.flush()
         finally:
             _current.reset(token)
+            if around is not None and around.store is self.store and around.transaction is self.transaction:
+                self._tell(around)
+
+    def _tell(self, around: Context) -> None:
+        """Let *around*, in which this was the current context, know what this one knows."""
+        if self.identities is None or around.identities is None or self.identities is around.identities:
+            return
+        around.identities.update(self.identities)
 
 
 class LateContext(Context):

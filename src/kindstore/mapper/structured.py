@@ -390,7 +390,7 @@ def _without_empty(columns: dict[str, Any], heads: list[str]) -> dict[str, Any]:
     """*columns* with the structures of which everything is None replaced by None."""
     for head in heads:
         names = [name for name in columns if name.startswith(f"{head}.")]
-        if all(columns[name] is None for name in names):
+        if names and all(columns[name] is None for name in names):
             for name in names:
                 del columns[name]
             columns[head] = None

@@ -15,7 +15,7 @@ from contextvars import Token
 from types import TracebackType
 from typing import Any, Final, Self
 
-from kindstore.connect import connect
+from kindstore.connect import connect, project_in
 from kindstore.mapper import context as contexts
 from kindstore.mapper.context import CachePolicy, Context, IdentityMap, LateContext, policy_of
 from kindstore.ndb.key import UNSET
@@ -79,7 +79,9 @@ class Client:
         """The project of its keys."""
         if self._given is not None:
             return self._given.partition().project
-        return DEFAULT_PROJECT if self._project is None else self._project
+        if self._project is not None:
+            return self._project
+        return project_in(self._url) or DEFAULT_PROJECT
 
     @property
     def store(self) -> Store:

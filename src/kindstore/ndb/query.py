@@ -593,7 +593,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[R]: ...
+    ) -> tuple[R, ...]: ...
     @overload
     def map(
         self,
@@ -602,7 +602,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[R]: ...
+    ) -> tuple[R, ...]: ...
     def map(
         self,
         callback: Callable[[M], Any],
@@ -610,11 +610,11 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[Any]:
+    ) -> tuple[Any, ...]:
         """What *callback* returns for each result; where it returns a future, the result of that."""
         reading, query = self._prepared(limit, keys_only, options)
         found = reading.context.store.run(running.fetch(reading, query))
-        return [_result(each) for each in list(map(callback, found))]
+        return tuple(_result(each) for each in list(map(callback, found)))
 
     @overload
     def map_async(
@@ -624,7 +624,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[R]]: ...
+    ) -> Future[tuple[R, ...]]: ...
     @overload
     def map_async(
         self,
@@ -633,7 +633,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[R]]: ...
+    ) -> Future[tuple[R, ...]]: ...
     def map_async(
         self,
         callback: Callable[[M], Any],
@@ -641,20 +641,20 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[Any]]:
+    ) -> Future[tuple[Any, ...]]:
         """`map`, as a future."""
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 
-        def work() -> list[Any]:
+        def work() -> tuple[Any, ...]:
             found = context.store.run(running.fetch(reading, query))
-            return [_result(each) for each in list(map(callback, found))]
+            return tuple(_result(each) for each in list(map(callback, found)))
 
-        async def awork() -> list[Any]:
+        async def awork() -> tuple[Any, ...]:
             found: list[Any] = [
                 callback(each) for each in await context.store.arun(running.fetch(reading, query))
             ]
-            return [await each if isinstance(each, Future) else each for each in found]
+            return tuple([await each if isinstance(each, Future) else each for each in found])
 
         future = Future.call(work, awork, "map")
         context.keep(future)
