@@ -21,7 +21,7 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.claims import guard
-from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
+from kindstore.mapper.context import Context, IdentityMap, enter, leave
 from kindstore.mapper.errors import BadRequestError
 from kindstore.mapper.future import Future
 from kindstore.mapper.unique import Uniques
