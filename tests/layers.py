@@ -47,8 +47,10 @@ FLOORS: Mapping[str, Floor] = {
     "connect": _floor("values store backends"),
     ROOT: _floor("values store mapper connect"),
     "ndb": _floor(
-        _BELOW_FACES, "google msgspec"
-    ),  # google: the messages of App Engine's keys, if it is installed
+        # google: the messages of App Engine's keys; the others: global caches.  All if they are installed.
+        _BELOW_FACES,
+        "google msgspec pymemcache redis",
+    ),
     "db": _floor(_BELOW_FACES, "msgspec"),
     "entity": _floor(_BELOW_FACES, "msgspec"),
     "flask": _floor(_BELOW_FACES + " ndb db entity"),

@@ -101,11 +101,6 @@ def test_names_of_others_and_unknown_values_are_left_alone() -> None:
         ("ndb.put_multi(books, zork=1)", "put_multi has no option zork"),
         ("ndb.Model.query(zork=1)", "query has no option zork"),
         ("ndb.transaction(f, zork=1)", "transaction has no option zork"),
-        ("client.context(global_cache=c)", "context(global_cache=…): global caches are not supported yet"),
-        (
-            "book.put(use_datastore=False)",
-            "put(use_datastore=…): use_datastore=False is not supported: there is no cache to work on alone",
-        ),
         ("book.put(force_writes=True)", "put(force_writes=…): the option 'force_writes' is not supported"),
         (
             "ndb.PickleProperty(indexed=False)",
@@ -117,8 +112,21 @@ def test_options_that_do_not_work_are_found(call: str, message: str) -> None:
     assert found_in(f"from google.cloud import ndb\nprint({call})\n") == [(2, message)]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "client.context(global_cache=ndb.RedisCache.from_environment(), global_cache_policy=None)",
+        "book.put(use_datastore=False)",
+        "ndb.get_multi(keys, use_global_cache=False, global_cache_timeout=60)",
+        "ndb.get_context().set_memcache_timeout_policy(60)",
+    ],
+)
+def test_what_concerns_global_caches_works(call: str) -> None:
+    assert found_in(f"from google.cloud import ndb\nprint({call})\n") == []
+
+
 def test_a_method_of_an_unknown_object_counts_only_where_ndb_is_imported() -> None:
-    assert found_in("book.put(use_datastore=False)\n") == []
+    assert found_in("book.put(force_writes=True)\n") == []
 
 
 def test_the_names_of_a_star_import_are_known() -> None:

@@ -131,7 +131,7 @@ def test_what_a_mutation_demands_is_checked_before_anything_is_written(
 
 def test_commit_refuses_when_an_entity_that_was_read_and_is_written_has_moved_on() -> None:
     known = catalog()
-    transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
+    transaction = Transaction(b"name", Concurrency.OPTIMISTIC, False, 0.0)
     transaction.entities[1, ADA.path_bytes] = (ADA, 7)
     program = applied(known, Upsert(ada(37, [])), transaction=transaction)
     next(program)
@@ -143,7 +143,7 @@ def test_commit_refuses_when_an_entity_that_was_read_and_is_written_has_moved_on
 def test_commit_refuses_when_an_entity_that_was_only_read_has_moved_on() -> None:
     known = catalog()
     grace = Key.of(SPACE, ("Author", "grace"))
-    transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
+    transaction = Transaction(b"name", Concurrency.OPTIMISTIC, False, 0.0)
     transaction.entities[1, grace.path_bytes] = (grace, 6)
     program = applied(known, Upsert(ada(37, [])), transaction=transaction)
     next(program)
@@ -157,7 +157,7 @@ def test_commit_refuses_when_an_entity_that_was_only_read_has_moved_on() -> None
 def test_commit_refuses_when_an_entity_was_missing_because_its_kind_was_unknown_and_is_there_now() -> None:
     known = catalog()
     grace = Key.of(SPACE, ("Author", "grace"))
-    transaction = Transaction(Concurrency.OPTIMISTIC, False, 0.0)
+    transaction = Transaction(b"name", Concurrency.OPTIMISTIC, False, 0.0)
     transaction.unplaced.add(grace)
     program = applied(known, Upsert(ada(37, [])), transaction=transaction)
     next(program)

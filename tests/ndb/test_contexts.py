@@ -241,6 +241,7 @@ def test_a_url_of_no_known_kind_is_refused_when_the_store_is_opened() -> None:
         raise AssertionError
 
 
-def test_global_caches_are_not_supported_yet(client: ndb.Client) -> None:
-    with pytest.raises(NotImplementedError):
-        client.context(global_cache=object())
+def test_a_global_cache_that_is_none_is_refused(client: ndb.Client) -> None:
+    nothing: Any = object()
+    with pytest.raises(ndb.exceptions.BadArgumentError, match="GlobalCache"):
+        client.context(global_cache=nothing)

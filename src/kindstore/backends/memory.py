@@ -137,6 +137,7 @@ class MemoryStore:
         now: Callable[[], int] = time.time_ns,
     ) -> None:
         self.project = project
+        self.identity = f"memory:{secrets.token_hex(16)}"
         self.now = now
         self._id_policy, self._concurrency, self._clock = id_policy, concurrency, clock
         self._state = _State({}, {}, 0)

@@ -95,6 +95,11 @@ class EngineStore:
     def __repr__(self) -> str:
         return f"<Store {self.project!r} on {self.driver!r}>"
 
+    @property
+    def identity(self) -> str:
+        """What tells this database from others."""
+        return self.driver.identity
+
     def close(self) -> None:
         """Give back every connection; before, suggest the indexes that queries could use, as `suggest_indexes` does.
 

@@ -42,8 +42,8 @@ class Transaction:
         "until",
     )
 
-    def __init__(self, mode: Concurrency, read_only: bool, now: float) -> None:
-        self.name = os.urandom(16)  # nobody is to guess the name of another's
+    def __init__(self, name: bytes, mode: Concurrency, read_only: bool, now: float) -> None:
+        self.name = name
         self.mode = mode
         self.by_group = mode is Concurrency.OPTIMISTIC_WITH_ENTITY_GROUPS
         self.read_only = read_only
@@ -81,19 +81,34 @@ class Transactions:
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
         self._open: dict[bytes, Transaction] = {}
+        self._none_late_until = 0.0
+        self._names: list[bytes] = []
         self._lock = threading.Lock()
 
     def begin(self, mode: Concurrency, read_only: bool) -> tuple[Transaction, list[bytes]]:
         """A new transaction, and the names of those that have expired meanwhile."""
         now = self.clock()
-        transaction = Transaction(mode, read_only, now)
         with self._lock:
+            transaction = Transaction(self._new_name(), mode, read_only, now)
             opened = self._open
-            late = [name for name, other in opened.items() if now > other.until] if opened else []
-            for name in late:
-                del opened[name]
+            late: list[bytes] = []
+            if (
+                now > self._none_late_until
+            ):  # not at each begin: of a thousand transactions that would be a million looks
+                late = [name for name, other in opened.items() if now > other.until]
+                for name in late:
+                    del opened[name]
+                self._none_late_until = min((other.until for other in opened.values()), default=now + IDLE)
             opened[transaction.name] = transaction
         return transaction, late
+
+    def _new_name(self) -> bytes:
+        """A name that nobody guesses."""
+        if not self._names:
+            # Many at a time: each call lets other threads run first.
+            chance = os.urandom(16 * 64)
+            self._names = [chance[at : at + 16] for at in range(0, len(chance), 16)]
+        return self._names.pop()
 
     def get(self, name: bytes) -> Transaction:
         """The open transaction *name*; `TransactionNotFoundError` if it is over, expired or unknown."""
@@ -116,3 +131,4 @@ class Transactions:
         """Forget every transaction: after a fork they belong to the parent."""
         self._lock = threading.Lock()
         self._open.clear()
+        self._names.clear()

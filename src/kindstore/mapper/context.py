@@ -24,6 +24,8 @@ from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.batch import Batching, Wanted
 from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
+from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.sharing import CallOptions, Policies, SharingStore, as_policy
 from kindstore.store.abc import Store
 from kindstore.store.program import Program
 from kindstore.values.errors import Error
@@ -167,17 +169,21 @@ class Context:
 
     *identities* is the identity map, None to have none; *policy* says which keys go into it.  *legacy_data*:
     structured properties are written as App Engine did (spec/ndb.md 2.3).  *transaction* is the one that this
-    context is the inside of.  *ends*: somebody calls `flush` when it is left.
+    context is the inside of.  *ends*: somebody calls `flush` when it is left.  *global_cache*: what stands in front
+    of *store*, and *policies* what is in the one and in the other.
     """
 
     __slots__ = (
         "_batching",
+        "_told",
+        "_writes",
         "client",
         "ends",
         "identities",
         "legacy_data",
         "partition",
         "pending",
+        "policies",
         "policy",
         "store",
         "transaction",
@@ -195,8 +201,14 @@ class Context:
         transaction: Any = None,
         client: Any = None,
         ends: bool = False,
+        global_cache: GlobalCache | None = None,
+        policies: Policies | None = None,
     ) -> None:
+        self.policies = policies = policies or Policies()
         self.store = store
+        if global_cache is not None:
+            shared: Any = SharingStore(store, global_cache, policies)
+            self.store = shared
         self.partition = partition
         self.identities = identities
         self.policy = policy
@@ -205,8 +217,10 @@ class Context:
         self.client = client
         self.ends = ends
         self._batching: Context | None = None
+        self._told = False
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
+        self._writes: dict[Key, dict[Future[Any], None]] = {}
 
     def __repr__(self) -> str:
         kind = "in a transaction" if self.transaction is not None else "outside of transactions"
@@ -255,6 +269,56 @@ class Context:
             self.identities = IdentityMap()
         self._batching = None  # it has the old policy
 
+    # The global cache.
+
+    @property
+    def global_cache(self) -> GlobalCache | None:
+        """The cache that is asked before the store; None if there is none."""
+        store: Any = self.store
+        return store.cache if isinstance(store, SharingStore) else None
+
+    def get_global_cache_policy(self) -> Callable[[Any], bool | None] | None:
+        """Which keys are looked for in the global cache; None: as the model classes say, by default all."""
+        return self.policies.cached
+
+    def set_global_cache_policy(self, policy: Callable[[Any], bool | None] | bool | None) -> None:
+        """Change it: a function of a key, or what is true of all keys; None leaves it to the model classes."""
+        self.policies.cached = as_policy(policy)
+
+    def get_global_cache_timeout_policy(self) -> Callable[[Any], float | None] | None:
+        """For how many seconds a key is kept in the global cache; None: as the model classes say."""
+        return self.policies.seconds
+
+    def set_global_cache_timeout_policy(self, policy: Callable[[Any], float | None] | float | None) -> None:
+        """Change it: a function of a key, or the seconds of all keys; 0 is no limit, None leaves it to the classes."""
+        self.policies.seconds = as_policy(policy)
+
+    get_memcache_policy, set_memcache_policy = get_global_cache_policy, set_global_cache_policy
+    get_memcache_timeout_policy = get_global_cache_timeout_policy
+    set_memcache_timeout_policy = set_global_cache_timeout_policy
+
+    def get_datastore_policy(self) -> Callable[[Any], bool | None] | None:
+        """Which keys are in the store, and not in the global cache alone; None: as the model classes say."""
+        return self.policies.stored
+
+    def set_datastore_policy(self, policy: Callable[[Any], bool | None] | bool | None) -> None:
+        """Change it: a function of a key, or what is true of all keys; None leaves it to the model classes."""
+        self.policies.stored = as_policy(policy)
+        store: Any = self.store
+        if policy is not None and not isinstance(store, SharingStore):
+            store = SharingStore(store, None, self.policies)
+            self.store, self._batching = store, None
+
+    def told(self, options: CallOptions) -> Context:
+        """This context for one call, in which *options* go before its policies."""
+        store: Any = self.store
+        if not isinstance(store, SharingStore):
+            store = SharingStore(store, None, self.policies)
+        made = self.new(store=store.with_options(options), policies=self.policies, ends=self.ends)
+        made.pending, made.writing, made._writes = self.pending, self.writing, self._writes
+        made._told = True
+        return made
+
     # Work.
 
     def known_to(self, use_cache: bool | None) -> IdentityMap | None:
@@ -277,15 +341,23 @@ class Context:
         Writes of one key are done in the order in which they were asked for; see `catch_up`.
         """
         mine = frozenset(key for key in keys if key is not None)
-        after = [future for future, theirs in self.writing.items() if not mine.isdisjoint(theirs)]
+        after = dict.fromkeys(future for key in mine for future in self._writes.get(key, ()))
+        if after and self._told and running_loop() is None:  # it is in no batch with them
+            Future.wait_all(after)
         future = self.gather(make, description, after)
         if not future.done():
             self.writing[future] = mine
+            for key in mine:
+                self._writes.setdefault(key, {})[future] = None
             future.add_done_callback(self._written)
         return future
 
     def _written(self, future: Future[Any]) -> None:
-        self.writing.pop(future, None)
+        for key in self.writing.pop(future, ()):
+            of_key = self._writes.get(key, {})
+            of_key.pop(future, None)
+            if not of_key:
+                self._writes.pop(key, None)
 
     def catch_up(self, keys: Iterable[Key | None] = ()) -> None:
         """Before a call that does not wait its turn: do the writes that were asked for before it.
@@ -375,7 +447,8 @@ class Context:
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
         """A context like this one, on the same identity map, but for *namespace* and *changes*.
 
-        These are arguments of `Context`, and *cache_policy*: see `set_cache_policy`.  With that the new context begins
+        These are arguments of `Context`, or of ``Client.context``: cache_policy, global_cache, global_cache_policy,
+        global_cache_timeout_policy; and datastore_policy.  TypeError for any other.  With a *cache_policy* it begins
         with a copy of the identity map; what it knows when it is left, the one around it knows from then on.
         """
         if "cache_policy" in changes:
@@ -392,10 +465,26 @@ class Context:
             "client": self.client,
             "ends": True,
         }
+        policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
         store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
-        return Context(store, partition, **{**settings, **changes})
+        if isinstance(store, SharingStore) and store.policies is not policies:
+            store = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+        setters: dict[str, Any] = {
+            name: changes.pop(name)
+            for name in (
+                "global_cache_policy",
+                "global_cache_timeout_policy",
+                "datastore_policy",
+            )
+            if name in changes
+        }
+        settings |= changes
+        made = Context(store, partition, **settings)
+        for name, policy in setters.items():
+            getattr(made, f"set_{name}")(policy)
+        return made
 
     @contextmanager
     def use(self) -> Generator[Context]:
@@ -407,14 +496,15 @@ class Context:
             self.flush()
         finally:
             _current.reset(token)
-            if around is not None and around.store is self.store and around.transaction is self.transaction:
-                self._tell(around)
+            if around is not None and around.transaction is self.transaction:
+                self._pass_on(around)
 
-    def _tell(self, around: Context) -> None:
+    def _pass_on(self, around: Context) -> None:
         """Let *around*, in which this was the current context, know what this one knows."""
         if self.identities is None or around.identities is None or self.identities is around.identities:
             return
-        around.identities.update(self.identities)
+        if around.store is self.store if self.client is None else around.client is self.client:
+            around.identities.update(self.identities)
 
 
 class LateContext(Context):

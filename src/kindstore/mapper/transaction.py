@@ -163,6 +163,7 @@ def begin(
         transaction=Transaction(name, read_only, outer),
         client=outer.client,
         ends=True,
+        policies=outer.policies,
     )
 
 

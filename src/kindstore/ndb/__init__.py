@@ -33,8 +33,9 @@ from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope, outside
-from kindstore.ndb import exceptions, unique
+from kindstore.ndb import exceptions, global_cache, unique
 from kindstore.ndb.client import Client
+from kindstore.ndb.global_cache import GlobalCache, MemcacheCache, RedisCache
 from kindstore.ndb.gone import (
     AutoBatcher,
     ContextOptions,
@@ -140,6 +141,7 @@ __all__ = [
     "GenericProperty",
     "GeoPt",
     "GeoPtProperty",
+    "GlobalCache",
     "Index",
     "IndexProperty",
     "IndexState",
@@ -150,6 +152,7 @@ __all__ = [
     "KeyProperty",
     "KindError",
     "LocalStructuredProperty",
+    "MemcacheCache",
     "MetaModel",
     "Model",
     "ModelAdapter",
@@ -170,6 +173,7 @@ __all__ = [
     "QueryOptions",
     "QueueFuture",
     "ReadonlyPropertyError",
+    "RedisCache",
     "ReducingFuture",
     "Return",
     "Rollback",
@@ -195,6 +199,7 @@ __all__ = [
     "get_multi",
     "get_multi_async",
     "get_toplevel_context",
+    "global_cache",
     "gql",
     "in_transaction",
     "make_connection",

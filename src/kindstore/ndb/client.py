@@ -18,6 +18,8 @@ from typing import Any, Final, Self
 from kindstore.connect import connect, project_in
 from kindstore.mapper import context as contexts
 from kindstore.mapper.context import CachePolicy, Context, IdentityMap, LateContext, policy_of
+from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.sharing import Policies
 from kindstore.ndb.key import UNSET
 from kindstore.store.abc import Store
 from kindstore.values.errors import BadArgumentError
@@ -114,9 +116,9 @@ class Client:
         self,
         namespace: Any = UNSET,
         cache_policy: CachePolicy | bool | None = None,
-        global_cache: Any = None,
-        global_cache_policy: Any = None,
-        global_cache_timeout_policy: Any = None,
+        global_cache: GlobalCache | None = None,
+        global_cache_policy: Callable[[Any], bool | None] | bool | None = None,
+        global_cache_timeout_policy: Callable[[Any], float | None] | float | None = None,
         legacy_data: bool = True,
     ) -> ClientContext:
         """A context to work in: ``with client.context() as context:``, or ``async with``.
@@ -124,13 +126,17 @@ class Client:
         *namespace*: of keys and queries that don't name one; default: the client's, None or "" is the default one.
         *cache_policy*: which entities are kept in the identity map: a function of the key, or False for none but those
         of calls with the option ``use_cache=True``.
+        *global_cache*: what other processes have read and is the same still is taken from there (docs/ndb.md);
+        *global_cache_policy* says, of a key, if its entity is, and *global_cache_timeout_policy* for how many seconds.
         *legacy_data*: how structured properties are written (docs/ndb.md).  Contexts may be nested.
+
+        `BadArgumentError` for a *global_cache* that is no `GlobalCache`.
         """
-        if global_cache is not None:
-            raise NotImplementedError("global caches are not supported yet")
-        del global_cache_policy, global_cache_timeout_policy
+        if global_cache is not None and not isinstance(global_cache, GlobalCache):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise BadArgumentError("a global cache is a GlobalCache", global_cache=global_cache)
         space = self.namespace if namespace is UNSET else namespace or ""
-        return ClientContext(self, space, cache_policy, legacy_data)
+        policies = Policies(global_cache_policy, global_cache_timeout_policy)
+        return ClientContext(self, space, cache_policy, legacy_data, global_cache, policies)
 
     def close(self) -> None:
         """Close the store; without effect if it is not open.  A later context opens it again."""
@@ -154,9 +160,16 @@ class ClientContext:
     """
 
     def __init__(
-        self, client: Client, namespace: str, policy: CachePolicy | bool | None, legacy_data: bool
+        self,
+        client: Client,
+        namespace: str,
+        policy: CachePolicy | bool | None,
+        legacy_data: bool,
+        global_cache: GlobalCache | None,
+        policies: Policies,
     ) -> None:
         self._client = client
+        self._global_cache, self._policies = global_cache, policies
         self._namespace, self._policy, self._legacy_data = namespace, policy, legacy_data
         self._entered: list[tuple[Context, Context, Token[Context | None]]] = []
 
@@ -171,6 +184,8 @@ class ClientContext:
             legacy_data=self._legacy_data,
             client=client,
             ends=True,
+            global_cache=self._global_cache,
+            policies=self._policies.copy(),
         )
         contexts.announce(base)
         self._entered.append((base, context, contexts.enter(context)))

@@ -15,7 +15,7 @@ from kindstore.mapper import operations
 from kindstore.mapper.context import current
 from kindstore.mapper.future import Future
 from kindstore.ndb.exceptions import NoLongerImplementedError
-from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
+from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, told, use_cache
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError
 from kindstore.values.key import Flat, Id, Partition
 from kindstore.values.key import Key as PlainKey
@@ -259,12 +259,13 @@ class Key(PlainKey):
         if not options:
             return context.store.run(operations.get_one(context, self))
         use, wanted = use_cache(options), consistency(options)
+        context = told(context, options)
         return context.store.run(operations.get_one(context, self, use, consistency=wanted))
 
     def get_async(self, **options: Unpack[ReadOptions]) -> Future[Any]:
         """The same, as a future."""
         use, wanted = use_cache(options), consistency(options)
-        return current().gather(
+        return told(current(), options).gather(
             lambda context: operations.get_one(context, self, use, consistency=wanted), "get"
         )
 
@@ -273,12 +274,16 @@ class Key(PlainKey):
         context = current()
         if context.writing:
             context.catch_up((self,))
-        context.store.run(operations.delete_one(context, self, use_cache(options) if options else None))
+        use = None
+        if options:
+            use, context = use_cache(options), told(context, options)
+        context.store.run(operations.delete_one(context, self, use))
 
     def delete_async(self, **options: Unpack[WriteOptions]) -> Future[None]:
         """The same, as a future."""
         use = use_cache(options)
-        return current().write(lambda context: operations.delete_one(context, self, use), "delete", (self,))
+        context = told(current(), options)
+        return context.write(lambda context: operations.delete_one(context, self, use), "delete", (self,))
 
 
 def _names(partition: Partition) -> tuple[str, str, str]:

@@ -49,7 +49,7 @@ from kindstore.ndb.asking import Ordering
 from kindstore.ndb.gone import ModelAdapter, get_indexes, get_indexes_async, make_connection
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
 from kindstore.ndb.key import UNSET, Key
-from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
+from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, told, use_cache
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import Query, gql_of
 from kindstore.store.messages import Consistency
@@ -158,7 +158,10 @@ class Model(models.Model):
         context = current()
         if context.writing:
             context.catch_up((self._key,))
-        key = context.store.run(operations.put_one(context, self, use_cache(options) if options else None))
+        use = None
+        if options:
+            use, context = use_cache(options), told(context, options)
+        key = context.store.run(operations.put_one(context, self, use))
         return cast("Key", key)
 
     def put_async(self, **options: Unpack[WriteOptions]) -> Future[Key]:
@@ -168,7 +171,7 @@ class Model(models.Model):
         def program(context: Context) -> Any:
             return operations.put_one(context, self, use)
 
-        return current().write(program, "put", (self._key,))
+        return told(current(), options).write(program, "put", (self._key,))
 
     # Reading.
 
@@ -191,7 +194,9 @@ class Model(models.Model):
             key = Key.of(context.partition, (cls._get_kind(), id))
         else:
             key = cls._make_key(id, parent, namespace, project if app is None else app, database)
-        use, wanted = (use_cache(options), consistency(options)) if options else (None, Consistency.STRONG)
+        use, wanted = None, Consistency.STRONG
+        if options:
+            use, wanted, context = use_cache(options), consistency(options), told(context, options)
         found: Self | None = context.store.run(operations.get_one(context, key, use, cls, wanted))
         return found
 
@@ -209,7 +214,7 @@ class Model(models.Model):
         """`get_by_id`, as a future."""
         key = cls._make_key(id, parent, namespace, project if app is None else app, database)
         use, wanted = use_cache(options), consistency(options)
-        return current().gather(
+        return told(current(), options).gather(
             lambda context: operations.get_one(context, key, use, cls, wanted), "get_by_id"
         )
 
@@ -235,7 +240,7 @@ class Model(models.Model):
             if option in ReadOptions.__annotations__ and option not in known
         }
         key = cls._make_key(name, parent, namespace, project if app is None else app, database)
-        context = current()
+        context = told(current(), options)
 
         def make() -> Any:
             instance: Any = cls(**values)
@@ -403,7 +408,8 @@ def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> lis
     context = current()
     if context.writing:
         context.catch_up(entity._key for entity in entities)
-    program: Any = operations.put_multi(context, entities, use_cache(options))
+    use, context = use_cache(options), told(context, options)
+    program: Any = operations.put_multi(context, entities, use)
     return cast("list[Key]", context.store.run(program))
 
 
@@ -415,7 +421,7 @@ def put_multi_async(entities: Iterable[Model], **options: Unpack[WriteOptions]) 
         return operations.put_multi(context, listed, use)
 
     keys = [entity._key for entity in listed]
-    return _each(current().write(program, "put_multi", keys), len(listed))
+    return _each(told(current(), options).write(program, "put_multi", keys), len(listed))
 
 
 def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Any]:
@@ -424,14 +430,17 @@ def get_multi(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[
     context = current()
     if context.writing:
         context.catch_up()
-    return context.store.run(operations.get_multi(context, keys, use_cache(options), consistency(options)))
+    use, wanted, context = use_cache(options), consistency(options), told(context, options)
+    return context.store.run(operations.get_multi(context, keys, use, wanted))
 
 
 def get_multi_async(keys: Iterable[PlainKey], **options: Unpack[ReadOptions]) -> list[Future[Any]]:
     """`get_multi`, as a future for each key."""
     listed = operations.all_of(keys, PlainKey, "get_multi_async")
     use, wanted = use_cache(options), consistency(options)
-    future = current().gather(lambda context: operations.get_multi(context, listed, use, wanted), "get_multi")
+    future = told(current(), options).gather(
+        lambda context: operations.get_multi(context, listed, use, wanted), "get_multi"
+    )
     return _each(future, len(listed))
 
 
@@ -441,7 +450,8 @@ def delete_multi(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> l
     context = current()
     if context.writing:
         context.catch_up(keys)
-    return context.store.run(operations.delete_multi(context, keys, use_cache(options)))
+    use, context = use_cache(options), told(context, options)
+    return context.store.run(operations.delete_multi(context, keys, use))
 
 
 def delete_multi_async(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]) -> list[Future[None]]:
@@ -451,7 +461,7 @@ def delete_multi_async(keys: Iterable[PlainKey], **options: Unpack[WriteOptions]
     def program(context: Context) -> Any:
         return operations.delete_multi(context, listed, use)
 
-    future = current().write(program, "delete_multi", listed)
+    future = told(current(), options).write(program, "delete_multi", listed)
     return _each(future, len(listed))
 
 

@@ -59,6 +59,11 @@ class Release(msgspec.Struct, gc=False):
 class Driver(Protocol):
     """The only thing that waits: runs programs against one database."""
 
+    @property
+    def identity(self) -> str:
+        """What tells this database from others, in every process that has it open."""
+        ...
+
     def run(self, program: Program[T]) -> T:
         """Run *program* to its end in this thread."""
         ...

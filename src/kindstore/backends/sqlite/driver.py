@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +20,6 @@ import apsw
 from kindstore.engine.errors import MissingTableError
 from kindstore.store.program import Batch, Program, Release, Snapshot, Statement, T, Write
 from kindstore.values.errors import (
-    BusyError,
     Error,
     OutcomeUnknownError,
     StorageError,
@@ -31,11 +30,13 @@ from kindstore.values.errors import (
 
 from . import guard
 from .connection import Connection, translate
+from .seats import Seats
 from .turnstile import Turnstile
 
 if TYPE_CHECKING:
     import asyncio
-    from concurrent.futures import ThreadPoolExecutor
+
+    from .workers import Workers
 
 CHECKPOINT = 1000
 """Pages in the log after which it is copied into the database file."""
@@ -58,10 +59,6 @@ SNAPSHOTS = 100
 SNAPSHOT_PATIENCE = 60.0
 """Seconds that a transaction waits for one of them to end."""
 
-WORKERS = 8
-"""Threads that wait for the disk on behalf of asyncio programs."""
-
-_WORKER = "kindstore"
 _TOUCH: Statement = ("SELECT 1 FROM setting LIMIT 1", ())
 _FENCE: Statement = ("UPDATE setting SET value = value + 1 WHERE name = 'fence'", ())
 _drivers: weakref.WeakSet[SQLiteDriver] = weakref.WeakSet()
@@ -167,15 +164,20 @@ class SQLiteDriver:
         self._may_open.set()
         self._counting = threading.Lock()
         self._pinned: dict[bytes, _Pinned] = {}
-        self._granted: set[bytes] = set()
+        self._seats = Seats(SNAPSHOTS, SNAPSHOT_PATIENCE)
         self._queue: deque[_Job] = deque()
         self._writing = threading.Lock()
         self._writer: Connection | None = None
-        self._workers: ThreadPoolExecutor | None = None
-        self._draining = False
+        self._workers: Workers | None = None
 
     def __repr__(self) -> str:
         return f"sqlite:{self.path}"
+
+    @property
+    def identity(self) -> str:
+        """See `Driver.identity`."""
+        device, inode = self._identity
+        return f"sqlite:{self.path}:{device}:{inode}"
 
     # Running programs
 
@@ -194,10 +196,8 @@ class SQLiteDriver:
                         self._release(request.name)
                         reply = None
                     else:
-                        if request.name not in self._granted:
-                            for pause in self._pauses():
-                                time.sleep(pause)
-                            self._granted.add(request.name)
+                        if request.name not in self._seats:
+                            self._seats.take(request.name)
                         reply = self._read_pinned(request)
                 except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the program
                     request = program.throw(error)
@@ -213,6 +213,9 @@ class SQLiteDriver:
 
         loop = asyncio.get_running_loop()
         try:
+            turn = self._threads().delivery(loop).turn(loop)
+            if turn is not None:
+                await turn
             request = program.send(None)
             while True:
                 try:
@@ -220,15 +223,13 @@ class SQLiteDriver:
                     if cls is Write:
                         reply: Any = await self._write_async(request, loop)
                     elif cls is list:
-                        reply = await loop.run_in_executor(self._executor(), self._read, request)
+                        reply = await self._threads().ask(loop, self._read, request)
                     elif cls is Release:
-                        reply = await loop.run_in_executor(self._executor(), self._release, request.name)
+                        reply = await self._threads().ask(loop, self._release, request.name)
                     else:
-                        if request.name not in self._granted:
-                            for pause in self._pauses():
-                                await asyncio.sleep(pause)
-                            self._granted.add(request.name)
-                        reply = await loop.run_in_executor(self._executor(), self._read_pinned, request)
+                        if request.name not in self._seats:
+                            await self._seats.atake(request.name, loop)
+                        reply = await self._threads().ask(loop, self._read_pinned, request)
                 except Exception as error:  # noqa: BLE001
                     request = program.throw(error)
                 else:
@@ -238,13 +239,13 @@ class SQLiteDriver:
         finally:
             program.close()
 
-    def _executor(self) -> ThreadPoolExecutor:
+    def _threads(self) -> Workers:
         if self._workers is None:
             if self._closed:
                 raise _closed()
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
+            from .workers import Workers  # noqa: PLC0415 - 40 ms of start-up that only programs with an event loop need
 
-            self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix=_WORKER)
+            self._workers = Workers()
         return self._workers
 
     # Reading
@@ -270,14 +271,6 @@ class SQLiteDriver:
             connection.close()
         else:
             self._idle.append(connection)
-
-    def _pauses(self) -> Iterator[float]:
-        """Seconds to wait, again and again, while too many snapshots are held for one more; `BusyError` at last."""
-        until = time.monotonic() + SNAPSHOT_PATIENCE
-        while len(self._granted) >= SNAPSHOTS:
-            if time.monotonic() > until:
-                raise BusyError("too many transactions at once", hint="End them sooner, or begin fewer.")
-            yield 0.002
 
     def _read_pinned(self, request: Snapshot) -> list[list[Any]]:
         pinned = self._pinned.get(request.name)
@@ -317,7 +310,7 @@ class SQLiteDriver:
         return connection.run(batch) if replies is None else replies
 
     def _release(self, name: bytes) -> None:
-        self._granted.discard(name)
+        self._seats.give(name)
         pinned = self._pinned.pop(name, None)
         if pinned is None:
             return
@@ -349,31 +342,21 @@ class SQLiteDriver:
 
     async def _write_async(self, request: Write[Any], loop: asyncio.AbstractEventLoop) -> Any:
         future: asyncio.Future[Any] = loop.create_future()
-
-        def settle(job: _Job) -> None:
-            if future.cancelled():
-                return
-            if job.error is not None:
-                future.set_exception(job.error)
-            else:
-                future.set_result(job.value)
-
-        def wake(job: _Job) -> None:
-            loop.call_soon_threadsafe(settle, job)
-
-        self._queue.append(_Job(request, wake))
-        if not self._draining:
-            # One worker for all that wait: more would only queue up for the same lock.
-            self._draining = True
-            self._executor().submit(self._drain)
+        threads = self._threads()
+        delivery = threads.delivery(loop)
+        self._queue.append(_Job(request, lambda job: delivery.put(future, job.value, job.error)))
+        # One worker for all that wait: more would only queue up for the same lock.
+        threads.send(loop, self._send_drain)
         return await future
+
+    def _send_drain(self) -> None:
+        if self._queue:
+            self._threads().submit(self._drain)
 
     def _drain(self) -> None:
         _turn.held = True
         try:
             with self._writing:
-                # Cleared first: a job that comes later finds it clear and sends another worker.
-                self._draining = False
                 while self._queue:
                     self._commit_group()
         finally:
@@ -587,8 +570,7 @@ class SQLiteDriver:
     def close_now(self) -> None:
         """The rest of closing, in a thread that holds no lock of any driver."""
         if self._workers is not None:
-            # A worker that closes a store does not wait for itself.
-            self._workers.shutdown(wait=not threading.current_thread().name.startswith(_WORKER))
+            self._workers.shutdown()
         _turn.held = True
         try:
             # In turn, as opening is: the last process to close copies the log and removes it.
