@@ -1,7 +1,8 @@
 """The fixtures of python-ndb's system tests on the embedded engine, in place of those that talk to Google's servers.
 
 A pytest plugin, loaded after `alias_ndb` and without the suite's own ``conftest.py``.  Tests seed and look at stored
-entities past ndb, with entities and keys of google-cloud-datastore: `Seeds` does that on the store itself.
+entities past ndb, with entities and keys of google-cloud-datastore: `Seeds` does that on the store itself.  Some patch
+a private function, to see that the server is not asked: `Watched` calls these where the original does.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ from google.cloud import (
 from google.cloud.datastore.helpers import GeoPoint
 
 from kindstore.connect import connect
+from kindstore.mapper import context as contexts
 from kindstore.mapper.blobs import allow_pickles
+from kindstore.mapper.global_cache import Shelf
+from kindstore.mapper.sharing import Policies, SharingStore
 from kindstore.store.messages import Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
@@ -45,6 +49,40 @@ test_utils.system.unique_resource_id = lambda delimiter="_": (
 allow_pickles()
 # The keys that tests hand to fixtures: there of google-cloud-datastore, here our own.
 ndb.Key._key = property(lambda self: self)
+
+
+class _LookupBatch:
+    """In place of the private class of that name."""
+
+    @staticmethod
+    def add(_: object = None) -> None:
+        """Called before each lookup."""
+
+
+ndb._datastore_api._LookupBatch = _LookupBatch
+ndb._datastore_api.make_call = lambda *_: None
+ndb._cache.is_locked_value = Shelf(ndb.global_cache._InProcessGlobalCache()).is_locked
+
+
+def _name_in_caches(key: Any) -> bytes:
+    return SharingStore(contexts.current().store, None, Policies())._name(key)
+
+
+ndb._cache.global_cache_key = _name_in_caches
+
+
+class Watched:
+    """A store that says each call to the functions that stand for the private ones; the store does the work."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"lookup", "run_query", "run_aggregation", "begin", "commit", "allocate_ids"}:
+            ndb._datastore_api.make_call(name)
+        if name == "lookup":
+            ndb._datastore_api._LookupBatch.add()
+        return getattr(self._store, name)
 
 
 class Seeds:
@@ -178,9 +216,11 @@ def other_namespace() -> str:
 
 @pytest.fixture
 def client_context(database_id: str, namespace: str) -> Iterator[Any]:
-    client = ndb.Client(database=database_id)
+    store = connect(_URL)
+    client = ndb.Client(database=database_id, store=Watched(store))
     with client.context(cache_policy=False, legacy_data=False, namespace=namespace) as context:
         yield context
+    store.close()
 
 
 @pytest.fixture
