@@ -245,3 +245,57 @@ def test_a_global_cache_that_is_none_is_refused(client: ndb.Client) -> None:
     nothing: Any = object()
     with pytest.raises(ndb.exceptions.BadArgumentError, match="GlobalCache"):
         client.context(global_cache=nothing)
+
+
+def test_the_context_may_be_asked_for_without_a_fallback(client: ndb.Client) -> None:
+    assert ndb.get_context(raise_context_error=False) is None
+    assert ndb.get_toplevel_context(raise_context_error=False) is None
+    with client.context() as context:
+        assert ndb.context.get_context(raise_context_error=False) is context
+        with ndb.transaction():
+            assert ndb.get_context() is not context
+            assert ndb.context.get_toplevel_context(False) is context
+
+
+def test_what_is_called_when_a_transaction_is_over(context: ndb.Context) -> None:
+    called: list[str] = []
+
+    def work(error: type[Exception] | None = None) -> None:
+        inside = ndb.get_context()
+        inside.call_on_commit(lambda: called.append("committed"))
+        inside.call_on_transaction_complete(lambda: called.append(f"over, in one: {ndb.in_transaction()}"))
+        assert called == []
+        if error is not None:
+            raise error
+
+    ndb.transaction(work)
+    assert called == ["committed", "over, in one: False"]
+    called.clear()
+    with pytest.raises(ZeroDivisionError):
+        ndb.transaction(lambda: work(ZeroDivisionError))
+    assert called == ["over, in one: False"]
+    called.clear()
+    context.call_on_transaction_complete(lambda: called.append("at once"))
+    context.call_on_commit(lambda: called.append("this too"))
+    assert called == ["at once", "this too"]
+
+
+def test_what_a_context_tells_and_no_longer_does(context: ndb.Context) -> None:
+    assert not context.in_retry()
+    context.set_retry_state("again")
+    assert (context.in_retry(), context.get_retry_state()) == (True, "again")
+    context.clear_retry_state()
+    assert context.get_retry_state() is None
+    key = Note(id=1).put()
+    assert key in context.cache
+    assert ndb.Key(Note, 2) not in context.cache
+    assert len(context.cache) == 1
+    assert len(context.new(cache_policy=False).cache) == 0
+    for name in ("add", "cas", "decr", "delete", "get", "gets", "incr", "replace", "set"):
+        with pytest.raises(ndb.exceptions.NoLongerImplementedError):
+            getattr(context, f"memcache_{name}")("a", 1)
+    with pytest.raises(ndb.exceptions.NoLongerImplementedError):
+        context.urlfetch("http://localhost")
+    for wrong in ({"zork": 1}, {"global_cache_policies": None}):
+        with pytest.raises(TypeError):
+            context.new(**wrong)

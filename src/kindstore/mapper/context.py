@@ -20,9 +20,10 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 from kindstore.mapper.batch import Batching, Wanted
+from kindstore.mapper.errors import NoLongerImplementedError
 from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
 from kindstore.mapper.global_cache import GlobalCache
 from kindstore.mapper.sharing import CallOptions, Policies, SharingStore, as_policy
@@ -119,6 +120,9 @@ class IdentityMap:
     def __len__(self) -> int:
         return sum(map(len, self._maps.values()))
 
+    def __contains__(self, key: Key) -> bool:
+        return self.get(key) is not UNKNOWN
+
 
 class Cache(MutableMapping[Key, Any]):
     """An identity map as a mapping from keys to entities (None: there is known to be none), for programs that look in."""
@@ -175,6 +179,7 @@ class Context:
 
     __slots__ = (
         "_batching",
+        "_retry",
         "_told",
         "_writes",
         "client",
@@ -218,6 +223,7 @@ class Context:
         self.ends = ends
         self._batching: Context | None = None
         self._told = False
+        self._retry: Any = None
         self.pending: dict[Future[Any], None] = {}
         self.writing: dict[Future[Any], frozenset[Key]] = {}
         self._writes: dict[Key, dict[Future[Any], None]] = {}
@@ -258,6 +264,41 @@ class Context:
         else:
             self.transaction.on_commit.append(callback)
 
+    def call_on_transaction_complete(self, callback: Callable[[], Any]) -> None:
+        """Call *callback* when the transaction is over, committed or not: now, outside of one."""
+        if self.transaction is None:
+            callback()
+        else:
+            self.transaction.on_complete.append(callback)
+
+    def in_retry(self) -> bool:
+        """Whether `set_retry_state` has said so."""
+        return self._retry is not None
+
+    def get_retry_state(self) -> Any:
+        """What `set_retry_state` was given; None at first.  Kindstore's own retries don't use it."""
+        return self._retry
+
+    def set_retry_state(self, state: Any) -> None:
+        """Note down that something is being tried again."""
+        self._retry = state
+
+    def clear_retry_state(self) -> None:
+        """Forget what `set_retry_state` was given."""
+        self._retry = None
+
+    @property
+    def cache(self) -> IdentityMap:
+        """The identity map; an empty one if the context has none."""
+        return IdentityMap() if self.identities is None else self.identities
+
+    def _gone(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG002
+        """Not to be had: NoLongerImplementedError."""
+        raise NoLongerImplementedError
+
+    memcache_add = memcache_cas = memcache_decr = memcache_delete = memcache_get = _gone
+    memcache_gets = memcache_incr = memcache_replace = memcache_set = urlfetch = _gone
+
     def get_cache_policy(self) -> CachePolicy | None:
         """Which keys go into the identity map; None: all of them."""
         return self.policy
@@ -276,6 +317,20 @@ class Context:
         """The cache that is asked before the store; None if there is none."""
         store: Any = self.store
         return store.cache if isinstance(store, SharingStore) else None
+
+    @property
+    def own_store(self) -> Store:
+        """The store itself, without the global cache in front of it."""
+        store: Any = self.store
+        own: Store = store.store if isinstance(store, SharingStore) else store
+        return own
+
+    def over(self, store: Store) -> Context:
+        """A context like this one with *store* as its own."""
+        mine: Any = self.store
+        if isinstance(mine, SharingStore):
+            return self.new(store=SharingStore(store, mine.cache, mine.policies))
+        return self.new(store=store)
 
     def get_global_cache_policy(self) -> Callable[[Any], bool | None] | None:
         """Which keys are looked for in the global cache; None: as the model classes say, by default all."""

@@ -44,3 +44,10 @@ class BadRequestError(Error):
 
 class BadFilterError(BadQueryError):
     """A comparison that makes no filter: of an unindexed property, or < on a structure."""
+
+
+class NoLongerImplementedError(NotImplementedError):
+    """What NDB had on App Engine and has no longer."""
+
+    def __init__(self) -> None:
+        super().__init__("No longer implemented")

@@ -13,7 +13,6 @@ from kindstore.mapper.blobs import (
     PickleProperty,
 )
 from kindstore.mapper.computed import ComputedProperty
-from kindstore.mapper.context import Context, current
 from kindstore.mapper.errors import (
     BadProjectionError,
     ComputedPropertyError,
@@ -32,9 +31,10 @@ from kindstore.mapper.scalar import BooleanProperty, FloatProperty, GeoPtPropert
 from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
-from kindstore.mapper.transaction import Rollback, TransactionScope, outside
-from kindstore.ndb import exceptions, global_cache, unique
+from kindstore.mapper.transaction import Rollback, TransactionScope
+from kindstore.ndb import context, exceptions, global_cache, unique
 from kindstore.ndb.client import Client
+from kindstore.ndb.context import Context, get_context, get_toplevel_context
 from kindstore.ndb.global_cache import GlobalCache, MemcacheCache, RedisCache
 from kindstore.ndb.gone import (
     AutoBatcher,
@@ -100,14 +100,8 @@ from kindstore.store.messages import Consistency
 from kindstore.values.types import GeoPt, User
 from kindstore.values.version import __version__
 
-get_context = current
 EVENTUAL = EVENTUAL_CONSISTENCY = Consistency.EVENTUAL
 STRONG = Consistency.STRONG
-
-
-def get_toplevel_context() -> Context:
-    """The context outside of every transaction in progress."""
-    return outside(current())
 
 
 __all__ = [
@@ -190,6 +184,7 @@ __all__ = [
     "UserProperty",
     "__version__",
     "add_flow_exception",
+    "context",
     "delete_multi",
     "delete_multi_async",
     "exceptions",

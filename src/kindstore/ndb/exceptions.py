@@ -4,7 +4,12 @@ All of them are in the one tree of `kindstore.values.errors`; NDB's `google.api_
 """
 
 from kindstore.mapper.context import ContextError
-from kindstore.mapper.errors import BadFilterError, BadRequestError, UnknownPropertyError
+from kindstore.mapper.errors import (
+    BadFilterError,
+    BadRequestError,
+    NoLongerImplementedError,
+    UnknownPropertyError,
+)
 from kindstore.mapper.future import Cancelled
 from kindstore.mapper.transaction import NestedTransactionError, Rollback
 from kindstore.values.errors import (
@@ -44,6 +49,7 @@ __all__ = [
     "ContextError",
     "Error",
     "NeedIndexError",
+    "NestedRetryException",
     "NestedTransactionError",
     "NoLongerImplementedError",
     "NotFoundError",
@@ -64,8 +70,5 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class NoLongerImplementedError(NotImplementedError):
-    """What NDB had on App Engine and has no longer."""
-
-    def __init__(self) -> None:
-        super().__init__("No longer implemented")
+class NestedRetryException(Error):
+    """One try inside of another one failed.  Never raised here: a transaction in another one is a part of it."""

@@ -186,10 +186,7 @@ class RedisCache(GlobalCache):
                 continue
             try:
                 pipe.multi()
-                if expires:
-                    pipe.setex(key, _seconds(expires), value)
-                else:
-                    pipe.set(key, value)
+                pipe.set(key, value, ex=_seconds(expires))
                 pipe.execute()
                 results[key] = True
             except changed:

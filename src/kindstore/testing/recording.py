@@ -192,12 +192,13 @@ def recorded(
     """
     calls = Calls(n_plus_one, unindexed, indexes_of(index_file))
     context = current()
-    if isinstance(context.store, Recorder):
-        with context.store.telling(calls):
+    store = context.own_store
+    if isinstance(store, Recorder):
+        with store.telling(calls):
             yield calls
     else:
-        recorder = Recorder(context.store)
-        with recorder.telling(calls), context.new(store=recorder).use():
+        recorder = Recorder(store)
+        with recorder.telling(calls), context.over(recorder).use():
             yield calls
     calls.check()
 
