@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class Account(ndb.Model):
 
 
 @contextmanager
-def waiting_for_a_core() -> Iterator[Callable[[], float]]:
+def waiting_for_a_core() -> Generator[Callable[[], float]]:
     """How long this thread was ready to run while other programs had the machine: seconds, where Linux tells; else 0.
 
     What the loop can't help is not counted, so that the test holds on a busy machine too.

@@ -92,7 +92,8 @@ class Stage:
         self.actors: list[Actor] = []
         self.store = PausingStore(MemoryStore(), self)
         self.cache = PausingCache(self)
-        self.client = ndb.Client(store=self.store)
+        pausing: Any = self.store
+        self.client = ndb.Client(store=pausing)
         with self.client.context():
             self.key = Counter(id=1, n=0).put()
 

@@ -210,7 +210,7 @@ class Context:
         policies: Policies | None = None,
     ) -> None:
         self.policies = policies = policies or Policies()
-        self.store = store
+        self.store: Store = store
         if global_cache is not None:
             shared: Any = SharingStore(store, global_cache, policies)
             self.store = shared
@@ -525,7 +525,8 @@ class Context:
         if namespace is not None:
             partition = partition.with_namespace(namespace)
         if isinstance(store, SharingStore) and store.policies is not policies:
-            store = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+            shared: Any = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
+            store = shared
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (

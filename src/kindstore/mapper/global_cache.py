@@ -23,7 +23,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.future import Future
 from kindstore.values.errors import BusyError
@@ -300,7 +300,7 @@ def _token() -> bytes:
 
 def _result(result: Any) -> Any:
     """What a method of a cache has come to, which may be a future."""
-    return result.result() if isinstance(result, Future) else result
+    return cast("Future[Any]", result).result() if isinstance(result, Future) else result
 
 
 def _warn(error: Exception) -> None:

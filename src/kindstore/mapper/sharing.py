@@ -60,7 +60,11 @@ class Policies:
 
 def as_policy(given: Any) -> Any:
     """*given* as a function of a key: a value is that of every key."""
-    return given if given is None or callable(given) else lambda _: given
+
+    def always(_: Any) -> Any:
+        return given
+
+    return given if given is None or callable(given) else always
 
 
 class CallOptions(NamedTuple):

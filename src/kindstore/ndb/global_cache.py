@@ -24,7 +24,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class _InProcessGlobalCache(GlobalCache):
+class _InProcessGlobalCache(GlobalCache):  # pyright: ignore[reportUnusedClass] - NDB's name, which users import
     """A cache in the memory of this process, common to all its instances: for tests, and to try things out."""
 
     thread_safe = True
