@@ -120,9 +120,6 @@ class IdentityMap:
     def __len__(self) -> int:
         return sum(map(len, self._maps.values()))
 
-    def __contains__(self, key: Key) -> bool:
-        return self.get(key) is not UNKNOWN
-
 
 class Cache(MutableMapping[Key, Any]):
     """An identity map as a mapping from keys to entities (None: there is known to be none), for programs that look in."""
@@ -286,11 +283,6 @@ class Context:
     def clear_retry_state(self) -> None:
         """Forget what `set_retry_state` was given."""
         self._retry = None
-
-    @property
-    def cache(self) -> IdentityMap:
-        """The identity map; an empty one if the context has none."""
-        return IdentityMap() if self.identities is None else self.identities
 
     def _gone(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG002
         """Not to be had: NoLongerImplementedError."""
@@ -504,13 +496,13 @@ class Context:
 
         These are arguments of `Context`, or of ``Client.context``: cache_policy, global_cache, global_cache_policy,
         global_cache_timeout_policy; and datastore_policy.  TypeError for any other.  With a *cache_policy* it begins
-        with a copy of the identity map; what it knows when it is left, the one around it knows from then on.
+        with a copy of the identity map, with False with an empty one; what it knows when it is left, the one around it knows from then on.
         """
         if "cache_policy" in changes:
-            identities = IdentityMap()
-            if self.identities is not None:
-                identities.update(self.identities)
             policy = policy_of(changes.pop("cache_policy"))
+            identities = IdentityMap()
+            if self.identities is not None and policy is not never:
+                identities.update(self.identities)
             changes = {"policy": policy, "identities": identities, **changes}
         settings: dict[str, Any] = {
             "identities": self.identities,
