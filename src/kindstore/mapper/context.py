@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any, Final, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from kindstore.mapper.batch import Batching, Wanted
 from kindstore.mapper.errors import NoLongerImplementedError
 from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
 from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.identities import Cache, IdentityMap
 from kindstore.mapper.sharing import CallOptions, Policies, SharingStore, as_policy
 from kindstore.store.abc import Store
 from kindstore.store.program import Program
@@ -37,128 +38,6 @@ T = TypeVar("T")
 
 class ContextError(Error):
     """There is no telling which store is meant, or a context was entered twice."""
-
-
-class _Unknown:
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN: Final = _Unknown()
-"""What `IdentityMap.get` says of a key of which nothing is known; None is a key known to have no entity."""
-
-
-class IdentityMap:
-    """The entities that a context knows, one object per key; None where there is known to be none."""
-
-    __slots__ = ("_maps",)
-
-    def __init__(self) -> None:
-        self._maps: dict[Partition, dict[bytes, Any]] = {}
-
-    def of(self, partition: Partition) -> dict[bytes, Any]:
-        """The part for *partition*, by the bytes of a key's path."""
-        found = self._maps.get(partition)
-        if found is None:
-            found = self._maps[partition] = {}
-        return found
-
-    def get(self, key: Key) -> Any:
-        """The entity of *key*, None, or `UNKNOWN`.  An entity whose key was changed since is forgotten."""
-        # Past the properties of keys, which are calls; so everywhere in this class.
-        known = self._maps.get(key._partition)
-        if known is None:
-            return UNKNOWN
-        packed = key._packed or key.path_bytes
-        found = known.get(packed, UNKNOWN)
-        if found is UNKNOWN or found is None or found._key is key:
-            return found
-        held = found._key
-        if (
-            held is None
-            or (held._packed or held.path_bytes) != packed
-            or held._partition is not key._partition
-        ):
-            del known[packed]
-            return UNKNOWN
-        return found
-
-    def put(self, key: Key, entity: Any) -> None:
-        """From now on *key* is *entity* (None: has none)."""
-        known = self._maps.get(key._partition)
-        if known is None:
-            known = self.of(key._partition)
-        known[key._packed or key.path_bytes] = entity
-
-    def keep(self, key: Key, entity: Any) -> Any:
-        """What is known of *key*; *entity* from now on (None: has none), if nothing is."""
-        found = self.get(key)
-        if found is not UNKNOWN:
-            return found
-        self.put(key, entity)
-        return entity
-
-    def evict(self, key: Key) -> None:
-        """Forget what is known of *key*."""
-        known = self._maps.get(key._partition)
-        if known is not None:
-            known.pop(key._packed or key.path_bytes, None)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._maps.clear()
-
-    def update(self, other: IdentityMap) -> None:
-        """Take over what *other* knows."""
-        for partition, known in other._maps.items():
-            self.of(partition).update(known)
-
-    def items(self) -> list[tuple[Partition, dict[bytes, Any]]]:
-        """The parts, as `of` gives them."""
-        return list(self._maps.items())
-
-    def __len__(self) -> int:
-        return sum(map(len, self._maps.values()))
-
-
-class Cache(MutableMapping[Key, Any]):
-    """An identity map as a mapping from keys to entities (None: there is known to be none), for programs that look in."""
-
-    __slots__ = ("_identities",)
-
-    def __init__(self, identities: IdentityMap) -> None:
-        self._identities = identities
-
-    def __getitem__(self, key: Key) -> Any:
-        found = self._identities.get(key)
-        if found is UNKNOWN:
-            raise KeyError(key)
-        return found
-
-    def __setitem__(self, key: Key, entity: Any) -> None:
-        self._identities.put(key, entity)
-
-    def __delitem__(self, key: Key) -> None:
-        self[key]
-        self._identities.evict(key)
-
-    def __iter__(self) -> Iterator[Key]:
-        for partition, known in self._identities.items():
-            for packed in list(known):
-                key = Key.packed_in(partition, packed)
-                entity = self._identities.get(key)
-                if entity is not UNKNOWN:
-                    yield key if entity is None else entity._key
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._identities.clear()
-
-    def __len__(self) -> int:
-        return len(self._identities)
-
-    def __repr__(self) -> str:
-        return f"<Cache of {len(self)} entities>"  # which may be secret
 
 
 CachePolicy = Callable[[Any], bool | None]
@@ -513,12 +392,14 @@ class Context:
             "ends": True,
         }
         policies = settings["policies"] = changes.pop("policies", None) or self.policies.copy()
-        store, partition = changes.pop("store", self.store), changes.pop("partition", self.partition)
+        store: Any = changes.pop("store", self.store)
+        partition = changes.pop("partition", self.partition)
         if namespace is not None:
             partition = partition.with_namespace(namespace)
         if isinstance(store, SharingStore) and store.policies is not policies:
             shared: Any = SharingStore(store.store, changes.pop("global_cache", store.cache), policies)
-            store = shared
+        else:
+            shared = store
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (
@@ -529,7 +410,7 @@ class Context:
             if name in changes
         }
         settings |= changes
-        made = Context(store, partition, **settings)
+        made = Context(shared, partition, **settings)
         for name, policy in setters.items():
             getattr(made, f"set_{name}")(policy)
         return made

@@ -23,7 +23,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from kindstore.mapper.future import Future
 from kindstore.values.errors import BusyError
@@ -300,7 +300,10 @@ def _token() -> bytes:
 
 def _result(result: Any) -> Any:
     """What a method of a cache has come to, which may be a future."""
-    return cast("Future[Any]", result).result() if isinstance(result, Future) else result
+    if isinstance(result, Future):
+        future: Future[Any] = result
+        return future.result()
+    return result
 
 
 def _warn(error: Exception) -> None:

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from kindstore.mapper import claims
-from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, always_caches, caches
+from kindstore.mapper.context import Context, always_caches, caches
 from kindstore.mapper.future import Future
+from kindstore.mapper.identities import UNKNOWN, IdentityMap
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of

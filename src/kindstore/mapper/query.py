@@ -13,8 +13,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from kindstore.mapper.asked import asked_of
-from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches, never
+from kindstore.mapper.context import Context, always_caches, caches, never
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder
+from kindstore.mapper.identities import UNKNOWN
 from kindstore.mapper.model import Model
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.projection import Projecting

@@ -21,9 +21,10 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.claims import guard
-from kindstore.mapper.context import Context, IdentityMap, enter, leave
+from kindstore.mapper.context import Context, enter, leave
 from kindstore.mapper.errors import BadRequestError
 from kindstore.mapper.future import Future
+from kindstore.mapper.identities import IdentityMap
 from kindstore.mapper.unique import Uniques
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Concurrency, Delete, Mutation

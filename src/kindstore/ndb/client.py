@@ -17,8 +17,9 @@ from typing import Any, Final, Self
 
 from kindstore.connect import connect, project_in
 from kindstore.mapper import context as contexts
-from kindstore.mapper.context import CachePolicy, Context, IdentityMap, LateContext, policy_of
+from kindstore.mapper.context import CachePolicy, Context, LateContext, policy_of
 from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.identities import IdentityMap
 from kindstore.mapper.sharing import Policies
 from kindstore.ndb.key import UNSET
 from kindstore.store.abc import Store
