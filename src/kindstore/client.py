@@ -15,10 +15,11 @@ from contextvars import Token
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
-from kindstore.connect import connect
+from kindstore.connect import connect, project_in
 from kindstore.mapper import context as contexts
-from kindstore.mapper.context import UNSET, CachePolicy, Context, IdentityMap, LateContext, never
+from kindstore.mapper.context import UNSET, CachePolicy, Context, LateContext, policy_of
 from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.identities import IdentityMap
 from kindstore.mapper.sharing import Policies
 from kindstore.store.abc import Store
 from kindstore.values.errors import BadArgumentError
@@ -82,7 +83,9 @@ class Client:
         """The project of its keys."""
         if self._given is not None:
             return self._given.partition().project
-        return DEFAULT_PROJECT if self._project is None else self._project
+        if self._project is not None:
+            return self._project
+        return project_in(self._url) or DEFAULT_PROJECT
 
     @property
     def host(self) -> str:
@@ -136,7 +139,8 @@ class Client:
         """A context to work in: ``with client.context() as context:``, or ``async with``.
 
         *namespace*: of keys and queries that don't name one; default: the client's, None or "" is the default one.
-        *cache_policy*: which entities are kept in the identity map: a function of the key, or False for none.
+        *cache_policy*: which entities are kept in the identity map: a function of the key, or False for none but those
+        of calls with the option ``use_cache=True``.
         *global_cache*: what other processes have read and is the same still is taken from there (docs/ndb.md);
         *global_cache_policy* says, of a key, if its entity is, and *global_cache_timeout_policy* for how many seconds.
         *legacy_data*: how structured properties are written (docs/ndb.md).  Contexts may be nested.
@@ -190,8 +194,8 @@ class ClientContext:
         context = Context(
             base.store,
             base.partition.with_namespace(self._namespace),
-            identities=None if self._policy is False else IdentityMap(),
-            policy=self._policy if callable(self._policy) else never if self._policy is False else None,
+            identities=IdentityMap(),
+            policy=policy_of(self._policy),
             legacy_data=self._legacy_data,
             client=client,
             ends=True,

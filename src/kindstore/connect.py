@@ -44,6 +44,12 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
     return open_store(text, **options)
 
 
+def project_in(url: str | os.PathLike[str] | None = None) -> str | None:
+    """The project that *url*, or without one what `connect` takes in its place, names; None if it names none."""
+    text = os.fsdecode(os.environ.get("KINDSTORE_URL", "") if url is None else url)
+    return _of_url(text)[1].get("project") if text.startswith("sqlite:") else None
+
+
 def _of_url(url: str) -> tuple[str, dict[str, str]]:
     """The path and the options of a URL that begins with ``sqlite:``; `BadArgumentError` if it is malformed."""
     hint = "Write sqlite:///absolute/path.db or sqlite:path.db, with %3F for ? and %23 for # in the path."

@@ -53,6 +53,20 @@ class Everything(Model):
     doubled = ComputedProperty(lambda self: (self.number or 0) * 2)
 
 
+class OtherUser:
+    """In place of a module of another library, with its class of users."""
+
+    class User:
+        def email(self) -> str:
+            return "a@b.c"
+
+        def auth_domain(self) -> str:
+            return "gmail.com"
+
+        def user_id(self) -> None:
+            return None
+
+
 ACCEPTED: list[tuple[str, Any, Any]] = [
     ("flag", True, True),
     ("number", 5, 5),
@@ -68,6 +82,7 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
     ("blob", b"x" * 5000, b"x" * 5000),
     ("when", datetime(2020, 1, 2), datetime(2020, 1, 2)),
     ("zoned", datetime(2020, 1, 2, tzinfo=UTC), datetime(2020, 1, 2, tzinfo=UTC)),
+    ("zoned", datetime(2020, 1, 2), datetime(2020, 1, 2, tzinfo=UTC)),
     ("day", date(2020, 1, 2), date(2020, 1, 2)),
     ("hour", time(3, 4), time(3, 4)),
     ("place", GeoPt(1, 2), GeoPt(1, 2)),
@@ -75,6 +90,7 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
     ("any_link", Key.of(P, ("X", "y")), Key.of(P, ("X", "y"))),
     ("file", BlobKey(b"k"), BlobKey(b"k")),
     ("user", User("a@b.c"), User("a@b.c")),
+    ("user", OtherUser.User(), User("a@b.c")),
     ("record", {"a": [1]}, {"a": [1]}),
     ("anything", 5, 5),
     ("tags", ("a", "b"), ["a", "b"]),

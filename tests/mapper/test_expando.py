@@ -174,3 +174,30 @@ def test_a_dotted_name_sets_what_is_inside_of_a_structure() -> None:
     assert hero.home.city == "Zurich"
     setattr(hero, "home.street", "Limmat")
     assert hero.home.to_dict() == {"city": "Zurich", "street": "Limmat"}
+
+
+class Team(Model):
+    heroes = StructuredProperty(Hero, repeated=True)
+
+
+@pytest.mark.parametrize("legacy_data", [True, False])
+def test_in_a_list_of_expandos_each_has_its_own_properties(legacy_data: bool) -> None:
+    heroes = [Hero(name="a", power=1), Hero(name="b", place=Place(city="x")), Hero(place=Place(), power=2)]
+    entity = stored(Team(heroes=heroes), legacy_data)
+    if legacy_data:
+        assert entity["heroes.power"] == [1, None, 2]
+    found = schema_of(Team).from_entity(entity).heroes
+    assert [sorted(each._properties) for each in found] == [
+        ["level", "name", "power"],
+        ["level", "name", "place"],
+        ["level", "name", "power"] if legacy_data else ["level", "name", "place", "power"],
+    ]
+    assert [found[0].power, found[1].place.c, found[2].power, found[2].name] == [1, "x", 2, None]
+
+
+def test_a_property_of_an_expando_in_a_list_is_written_back_unindexed_if_it_was() -> None:
+    entity = Entity.of(
+        None, {"heroes.name": ["a", "b"], "heroes.power": ["long", None]}, unindexed=["heroes.power"]
+    )
+    team = schema_of(Team).from_entity(entity)
+    assert "heroes.power" in stored(team).shape.unindexed

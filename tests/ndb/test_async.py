@@ -169,7 +169,7 @@ def test_every_call_has_its_twin(client: ndb.Client) -> None:
             assert await query.get_async() is post
             assert await query.count_async() == 1
             assert (await query.fetch_page_async(5))[0] == [post]
-            assert await query.map_async(lambda each: each.put_async()) == [post.key]
+            assert await query.map_async(lambda each: each.put_async()) == (post.key,)
             walk = query.iter()
             assert await walk.has_next_async()
             assert [each async for each in walk] == [post]

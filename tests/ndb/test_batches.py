@@ -51,6 +51,22 @@ def test_puts_are_one_commit_and_all_are_done_with_the_first(verbs: Verbs) -> No
     assert key.get().name == "n0"
 
 
+def test_a_batch_may_be_larger_than_calls_can_be_nested(verbs: Verbs) -> None:
+    futures = [Item(count=number).put_async() for number in range(1_000)]
+    futures[0].result()
+    assert all(future.done() for future in futures)
+    assert verbs.called == ["commit", "commit"]
+
+
+def test_what_a_batch_sets_off_is_done_with_it(verbs: Verbs) -> None:
+    futures = [Item(id=1, name="a").put_async(), Item(id=2, name="b").put_async()]
+    more: list[ndb.Future[Any]] = []
+    futures[1].add_done_callback(lambda _: more.append(Item(id=3).put_async()))
+    futures[0].result()
+    assert [future.done() for future in futures] == [True, True]
+    assert more[0].result() == ndb.Key(Item, 3)
+
+
 def test_gets_are_one_lookup(verbs: Verbs) -> None:
     keys = ndb.put_multi([Item(id=number, name=str(number)) for number in range(1, 6)])
     ndb.get_context().clear_cache()

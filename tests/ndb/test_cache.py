@@ -137,6 +137,56 @@ def test_a_policy_decides_by_key(client: ndb.Client) -> None:
         assert [key.get() is item for key, item in zip(keys, items, strict=True)] == [True, False, True]
 
 
+def test_use_cache_true_keeps_an_entity_where_the_policy_keeps_none(client: ndb.Client) -> None:
+    with client.context(cache_policy=False) as context:
+        one, two = Item(id=1, name="a"), Item(id=2)
+        key = one.put(use_cache=True)
+        two.put()
+        assert list(context.cache) == [key]
+        assert key.get() is not one
+        assert key.get(use_cache=True) is one
+        assert ndb.get_multi([key], use_cache=True) == [one]
+        (found,) = Item.query(Item.name == "a").fetch(use_cache=True)
+        assert found is one
+        assert Item.query(Item.name == "a").get() is not one
+        assert ndb.transaction(lambda: (one.put(use_cache=True), key.get(use_cache=True))[1]) is one
+
+
+def test_the_cache_of_a_context_can_be_looked_into_and_changed(context: ndb.Context) -> None:
+    one, gone, moved = Item(id=1), ndb.Key(Item, 2), Item(id=3)
+    key = one.put()
+    gone.get()
+    moved.put()
+    moved.key = ndb.Key(Item, 4)
+    assert dict(context.cache) == {key: one, gone: None}
+    assert repr(context.cache) == "<Cache of 2 entities>"
+    other = Item(id=1)
+    context.cache[key] = other
+    assert key.get() is other
+    del context.cache[key]
+    assert key not in context.cache
+    with pytest.raises(KeyError):
+        del context.cache[key]
+    gone.get()
+    context.cache.clear()
+    assert len(context.cache) == 0
+
+
+def test_an_inner_context_with_another_policy_tells_the_outer_one_what_it_knows(context: ndb.Context) -> None:
+    one, two, three = (Item(id=number, name="a") for number in (1, 2, 3))
+    keys = ndb.put_multi([one, two])
+    with context.new(cache_policy=False).use():
+        assert keys[0].get() is not one
+        keys[0].delete()
+        assert keys[0].get() is None
+    assert keys[0].get() is one
+    with context.new(cache_policy=None).use():
+        assert keys[1].get() is two
+        three.put()
+    assert three.key is not None
+    assert three.key.get() is three
+
+
 def test_the_same_path_in_two_namespaces_is_two_entities() -> None:
     one, other = Item(id=1, name="here"), Item(id=1, name="there", namespace="other")
     ndb.put_multi([one, other])

@@ -48,6 +48,18 @@ def ambient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     clients.ambient.close()
 
 
+def test_a_client_has_the_project_that_its_url_names(ambient: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:{ambient / 'one.db'}?project=named"
+    assert ndb.Client().project == "kindstore"
+    assert ndb.Client(url=url).project == "named"
+    monkeypatch.setenv("KINDSTORE_URL", url)
+    client = ndb.Client()
+    assert client.project == "named"
+    assert not (ambient / "one.db").exists()
+    with client.context():
+        assert ndb.Key(Note, 1).project() == "named"
+
+
 def test_without_any_context_calls_go_to_kindstore_db(ambient: Path) -> None:
     key = ndb.Key(Note, 1)
     assert repr(key) == "Key('Note', 1)"

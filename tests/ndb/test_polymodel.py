@@ -122,6 +122,22 @@ def test_a_projection_is_of_the_class_that_was_asked_for() -> None:
     assert found.name == "Tom"
 
 
+def test_a_projection_of_the_class_key_gives_an_entity_of_each_of_its_classes() -> None:
+    Animal(legs=2).put()
+    Cat(legs=3).put()
+    found = Animal.query(projection=["class", "legs"]).order(Animal.legs, Animal.class_).fetch()
+    assert [(each.legs, each.class_) for each in found] == [
+        (2, ["Animal"]),
+        (3, ["Animal"]),
+        (3, ["Cat"]),
+        (3, ["Feline"]),
+    ]
+    assert [isinstance(each, Feline) for each in found] == [False, False, True, True]
+    assert isinstance(found[2], Cat)
+    assert not isinstance(found[3], Cat)
+    assert found == Animal.query(projection=["class", "legs"]).order(Animal.legs, Animal.class_).fetch()
+
+
 def test_a_class_may_keep_the_name_that_it_is_stored_under(context: ndb.Context) -> None:
     class Pussy(Feline):
         @classmethod

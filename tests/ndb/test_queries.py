@@ -206,8 +206,8 @@ def test_async_for_walks_a_query(client: ndb.Client) -> None:
 
 def test_map_calls_for_each_result_and_waits_for_futures() -> None:
     query = Poet.query(Poet.age == 3).order(Poet.name)
-    assert query.map(lambda poet: poet.name) == ["n03", "n13", "n23"]
-    keys: list[ndb.Key] = query.map(lambda poet: poet.put_async())
+    assert query.map(lambda poet: poet.name) == ("n03", "n13", "n23")
+    keys: tuple[ndb.Key, ...] = query.map(lambda poet: poet.put_async())
     assert [key.id() for key in keys] == [3, 13, 23]
 
 

@@ -39,7 +39,7 @@ def queries() -> None:
     assert_type(query.get(), Author | None)
     assert_type(query.count(), int)
     assert_type(query.fetch_page(10), tuple[list[Author], ndb.Cursor | None, bool])
-    assert_type(query.map(lambda author: author.name), list[str])
+    assert_type(query.map(lambda author: author.name), tuple[str, ...])
     assert_type([author.name for author in query], list[str])
     query.fetch("ten")  # type: ignore[call-overload]
     query.order(3)  # type: ignore[arg-type]

@@ -233,7 +233,7 @@ def queries(cursor: ndb.Cursor | None) -> Sequence[str]:
     assert_type(query.count(limit=100), int)
     assert_type(query.sum(Author.books), float)
     assert_type(query.avg(Author.books), float | None)
-    assert_type(query.map(Author.full_name), list[str])
+    assert_type(query.map(Author.full_name), tuple[str, ...])
     assert_type(list(query.iter(keys_only=True)), list[ndb.Key])
     assert_type(Song.query(Song.seconds < 180, ancestor=ndb.Key("Album", 1)).fetch(), list[Song])
     assert_type(Author.query(Author.address.city == "London").fetch(projection=[Author.name]), list[Author])

@@ -1,20 +1,25 @@
 """The fixtures of python-ndb's system tests on the embedded engine, in place of those that talk to Google's servers.
 
 A pytest plugin, loaded after `alias_ndb` and without the suite's own ``conftest.py``.  Tests seed and look at stored
-entities past ndb, with entities and keys of google-cloud-datastore: `Seeds` does that on the store itself.
+entities past ndb, with entities and keys of google-cloud-datastore: `Seeds` does that on the store itself.  Some patch
+a private function, to see that the server is not asked: `Watched` calls these where the original does.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+import test_utils.system
 from google.cloud import (
     datastore,
     ndb,  # what alias_ndb put there
@@ -22,6 +27,10 @@ from google.cloud import (
 from google.cloud.datastore.helpers import GeoPoint
 
 from kindstore.connect import connect
+from kindstore.mapper import context as contexts
+from kindstore.mapper.blobs import allow_pickles
+from kindstore.mapper.global_cache import Shelf
+from kindstore.mapper.sharing import Policies, SharingStore
 from kindstore.store.messages import Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
@@ -29,11 +38,51 @@ from kindstore.values.types import GeoPt
 
 PROJECT = "system-tests"
 _directory = tempfile.TemporaryDirectory(prefix="kindstore-system-")
-_URL = f"sqlite:///{Path(_directory.name) / 'system.db'}"
+_URL = f"sqlite:///{Path(_directory.name) / 'system.db'}?durability=relaxed&project={PROJECT}"
 os.environ["KINDSTORE_URL"] = _URL
-os.environ["GOOGLE_CLOUD_PROJECT"] = PROJECT
+# The original is the time in milliseconds, of which an embedded store needs several names.  Tests rely on its order.
+_millisecond = count(time.time_ns() // 1_000_000)
+test_utils.system.unique_resource_id = lambda delimiter="_": (
+    f"{delimiter}{next(_millisecond)}{delimiter}{os.getpid()}"
+)
+# What NDB does without being asked to.
+allow_pickles()
 # The keys that tests hand to fixtures: there of google-cloud-datastore, here our own.
 ndb.Key._key = property(lambda self: self)
+
+
+class _LookupBatch:
+    """In place of the private class of that name."""
+
+    @staticmethod
+    def add(_: object = None) -> None:
+        """Called before each lookup."""
+
+
+ndb._datastore_api._LookupBatch = _LookupBatch
+ndb._datastore_api.make_call = lambda *_: None
+ndb._cache.is_locked_value = Shelf(ndb.global_cache._InProcessGlobalCache()).is_locked
+
+
+def _name_in_caches(key: Any) -> bytes:
+    return SharingStore(contexts.current().store, None, Policies())._name(key)
+
+
+ndb._cache.global_cache_key = _name_in_caches
+
+
+class Watched:
+    """A store that says each call to the functions that stand for the private ones; the store does the work."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        if name in {"lookup", "run_query", "run_aggregation", "begin", "commit", "allocate_ids"}:
+            ndb._datastore_api.make_call(name)
+        if name == "lookup":
+            ndb._datastore_api._LookupBatch.add()
+        return getattr(self._store, name)
 
 
 class Seeds:
@@ -41,7 +90,7 @@ class Seeds:
 
     def __init__(self, database: str, namespace: str) -> None:
         self.database, self.namespace = database, namespace
-        self._store = connect(_URL, project=PROJECT)
+        self._store = connect(_URL)
 
     def key(self, *path: Any) -> Any:
         return datastore.Key(*path, project=PROJECT, database=self.database, namespace=self.namespace)
@@ -61,8 +110,7 @@ class Seeds:
         if isinstance(key, Key):
             return key
         partition = self._store.partition(key.namespace or "", key.database or "")
-        path = key.flat_path
-        return Key.of(partition, *zip(path[::2], path[1::2], strict=True))
+        return Key.of(partition, key.flat_path)
 
     def _entity(self, entity: Any) -> Entity:
         properties = {name: self._stored(value) for name, value in entity.items()}
@@ -91,6 +139,13 @@ def _given(value: Any) -> Any:
     if isinstance(value, Entity):
         return {name: _given(each) for name, each in value.items()}
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+
+
+@pytest.fixture(autouse=True)
+def eventually_is_soon(request: pytest.FixtureRequest) -> None:
+    """Tests ask again for two minutes, since a query on Google's servers was late once.  Here nothing is."""
+    package = sys.modules[request.module.__package__]
+    package.eventually.__defaults__ = (0.5, 0.1)  # seconds: in all, and between two questions
 
 
 @pytest.fixture(scope="session")
@@ -161,9 +216,11 @@ def other_namespace() -> str:
 
 @pytest.fixture
 def client_context(database_id: str, namespace: str) -> Iterator[Any]:
-    client = ndb.Client(database=database_id)
+    store = connect(_URL)
+    client = ndb.Client(database=database_id, store=Watched(store))
     with client.context(cache_policy=False, legacy_data=False, namespace=namespace) as context:
         yield context
+    store.close()
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class Batching:
 
     They are done in the order in which they were asked for: neighbours of one sort together, and never two writes
     of one key in one commit.  If a common commit or lookup fails with nothing done, each is tried by itself, so that
-    one's error is not another's.  *afterwards* is called when something was done.
+    one's error is not another's.  *afterwards* is called when something was done; it looks itself for what it has caused to be done.
     """
 
     def __init__(self, store: Store, afterwards: Callable[[], None]) -> None:
@@ -58,6 +58,7 @@ class Batching:
         self._afterwards = afterwards
         self._waiting: list[Wanted] = []
         self._lock = threading.RLock()
+        self._telling = False
 
     def __getattr__(self, name: str) -> Any:
         # Everything else is the store's own.
@@ -100,7 +101,17 @@ class Batching:
             try:
                 return self._store.run(self._served(program, self._all))
             finally:
-                self._afterwards()
+                self._tell()
+
+    def _tell(self) -> None:
+        """Call *afterwards*, unless this is a part of such a call: those of many futures would be one inside the other."""
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            self._afterwards()
+        finally:
+            self._telling = False
 
     async def arun(self, program: Program[T]) -> T:
         """Run *program* to its end in an event loop, by itself: there the driver makes the batches."""

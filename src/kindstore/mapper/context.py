@@ -26,6 +26,7 @@ from kindstore.mapper.batch import Batching, Wanted
 from kindstore.mapper.errors import NoLongerImplementedError
 from kindstore.mapper.future import Future, advance_each, running_loop, set_idle, until_one_is_done
 from kindstore.mapper.global_cache import GlobalCache
+from kindstore.mapper.identities import Cache, IdentityMap
 from kindstore.mapper.sharing import CallOptions, Policies, SharingStore, as_policy
 from kindstore.store.abc import Store
 from kindstore.store.program import Program
@@ -39,15 +40,6 @@ class ContextError(Error):
     """There is no telling which store is meant, or a context was entered twice."""
 
 
-class _Unknown:
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN: Final = _Unknown()
-"""What `IdentityMap.get` says of a key of which nothing is known; None is a key known to have no entity."""
-
-
 class Unset:
     """The class of `UNSET`."""
 
@@ -57,78 +49,6 @@ class Unset:
 
 UNSET: Final = Unset()
 """What stands for a namespace that was not given; None and "" both mean the default namespace."""
-
-
-class IdentityMap:
-    """The entities that a context knows, one object per key; None where there is known to be none."""
-
-    __slots__ = ("_maps",)
-
-    def __init__(self) -> None:
-        self._maps: dict[Partition, dict[bytes, Any]] = {}
-
-    def of(self, partition: Partition) -> dict[bytes, Any]:
-        """The part for *partition*, by the bytes of a key's path."""
-        found = self._maps.get(partition)
-        if found is None:
-            found = self._maps[partition] = {}
-        return found
-
-    def get(self, key: Key) -> Any:
-        """The entity of *key*, None, or `UNKNOWN`.  An entity whose key was changed since is forgotten."""
-        # Past the properties of keys, which are calls; so everywhere in this class.
-        known = self._maps.get(key._partition)
-        if known is None:
-            return UNKNOWN
-        packed = key._packed or key.path_bytes
-        found = known.get(packed, UNKNOWN)
-        if found is UNKNOWN or found is None or found._key is key:
-            return found
-        held = found._key
-        if (
-            held is None
-            or (held._packed or held.path_bytes) != packed
-            or held._partition is not key._partition
-        ):
-            del known[packed]
-            return UNKNOWN
-        return found
-
-    def put(self, key: Key, entity: Any) -> None:
-        """From now on *key* is *entity* (None: has none)."""
-        known = self._maps.get(key._partition)
-        if known is None:
-            known = self.of(key._partition)
-        known[key._packed or key.path_bytes] = entity
-
-    def keep(self, key: Key, entity: Any) -> Any:
-        """What is known of *key*; *entity* from now on (None: has none), if nothing is."""
-        found = self.get(key)
-        if found is not UNKNOWN:
-            return found
-        self.put(key, entity)
-        return entity
-
-    def evict(self, key: Key) -> None:
-        """Forget what is known of *key*."""
-        known = self._maps.get(key._partition)
-        if known is not None:
-            known.pop(key._packed or key.path_bytes, None)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._maps.clear()
-
-    def update(self, other: IdentityMap) -> None:
-        """Take over what *other* knows."""
-        for partition, known in other._maps.items():
-            self.of(partition).update(known)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._maps.values()))
-
-    def __contains__(self, key: Key) -> bool:
-        return self.get(key) is not UNKNOWN
 
 
 CachePolicy = Callable[[Any], bool | None]
@@ -214,6 +134,11 @@ class Context:
         """Whether this is the inside of a transaction."""
         return self.transaction is not None
 
+    @property
+    def cache(self) -> Cache:
+        """The entities that are known here, by key; none where nobody entered the context."""
+        return Cache(IdentityMap() if self.identities is None else self.identities)
+
     def clear_cache(self) -> None:
         """Forget every entity that is known here."""
         if self.identities is not None:
@@ -249,11 +174,6 @@ class Context:
         """Forget what `set_retry_state` was given."""
         self._retry = None
 
-    @property
-    def cache(self) -> IdentityMap:
-        """The identity map; an empty one if the context has none."""
-        return IdentityMap() if self.identities is None else self.identities
-
     def _gone(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ARG002
         """Not to be had: NoLongerImplementedError."""
         raise NoLongerImplementedError
@@ -267,8 +187,9 @@ class Context:
 
     def set_cache_policy(self, policy: CachePolicy | bool | None) -> None:
         """Change it: a function of a key, True or None for all of them, False for none."""
-        self.policy = never if policy is False else policy if callable(policy) else None
-        self.identities = None if policy is False else self.identities or IdentityMap()
+        self.policy = policy_of(policy)
+        if self.identities is None or policy is False:
+            self.identities = IdentityMap()
         self._batching = None  # it has the old policy
 
     # The global cache.
@@ -336,6 +257,12 @@ class Context:
         return made
 
     # Work.
+
+    def known_to(self, use_cache: bool | None) -> IdentityMap | None:
+        """The identity map, for a call with the option *use_cache*; None where the call is to go past it."""
+        if use_cache is False or (use_cache is None and self.policy is never):
+            return None
+        return self.identities
 
     def begin(self, program: Program[T], description: str, after: Iterable[Future[Any]] = ()) -> Future[T]:
         """Begin *program*; see `Future.start`.  It is done when this context ends, if not before."""
@@ -405,8 +332,10 @@ class Context:
 
     def _go_on(self) -> None:
         """Finish the futures for which all has been done."""
-        for future in list(self.pending):
-            if isinstance(future.request, Wanted) and future.request.done:
+        while ready := [
+            each for each in self.pending if isinstance(each.request, Wanted) and each.request.done
+        ]:
+            for future in ready:
                 future.wait()
 
     def keep(self, future: Future[Any]) -> None:
@@ -453,11 +382,18 @@ class Context:
                 await future.finished()
 
     def new(self, *, namespace: str | None = None, **changes: Any) -> Context:
-        """A context like this one but for *namespace* and *changes*.
+        """A context like this one, on the same identity map, but for *namespace* and *changes*.
 
         These are arguments of `Context`, or of ``Client.context``: cache_policy, global_cache, global_cache_policy,
-        global_cache_timeout_policy; and datastore_policy.  TypeError for any other.
+        global_cache_timeout_policy; and datastore_policy.  TypeError for any other.  With a *cache_policy* it begins
+        with a copy of the identity map, with False with an empty one; what it knows when it is left, the one around it knows from then on.
         """
+        if "cache_policy" in changes:
+            policy = policy_of(changes.pop("cache_policy"))
+            identities = IdentityMap()
+            if self.identities is not None and policy is not never:
+                identities.update(self.identities)
+            changes = {"policy": policy, "identities": identities, **changes}
         settings: dict[str, Any] = {
             "identities": self.identities,
             "policy": self.policy,
@@ -475,7 +411,6 @@ class Context:
         setters: dict[str, Any] = {
             name: changes.pop(name)
             for name in (
-                "cache_policy",
                 "global_cache_policy",
                 "global_cache_timeout_policy",
                 "datastore_policy",
@@ -491,6 +426,7 @@ class Context:
     @contextmanager
     def use(self) -> Generator[Context]:
         """Make this the current context for a ``with`` block; what was begun in it is done at its end."""
+        around = _current.get()
         top = outermost()
         token = _current.set(self)
         top_token = _outermost.set(top if top is not None and top.client is self.client else None)
@@ -500,6 +436,15 @@ class Context:
         finally:
             _outermost.reset(top_token)
             _current.reset(token)
+            if around is not None and around.transaction is self.transaction:
+                self._pass_on(around)
+
+    def _pass_on(self, around: Context) -> None:
+        """Let *around*, in which this was the current context, know what this one knows."""
+        if self.identities is None or around.identities is None or self.identities is around.identities:
+            return
+        if around.store is self.store if self.client is None else around.client is self.client:
+            around.identities.update(self.identities)
 
 
 def _sharing_by(store: Any, policies: Policies, changes: dict[str, Any]) -> Any:
@@ -527,6 +472,11 @@ class LateContext(Context):
             raise AttributeError(name)
         self.store = self._open()
         return self.store
+
+
+def policy_of(given: CachePolicy | bool | None) -> CachePolicy | None:
+    """The policy that *given* stands for: True and None for all keys, False for none."""
+    return never if given is False else given if callable(given) else None
 
 
 def never(_: Key) -> bool:

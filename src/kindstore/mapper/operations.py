@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from kindstore.mapper import claims
-from kindstore.mapper.context import UNKNOWN, Context, IdentityMap, always_caches, caches
+from kindstore.mapper.context import Context, always_caches, caches
 from kindstore.mapper.future import Future
+from kindstore.mapper.identities import UNKNOWN, IdentityMap
 from kindstore.mapper.model import Model
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
@@ -324,8 +325,8 @@ def _get_all(
     # Of one kind, the schema is looked up once for all.
     model = next(iter(models.values())) if len(models) == 1 else None
     maker: Maker[Any] = BY_KIND if model is None else schema_of(model)
-    identities = context.identities
-    if identities is None or use_cache is False:
+    identities = context.known_to(use_cache)
+    if identities is None:
         plain: list[Any] = yield from context.store.lookup(keys, name, consistency, maker=maker)
         return plain
     always = use_cache or all(always_caches(context, model) for model in models.values())

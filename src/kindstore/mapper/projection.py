@@ -80,7 +80,22 @@ def loader_of(model: Any, names: tuple[str, ...]) -> Loader:
     if load is None:
         if len(loaders) >= MAX_PROJECTIONS:
             loaders.clear()
-        load = loaders[names] = _compile(model, names)
+        load = loaders[names] = _choosing(model, names) if model._polymorphic else _compile(model, names)
+    return load
+
+
+def _choosing(model: Any, names: tuple[str, ...]) -> Loader:
+    """What makes instances of *model*, or of the class that a result names by one of its values."""
+    choose = model._class_chooser(Shape.of(names))
+    loaders: dict[type[Any], Loader] = {}
+
+    def load(key: Any, values: list[Any], version: int) -> Any:
+        cls = choose([as_text(value) if type(value) is bytes else value for value in values])
+        loader = loaders.get(cls)
+        if loader is None:
+            loader = loaders[cls] = _compile(cls, names)
+        return loader(key, values, version)
+
     return load
 
 

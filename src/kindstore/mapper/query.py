@@ -13,8 +13,9 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from kindstore.mapper.asked import asked_of
-from kindstore.mapper.context import UNKNOWN, Context, always_caches, caches
+from kindstore.mapper.context import Context, always_caches, caches, never
 from kindstore.mapper.filters import Node, PostFilterNode, PropertyOrder
+from kindstore.mapper.identities import UNKNOWN
 from kindstore.mapper.model import Model
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.projection import Projecting
@@ -119,7 +120,12 @@ class Reading:
         self.dropped = False
         """Whether there are results that `present` has to take out."""
         self._keys_only = keys_only
-        self._plain = context.identities is None or use_cache is False
+        # Not by `Context.known_to`, which is a call more for every query.
+        self._plain = (
+            context.identities is None
+            or use_cache is False
+            or (use_cache is None and context.policy is never)
+        )
         self.loader: Maker[Any] | None = None
         """What makes the results where there is nothing else to do about them."""
         if self._plain and model is not None and not keys_only and not predicates:

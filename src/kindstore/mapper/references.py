@@ -212,6 +212,7 @@ class UserProperty(Property[T]):
     """An App Engine `User`, for old data: stored as an embedded entity with meaning 20.
 
     *auto_current_user* and *auto_current_user_add* are refused (NotImplementedError): there is no current user.
+    Takes objects of other classes named User that have its methods, and keeps a `User` like them.
     """
 
     _meaning = MEANING_USER
@@ -266,7 +267,11 @@ class UserProperty(Property[T]):
 
     def _validate(self, value: Any) -> Any:
         if not isinstance(value, User):
-            raise self._wrong("User", value)
+            if type(value).__name__ != "User":
+                raise self._wrong("User", value)
+            # App Engine's own, or a stand-in.
+            return User(value.email(), value.auth_domain(), value.user_id())
+        return None
 
     def _to_base_type(self, value: Any) -> Any:
         parts = {"email": value.email(), "auth_domain": value.auth_domain()}

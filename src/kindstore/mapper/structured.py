@@ -10,7 +10,7 @@ embedded entity.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, TypeVar, Unpack, cast, overload
 
 from kindstore.values.entity import Entity, Shape
@@ -215,14 +215,15 @@ class StructuredProperty(Property[T]):
             columns = [as_list(values[at]) for at in dotted]
             size = max(map(len, columns))
             rows = zip(*(column + [None] * (size - len(column)) for column in columns), strict=True)
-            if not nested:
+            if not nested and not self._model_class._dynamic:
                 return [load(Entity(None, part, list(row))) for row in rows]
-            return [
-                load(
-                    Entity.of(None, _without_empty(dict(zip(names, row, strict=True)), nested), (), meanings)
-                )
-                for row in rows
-            ]
+            items: list[Any] = []
+            for row in rows:
+                item = dict(zip(names, row, strict=True))
+                if self._model_class._dynamic:
+                    _drop_missing(item, self._model_class._properties)
+                items.append(load(Entity.of(None, _without_empty(item, nested), unindexed, meanings)))
+            return items
 
         return load_list
 
@@ -396,11 +397,21 @@ def as_dicts(value: Any) -> Any:
     return value._to_dict() if hasattr(value, "_to_dict") else value
 
 
+def _drop_missing(columns: dict[str, Any], known: Collection[str]) -> None:
+    """Take from *columns* the None of properties that are not *known*: of an item of Expandos that others have.
+
+    A column has a value for each item.  Whether an item had the property and it was None, nobody can tell.
+    """
+    for name in [name for name, value in columns.items() if value is None]:
+        if name.partition(".")[0] not in known:
+            del columns[name]
+
+
 def _without_empty(columns: dict[str, Any], heads: list[str]) -> dict[str, Any]:
     """*columns* with the structures of which everything is None replaced by None."""
     for head in heads:
         names = [name for name in columns if name.startswith(f"{head}.")]
-        if all(columns[name] is None for name in names):
+        if names and all(columns[name] is None for name in names):
             for name in names:
                 del columns[name]
             columns[head] = None

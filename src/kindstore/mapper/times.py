@@ -25,7 +25,7 @@ def now() -> dt.datetime:
 
 
 class DateTimeProperty(Property[T]):
-    """A point in time: a naive datetime, taken as UTC; with *tzinfo*, aware ones, read back in that zone.
+    """A point in time: a naive datetime, taken as UTC; with *tzinfo*, an aware one, read back in that zone.
 
     *auto_now* sets it at every put, *auto_now_add* at a put that finds it unset; both change the entity in
     memory too, and don't go together with *repeated* (ValueError).  Stored ints read as microseconds since 1970.
@@ -118,6 +118,9 @@ class DateTimeProperty(Property[T]):
                 "Please set tzinfo to support alternate timezones.",
                 path=self._path(),
             )
+        if value.tzinfo is None and self._tzinfo is not None and self._reads_zone:
+            return value.replace(tzinfo=dt.UTC).astimezone(self._tzinfo)
+        return None
 
     def _to_base_type(self, value: Any) -> Any:
         return None if value.tzinfo is None else value.astimezone(dt.UTC)

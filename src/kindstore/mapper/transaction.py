@@ -21,9 +21,10 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar, cast
 
 from kindstore.mapper.claims import guard
-from kindstore.mapper.context import Context, IdentityMap, enter, leave, never
+from kindstore.mapper.context import Context, enter, leave
 from kindstore.mapper.errors import BadRequestError
 from kindstore.mapper.future import Future
+from kindstore.mapper.identities import IdentityMap
 from kindstore.mapper.unique import Uniques
 from kindstore.store.checks import check_int
 from kindstore.store.messages import Concurrency, Delete, Mutation
@@ -157,7 +158,7 @@ def begin(
     return Context(
         store,
         outer.partition,
-        identities=None if outer.policy is never else IdentityMap(),
+        identities=IdentityMap(),
         policy=outer.policy,
         legacy_data=outer.legacy_data,
         transaction=Transaction(name, read_only, outer),

@@ -587,7 +587,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[R]: ...
+    ) -> tuple[R, ...]: ...
     @overload
     def map(
         self,
@@ -596,7 +596,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[R]: ...
+    ) -> tuple[R, ...]: ...
     def map(
         self,
         callback: Callable[[M], Any] | None,
@@ -604,14 +604,14 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> list[Any]:
+    ) -> tuple[Any, ...]:
         """What *callback* returns for each result; where it returns a future, the result of that.
 
         Without a callback (None) the results themselves.
         """
         reading, query = self._prepared(limit, keys_only, options)
         found = reading.context.store.run(running.fetch(reading, query))
-        return [_result(each) for each in list(map(callback or _itself, found))]
+        return tuple(_result(each) for each in list(map(callback or _itself, found)))
 
     @overload
     def map_async(
@@ -621,7 +621,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[R]]: ...
+    ) -> Future[tuple[R, ...]]: ...
     @overload
     def map_async(
         self,
@@ -630,7 +630,7 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[R]]: ...
+    ) -> Future[tuple[R, ...]]: ...
     def map_async(
         self,
         callback: Callable[[M], Any] | None,
@@ -638,21 +638,21 @@ class Query(Generic[M]):
         limit: int | None = None,
         keys_only: bool | None = None,
         **options: Unpack[FetchOptions],
-    ) -> Future[list[Any]]:
+    ) -> Future[tuple[Any, ...]]:
         """`map`, as a future."""
         reading, query = self._prepared(limit, keys_only, options)
         context = reading.context
 
-        def work() -> list[Any]:
+        def work() -> tuple[Any, ...]:
             found = context.store.run(running.fetch(reading, query))
-            return [_result(each) for each in list(map(callback or _itself, found))]
+            return tuple(_result(each) for each in list(map(callback or _itself, found)))
 
-        async def awork() -> list[Any]:
+        async def awork() -> tuple[Any, ...]:
             made = callback or _itself
             found: list[Any] = [
                 made(each) for each in await context.store.arun(running.fetch(reading, query))
             ]
-            return [await each if isinstance(each, Future) else each for each in found]
+            return tuple([await each if isinstance(each, Future) else each for each in found])
 
         future = Future.call(work, awork, "map")
         context.keep(future)
