@@ -83,7 +83,7 @@ def test_what_default_options_say_is_shown_once() -> None:
 
 def test_map_without_a_callback_gives_the_results(books: list[Book]) -> None:
     query: Any = Book.query().order(Book.year)
-    assert query.map(None) == query.map_async(None).result() == books
+    assert query.map(None) == query.map_async(None).result() == tuple(books)
 
 
 def test_the_cursor_before_the_first_result_is_after_what_was_skipped(books: list[Book]) -> None:

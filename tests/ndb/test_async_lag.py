@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
@@ -12,12 +13,13 @@ from typing import Any
 import pytest
 
 from kindstore import ndb
+from kindstore.backends.sqlite.driver import SQLiteDriver
 
 TASKS = 1000
 LONGEST = 0.05
 BUSY = 1.5
 """Programs at work for each core, above which a long block says nothing."""
-TRIES = 5
+TRIES = 10
 """The best one counts, and all are printed."""
 
 
@@ -46,18 +48,20 @@ def waiting_for_a_core() -> Generator[Callable[[], float]]:
 async def longest_block(work: Coroutine[Any, Any, None]) -> tuple[float, float]:
     """How long the event loop left a ticking task alone, at most, while it did *work*: seconds.
 
-    The second number is what the clock says, the first one is without the waits for a core.
+    The second number is what the clock says; the first one is without the waits for a core, and no more than the
+    processor time that this program took meanwhile, so that it is not about what else the machine does.
     """
     longest = [0.0, 0.0]
 
     async def tick(waited: Callable[[], float]) -> None:
-        before, waits = time.perf_counter(), waited()
+        before, waits, used = time.perf_counter(), waited(), time.process_time()
         while True:
             await asyncio.sleep(0.001)
-            now, more = time.perf_counter(), waited()
+            now, more, cpu = time.perf_counter(), waited(), time.process_time()
             took = now - before - 0.001
-            longest[:] = max(longest[0], took - (more - waits)), max(longest[1], took)
-            before, waits = now, more
+            own = min(took - (more - waits), cpu - used)
+            longest[:] = max(longest[0], own), max(longest[1], took)
+            before, waits, used = now, more, cpu
 
     with waiting_for_a_core() as waited:
         ticking = asyncio.create_task(tick(waited))
@@ -108,6 +112,32 @@ async def a_thousand_at_once(path: Path) -> tuple[float, float]:
             assert await Note.query().count_async() == TASKS
             assert await Account.query().sum_async(Account.balance) == sum(range(TASKS))
             return longest
+
+
+def test_the_loop_never_waits_for_the_file_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What processor time does not show: a wait for the disk or a lock."""
+    threads: set[threading.Thread] = set()
+
+    def spied(work: Any) -> Any:
+        def spy(*args: Any) -> Any:
+            threads.add(threading.current_thread())
+            return work(*args)
+
+        return spy
+
+    for name in ("_read", "_read_pinned", "_commit_group", "_release"):
+        monkeypatch.setattr(SQLiteDriver, name, spied(getattr(SQLiteDriver, name)))
+    with ndb.Client(url=tmp_path / "a.db") as client:
+
+        async def main() -> None:
+            async with client.context():
+                bank = await Account(owner="bank").put_async()
+                threads.clear()
+                await asyncio.gather(*(visit(bank, bank, 0) for _ in range(5)))
+
+        asyncio.run(main())
+        assert threads
+        assert threading.current_thread() not in threads
 
 
 @pytest.mark.budget
