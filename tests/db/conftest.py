@@ -9,9 +9,16 @@ from kindstore.db.kinds import kind_map
 
 
 @pytest.fixture(autouse=True)
-def kinds() -> Iterator[None]:
-    """Classes that a test makes are forgotten with it."""
+def kinds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For each test its own module's classes are those of their kinds; what it makes is forgotten with it."""
     before = dict(kind_map)
+    for each in vars(request.module).values():
+        if (
+            isinstance(each, type)
+            and issubclass(each, db.Model)
+            and each.__module__ == request.module.__name__
+        ):
+            kind_map[each.kind()] = each
     yield
     kind_map.clear()
     kind_map.update(before)

@@ -4,6 +4,7 @@ Change ``from google.appengine.ext import db`` to ``from kindstore import db``.
 """
 
 from kindstore.client import Client
+from kindstore.db import users
 from kindstore.db.errors import (
     BadArgumentError,
     BadFilterError,
@@ -238,6 +239,7 @@ __all__ = [
     "save",
     "to_dict",
     "transactional",
+    "users",
     "websafe_decode_cursor",
     "websafe_encode_cursor",
 ]

@@ -40,12 +40,17 @@ class GqlQuery(BaseQuery):
             for name in names:
                 if name in self._model_class._unindexed_properties:
                     raise PropertyError(f"Property '{name}' is not indexed")
+        self._restriction: tuple[PropertyFilter, ...] = ()
         self.bind(*args, **kwds)
 
     def bind(self, *args: Any, **kwds: Any) -> None:
         """Give the parameters other values."""
         self._args = [parameter(value) for value in args]
         self._kwds = {name: parameter(value) for name, value in kwds.items()}
+
+    def restrict(self, name: str, value: Any) -> None:
+        """Only entities with this value besides; for hierarchies of classes."""
+        self._restriction = (PropertyFilter(name, "=", value),)
 
     def is_keys_only(self) -> bool:
         """See `BaseQuery`."""
@@ -72,7 +77,8 @@ class GqlQuery(BaseQuery):
 
         args = [_plain(value) for value in self._args]
         kwds = {name: _plain(value) for name, value in self._kwds.items()}
-        return bind(self._statement, place(self._app), args, kwds).query
+        query = bind(self._statement, place(self._app), args, kwds).query
+        return replace(query, filters=query.filters + self._restriction)
 
     def _asked(self) -> Query:
         bound = self._bound()

@@ -53,6 +53,10 @@ class Instance:
         """The key to put it under; incomplete if it is to get an id."""
         raise NotImplementedError
 
+    def _key_to_write(self) -> Key:
+        """The key to put it under; incomplete if it is to get an id."""
+        raise NotImplementedError
+
 
 class Projected(Entity, frozen=True, eq=False, gc=False):
     """An entity of which only some properties are known, in the form that indexes have."""
@@ -83,12 +87,12 @@ class Made:
         self._model, self._form = model, Projected if projected else Entity
         self.dropped = False
 
-    def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Any]:
+    def of(self, shape: Shape) -> Callable[[PlainKey, list[Any], int], Any]:
         """See `values.entity.Maker`."""
         form = self._form
         model = self._model
 
-        def make(key: Key, values: list[Any], version: int) -> Any:
+        def make(key: PlainKey, values: list[Any], version: int) -> Any:
             cls = model
             if cls is None:
                 kind = key.path[-2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from kindstore.db import values
 from kindstore.db.errors import BadValueError
@@ -53,7 +53,7 @@ class ListProperty(Property):
         if value is not None:
             if not isinstance(value, list):
                 raise BadValueError(f"Property {self.name} must be a list")
-            value = self.validate_list_contents(cast("list[Any]", value))
+            value = self.validate_list_contents(value)
         return value
 
     def validate_list_contents(self, value: list[Any]) -> list[Any]:

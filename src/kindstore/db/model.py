@@ -359,8 +359,9 @@ class Model(Instance, metaclass=PropertiedClass):
     @classmethod
     def get(cls, keys: Any, **options: Any) -> Any:
         """`db.get`, for this class; `KindError` for an entity of another one."""
-        found = get(keys, **options)
-        for instance in found if isinstance(found, list) else [found]:
+        found: Any = get(keys, **options)
+        several: list[Any] = found if isinstance(found, list) else [found]
+        for instance in several:
             if instance is not None and not isinstance(instance, cls):
                 raise KindError(f"Kind {instance.kind()!r} is not a subclass of kind {cls.kind()!r}")
         return found
@@ -387,8 +388,8 @@ class Model(Instance, metaclass=PropertiedClass):
     def get_or_insert(cls, key_name: str, **kwds: Any) -> Self:
         """The entity called *key_name*; if there is none, a new one of these values, in a transaction."""
 
-        def find_or_put() -> Self:
-            found: Self | None = cls.get_by_key_name(key_name, parent=kwds.get("parent"))
+        def find_or_put() -> Any:
+            found = cls.get_by_key_name(key_name, parent=kwds.get("parent"))
             if found is None:
                 found = cls(key_name=key_name, **kwds)
                 found.put()
@@ -447,7 +448,7 @@ def _parent_key(parent: Any) -> Key:
 
 def to_dict(model_instance: Model, dictionary: Any = None) -> Any:
     """What is stored of an instance, by stored name, in a new dict or in *dictionary*."""
-    columns = {} if dictionary is None else dictionary
+    columns: Any = {} if dictionary is None else dictionary
     model_instance._to_entity(columns)
     return columns
 

@@ -169,7 +169,7 @@ def _put(context: Context, models: Sequence[Any]) -> Program[list[Key]]:
         keys = {name: entities[at].key for name, at in last.items()}
         missing = [name for name in last if isinstance(name, int)]
         if missing:
-            given = yield from context.store.allocate_ids([keys[name] for name in missing])  # type: ignore[misc]
+            given = yield from context.store.allocate_ids([keys[name] for name in missing])
             keys.update(zip(missing, given, strict=True))
         touch(context, [key for key in keys.values() if key is not None], writes=True)
         for name, at in last.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
+from urllib.parse import urlparse
 
 from kindstore.db import values
 from kindstore.db.errors import BadValueError, ConfigurationError, DerivedPropertyError
@@ -331,7 +332,7 @@ class LinkProperty(_CoercingProperty):
         """See `Property.validate`."""
         value = super().validate(value)
         if value is not None:
-            parts = values.urlparse(value)
+            parts = urlparse(value)
             if not parts.scheme or not parts.netloc:
                 raise BadValueError(f"Property {self.name} must be a full URL ('{value}')")
         return value

@@ -171,10 +171,11 @@ class BaseQuery:
     def __getitem__(self, at: Any) -> Any:
         """The result number *at*, from 0 (IndexError if there are not so many); of a slice, which needs an end, a list."""
         if isinstance(at, slice):
-            start, stop = at.start or 0, at.stop
+            part: Any = at
+            start, stop = part.start or 0, part.stop
             if stop is None:
                 raise ValueError("Open-ended slices are not supported")
-            if start < 0 or stop < 0 or at.step not in (None, 1):
+            if start < 0 or stop < 0 or part.step not in (None, 1):
                 raise ValueError("Only slices with start>=0, stop>=0, step==1 are supported")
             return [] if stop < start else self.fetch(stop - start, start)
         if not isinstance(at, int):
@@ -231,7 +232,7 @@ class BaseQuery:
             reading = Reading(context, None, Key, True, use_cache=False)
             seen = replace(query, limit=results, keys_only=not query.projection)
             page = yield from context.store.run_query(seen, name, maker=reading)
-            return cast("bytes", page.cursor)
+            return page.cursor
 
         return ask(context, program())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 from kindstore.db.errors import BadValueError
@@ -61,22 +60,16 @@ class DateTimeProperty(Property):
 class _PartProperty(DateTimeProperty):
     """A part of a datetime, stored as a whole one."""
 
-    _whole: Callable[[Any], dt.datetime]
-
     def get_value_for_datastore(self, model_instance: Any) -> Any:
         """See `Property`."""
         value = super().get_value_for_datastore(model_instance)
         return None if value is None else self._stored(value)
-
-    def _stored(self, value: Any) -> Any:
-        return type(self)._whole(value)
 
 
 class DateProperty(_PartProperty):
     """A date, and no datetime; stored as its midnight."""
 
     data_type = dt.date
-    _whole = date_to_datetime
 
     def validate(self, value: Any) -> Any:
         """See `Property.validate`."""
@@ -84,6 +77,9 @@ class DateProperty(_PartProperty):
         if isinstance(value, dt.datetime):
             raise BadValueError(f"Property {self.name} must be a {self.data_type.__name__}, not a datetime")
         return value
+
+    def _stored(self, value: Any) -> Any:
+        return date_to_datetime(value)
 
     @staticmethod
     def now() -> Any:
@@ -99,11 +95,13 @@ class TimeProperty(_PartProperty):
     """A time of day; stored as that of the first of January 1970."""
 
     data_type = dt.time
-    _whole = time_to_datetime
 
     def empty(self, value: Any) -> bool:
         """Midnight is a value."""
         return value is None
+
+    def _stored(self, value: Any) -> Any:
+        return time_to_datetime(value)
 
     @staticmethod
     def now() -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, cast
 from urllib.parse import urlparse
 from xml.sax.saxutils import escape, quoteattr
 
@@ -358,13 +358,12 @@ def stored(name: str, value: Any) -> tuple[Any, bool, int | None]:
     `BadValueError` for a type that db does not have.
     """
     if isinstance(value, list):
-        items: list[Any] = value
-        found = [stored(name, item) for item in items]
+        found = [stored(name, item) for item in cast("list[Any]", value)]
         meanings = {meaning for _, _, meaning in found}
         # A list whose items have several meanings has none: a column has one.
         meaning = meanings.pop() if len(meanings) == 1 else None
         return [item for item, _, _ in found], all(indexed for _, indexed, _ in found), meaning
-    cls = type(value)
+    cls: Any = type(value)
     if cls in _AS_THEY_ARE:
         if cls is dt.datetime and value.tzinfo is not None:
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
@@ -386,8 +385,7 @@ def stored(name: str, value: Any) -> tuple[Any, bool, int | None]:
 def loaded(value: Any, indexed: bool = True, meaning: int | None = None) -> Any:
     """The value of db for what a column holds."""
     if isinstance(value, list):
-        items: list[Any] = value
-        return [loaded(item, indexed, meaning) for item in items]
+        return [loaded(item, indexed, meaning) for item in cast("list[Any]", value)]
     make = _OF_MEANING.get(meaning) if meaning is not None and value is not None else None
     if make is not None and isinstance(value, str | bytes | int):
         return make(value)
@@ -410,20 +408,13 @@ def loaded(value: Any, indexed: bool = True, meaning: int | None = None) -> Any:
             return value
 
 
-def of_index(value: Any, data_type: type) -> Any:
+def of_index(value: Any, data_type: Any) -> Any:
     """The value of *data_type* for what an index holds: bytes of a text, microseconds of a time."""
-    if value is None:
-        return None
     if isinstance(value, bytes):
-        if issubclass(data_type, _Bytes | bytes):
-            return data_type(value)
-        text = value.decode()
-        return text if data_type is str else loaded(text) if not callable(data_type) else data_type(text)
-    if issubclass(data_type, dt.date | dt.time) and isinstance(value, int):
+        return data_type(value if issubclass(data_type, bytes) else value.decode())
+    if isinstance(value, int) and issubclass(data_type, dt.date | dt.time):
         return EPOCH + dt.timedelta(microseconds=value)
-    if data_type is Rating:
-        return Rating(value)
-    return loaded(value)
+    return Rating(value) if value is not None and data_type is Rating else loaded(value)
 
 
 def entity_xml(kind: str, key: Key, columns: dict[str, Any]) -> str:
@@ -468,4 +459,4 @@ def _xml_type(value: Any) -> str:
         str: "string",
         EmbeddedEntity: "entity:proto",
     }
-    return names.get(type(value), typename(value))
+    return names.get(cast("type", type(value)), typename(value))

@@ -24,7 +24,7 @@ from kindstore.mapper.blobs import (
     PickleProperty,
 )
 from kindstore.mapper.computed import ComputedProperty
-from kindstore.mapper.context import Context, current
+from kindstore.mapper.context import UNSET, Context, current
 from kindstore.mapper.errors import (
     BadProjectionError,
     ComputedPropertyError,
@@ -48,7 +48,7 @@ from kindstore.mapper.transaction import Rollback
 from kindstore.ndb.asking import Ordering
 from kindstore.ndb.gone import ModelAdapter, get_indexes, get_indexes_async, make_connection
 from kindstore.ndb.indexes import Index, IndexProperty, IndexState
-from kindstore.ndb.key import UNSET, Key
+from kindstore.ndb.key import Key
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, use_cache
 from kindstore.ndb.properties import GenericProperty, KeyProperty, ModelKey
 from kindstore.ndb.query import Query, gql_of
