@@ -140,7 +140,7 @@ def told() -> Generator[None]:
     except errors.ConflictError as error:
         raise TransactionFailedError(CONFLICT) from error
     except errors.ReadOnlyTransactionError as error:
-        raise BadRequestError("Cannot write in a read-only transaction.") from error
+        raise BadRequestError("Cannot modify entities in a read-only transaction.") from error
     except errors.BusyError as error:
         raise Timeout(error.message, hint=error.hint, **error.facts) from error
     except errors.NeedIndexError as error:

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from kindstore.db.errors import BadArgumentError, PropertyError
 from kindstore.db.key import place
 from kindstore.db.kinds import class_for_kind
-from kindstore.db.query import MAX_SUBQUERIES, BaseQuery, asked, parameter
-from kindstore.db.values import stored
+from kindstore.db.query import MAX_SUBQUERIES, BaseQuery, asked, compared, parameter
 from kindstore.store.messages import PropertyFilter, Query
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class GqlQuery(BaseQuery):
         """See `BaseQuery`."""
         return self._statement.properties == ("__key__",)
 
-    def projection(self) -> tuple[str, ...] | None:
+    def projection(self) -> Any:
         """See `BaseQuery`."""
         return None if self.is_keys_only() else self._statement.properties or None
 
@@ -75,10 +74,24 @@ class GqlQuery(BaseQuery):
     def _bound(self) -> Query:
         from kindstore.store.gql import bind  # noqa: PLC0415
 
+        self._check_arguments()
         args = [_plain(value) for value in self._args]
         kwds = {name: _plain(value) for name, value in self._kwds.items()}
         query = bind(self._statement, place(self._app), args, kwds).query
         return replace(query, filters=query.filters + self._restriction)
+
+    def _check_arguments(self) -> None:
+        wanted = self._statement.parameters()
+        for name in wanted:
+            if isinstance(name, int) and name > len(self._args):
+                raise BadArgumentError(
+                    f"Missing argument for bind, requires argument #{name}, but only has {len(self._args)} args."
+                )
+            if isinstance(name, str) and name not in self._kwds:
+                raise BadArgumentError(f"Missing named arguments for bind, requires argument {name}")
+        unused = [at for at in range(1, len(self._args) + 1) if at not in wanted]
+        if unused:
+            raise BadArgumentError(f"Unused positional arguments {unused}")
 
     def _asked(self) -> Query:
         bound = self._bound()
@@ -121,4 +134,4 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         items: list[Any] = value
         return [_plain(parameter(item)) for item in items]
-    return value if isinstance(value, tuple) else stored("a parameter", value)[0]
+    return value if isinstance(value, tuple) else compared("a parameter", value)

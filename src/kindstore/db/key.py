@@ -128,10 +128,8 @@ class Key(PlainKey):
         return Key.of(self._partition, self.path[:2])
 
     def to_path(self) -> list[Any]:
-        """The path as a list; `BadKeyError` if the key is incomplete."""
-        if not self.has_id_or_name():
-            raise BadKeyError("Incomplete key found in to_path")
-        return list(self.path)
+        """The path as a list, with 0 for an id that is not known yet."""
+        return [0 if part is None else part for part in self.path]
 
     def ToTagUri(self) -> str:  # noqa: N802 - db's name
         """The key as a tag URI (RFC 4151) of today; `BadKeyError` if it is incomplete."""

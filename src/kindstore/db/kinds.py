@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from kindstore.db.errors import BadArgumentError, KindError
+from kindstore.db.errors import BadArgumentError, BadKeyError, KindError
 from kindstore.db.key import Key
 from kindstore.db.strings import typename
 from kindstore.values.entity import Entity, Readers, Shape
@@ -113,7 +113,7 @@ class Made:
 def key_of(value: Any) -> Key:
     """The complete key that *value* is or stands for: a key, its text, or an instance.
 
-    `BadArgumentError` for anything else, and for an incomplete key.
+    `BadArgumentError` for anything else, `BadKeyError` for an incomplete key.
     """
     if isinstance(value, Instance):
         return value.key()
@@ -124,7 +124,7 @@ def key_of(value: Any) -> Key:
             f"Expected an instance or iterable of keys; received {value} (a {typename(value)})."
         )
     if not value.is_complete:
-        raise BadArgumentError(f"Key {value!r} is not complete.")
+        raise BadKeyError(f"Key {value!r} is not complete.")
     return Key.like(value)
 
 

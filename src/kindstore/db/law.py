@@ -40,7 +40,7 @@ def touch(context: Context, keys: Iterable[Key], writes: bool = False) -> None:
     law = _law_of(context)
     if law is not None:
         if writes and law.read_only:
-            raise BadRequestError("Cannot write in a read-only transaction.")
+            raise BadRequestError("Cannot modify entities in a read-only transaction.")
         law.touch(keys)
 
 

@@ -138,7 +138,7 @@ def _writable(models: Any, options: dict[str, Any]) -> tuple[list[Any], bool]:
     listed, several = each(models, (Instance,))
     for model in listed:
         if model._is_projection():
-            raise BadRequestError(f"Cannot put a partial entity: {model!r}")
+            raise BadRequestError(f"Cannot put a partial entity: {model.key()!r}")
     return listed, several
 
 
@@ -244,11 +244,11 @@ def allocate_ids_async(model: Any, size: int, **options: Any) -> Asked[tuple[int
 def _incomplete(model: Any, size: int, options: dict[str, Any]) -> Key:
     _refuse_reading(options)
     if not isinstance(size, int) or isinstance(size, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
-        raise BadArgumentError(f"Expected an integer size; received {size!r}")
+        raise BadArgumentError(f"Invalid size ({size!r})")
     if size > MAX_ALLOCATED:
         raise BadArgumentError(f"Cannot allocate more than {MAX_ALLOCATED} ids at a time; received {size}")
     if size <= 0:
-        raise BadArgumentError(f"Size must be greater than 0; received {size}")
+        raise BadArgumentError(f"Cannot allocate less than 1 id; received {size}")
     if isinstance(model, str):
         model = Key(model)
     if isinstance(model, Instance):

@@ -71,7 +71,7 @@ def consistency(options: dict[str, Any], also: frozenset[str] = frozenset()) -> 
         if value is None:
             continue
         if not isinstance(value, form):
-            raise BadArgumentError(f"{role}= argument should be None or a {form.__name__} instance")
+            raise BadArgumentError(f"{role} argument should be {form.__name__} ({value!r})")
         given = {**value.options, **given}
     check(given, CONFIGURATION | also)
     return Consistency.EVENTUAL if given.get("read_policy") == EVENTUAL_CONSISTENCY else Consistency.STRONG

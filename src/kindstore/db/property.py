@@ -190,6 +190,7 @@ class ByteStringProperty(Property):
 
     def validate(self, value: Any) -> Any:
         """See `Property.validate`."""
+        value = value.encode() if isinstance(value, str) else value
         value = super().validate(_converted(self, value))
         if value is not None:
             if not isinstance(value, values.ByteString):

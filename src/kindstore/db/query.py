@@ -13,7 +13,7 @@ import binascii
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from msgspec.structs import replace
 
@@ -32,18 +32,23 @@ from kindstore.db.kinds import SPECIAL, Instance, Made
 from kindstore.db.law import touch_query
 from kindstore.db.operations import ask
 from kindstore.db.options import consistency
+from kindstore.db.strings import check_number
 from kindstore.db.values import Blob, Text, date_to_datetime, stored, time_to_datetime
 from kindstore.mapper.context import Context, current
 from kindstore.mapper.query import Reading, Walk, count
-from kindstore.store.messages import Order, PropertyFilter
+from kindstore.store.messages import Filter, Order, OrFilter, PropertyFilter
 from kindstore.store.messages import Query as Asked
 from kindstore.store.program import Program
-from kindstore.values.errors import BadCursorError
+from kindstore.values import errors
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.key import Partition
 
+T = TypeVar("T")
+
 KEY: Final = "__key__"
 MAX_SUBQUERIES: Final = 30
+NOTHING: Final = OrFilter(())
+"""What no entity fulfils: IN of an empty list."""
 _INEQUALITIES: Final = ("<", "<=", ">", ">=")
 _FILTER: Final = re.compile(r"^\s*([^\s]+)(\s+(<|<=|>|>=|=|==|!=|in)\s*)?$", re.IGNORECASE)
 
@@ -64,7 +69,7 @@ def websafe_decode_cursor(cursor: Any) -> bytes:
     """The cursor of a text; `BadValueError` for what is no such text."""
     text = cursor.encode() if isinstance(cursor, str) else cursor
     if not isinstance(text, bytes):
-        raise BadValueError(f"Invalid cursor {cursor!r}. Expected a string.")
+        raise BadValueError(f"cursor argument should be str or unicode ({cursor!r})")
     try:
         return base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
@@ -99,7 +104,7 @@ class BaseQuery:
         """Whether its results are keys."""
         raise NotImplementedError
 
-    def projection(self) -> tuple[str, ...] | None:
+    def projection(self) -> Any:
         """The properties that it reads, None for whole entities."""
         raise NotImplementedError
 
@@ -164,7 +169,7 @@ class BaseQuery:
         context = current()
         with told():
             query, reading = self._prepared(context, {**options, "limit": limit})
-        counted = ask(context, count(reading, query))
+        counted = ask(context, refusing(count(reading, query)))
         self._place = lambda: self._place_after(context, query, counted)
         return counted
 
@@ -217,7 +222,9 @@ class BaseQuery:
 
     def _is_several(self) -> bool:
         return any(
-            not isinstance(each, PropertyFilter) or each.op in ("IN", "!=") for each in self._asked().filters
+            not isinstance(each, PropertyFilter) or each.op in ("IN", "!=")
+            for each in self._asked().filters
+            if each != NOTHING
         )
 
     def _place_of(self, context: Context, walk: Walk, query: Asked) -> bytes:
@@ -234,7 +241,7 @@ class BaseQuery:
             page = yield from context.store.run_query(seen, name, maker=reading)
             return page.cursor
 
-        return ask(context, program())
+        return ask(context, refusing(program()))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_place": None}
@@ -242,27 +249,22 @@ class BaseQuery:
 
 def _walked(context: Context, reading: Reading, walk: Walk) -> Iterator[Any]:
     loader: Any = reading.loader
-    while ask(context, _next(walk)):
+    while ask(context, refusing(walk.has_next())):
         result = walk.take()
         if result is not None or loader is None or not loader.dropped:
             yield result
 
 
-def _next(walk: Walk) -> Program[bool]:
+def refusing(program: Program[T]) -> Program[T]:
+    """*program*; a query that the store refuses is a bad request, as what the service refused was."""
     try:
-        return (yield from walk.has_next())
-    except BadCursorError as error:
+        return (yield from program)
+    except errors.BadQueryError as error:
         raise BadRequestError(str(error)) from error
 
 
 def _number(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    if not isinstance(value, int):
-        raise BadArgumentError(f"{name} argument should be an integer; received {value!r}")
-    if value < 0:
-        raise BadArgumentError(f"{name} argument should be >= 0 ({value!r})")
-    return value
+    return None if value is None else check_number(value, name)
 
 
 class Query(BaseQuery):
@@ -284,7 +286,7 @@ class Query(BaseQuery):
     ) -> None:
         super().__init__(model_class)
         self._keys_only, self._distinct = bool(keys_only), bool(distinct)
-        self._projection = tuple(projection) if projection else None
+        self._projection = projection or None
         self._namespace, self._app = namespace, _app
         self._filters: tuple[tuple[str, str, Any], ...] = ()
         self._orders: tuple[Order, ...] = ()
@@ -296,7 +298,7 @@ class Query(BaseQuery):
         """See `BaseQuery`."""
         return self._keys_only
 
-    def projection(self) -> tuple[str, ...] | None:
+    def projection(self) -> Any:
         """See `BaseQuery`."""
         return self._projection
 
@@ -386,7 +388,7 @@ class Query(BaseQuery):
             self._filters,
             self._orders,
             self._keys_only,
-            self._projection or (),
+            tuple(self._projection or ()),
             self._distinct,
         )
 
@@ -408,7 +410,7 @@ def asked(
 ) -> Asked:
     """The query of these parts in the store's words; it raises what db does not have of them."""
     inequality: str | None = None
-    conditions: list[PropertyFilter] = []
+    conditions: list[Filter] = []
     for name, op, value in filters:
         if op in (*_INEQUALITIES, "!="):
             if inequality is not None and inequality != name:
@@ -417,7 +419,10 @@ def asked(
                 )
             inequality = name
         values = [compared(name, item) for item in (value if op == "in" else [value])]
-        conditions.append(PropertyFilter(name, op.upper(), tuple(values) if op == "in" else values[0]))
+        if values:
+            conditions.append(PropertyFilter(name, op.upper(), tuple(values) if op == "in" else values[0]))
+        else:
+            conditions.append(NOTHING)
     if inequality is not None and orders and orders[0].property != inequality:
         raise BadArgumentError(
             "First ordering property must be the same as inequality filter property, if specified for this query; "

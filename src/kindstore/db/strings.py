@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from kindstore.values.errors import BadValueError, Error
+from kindstore.values.errors import BadArgumentError, BadValueError, Error
 from kindstore.values.limits import MAX_INDEXED
 
 
 def typename(value: object) -> str:
     """The name of the class of *value*."""
     return type(value).__name__
+
+
+def check_number(value: Any, name: str) -> int:
+    """*value*; `BadArgumentError` unless it is an int from 0."""
+    if not isinstance(value, int):
+        raise BadArgumentError(f"{name} should be an integer; received {value} (a {typename(value)}).")
+    if value < 0:
+        raise BadArgumentError(f"{name} must not be negative.")
+    return value
 
 
 def check_string(

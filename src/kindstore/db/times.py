@@ -12,7 +12,7 @@ from kindstore.mapper import context
 
 
 class DateTimeProperty(Property):
-    """A datetime; one with a time zone becomes a naive one in UTC.
+    """A datetime; of one with a time zone the same moment in UTC is stored.
 
     *auto_now*: each put stores the time; *auto_now_add*: what it begins with is the time.
     """
@@ -36,8 +36,6 @@ class DateTimeProperty(Property):
             raise BadValueError(
                 f"Property {self.name} must be a {self.data_type.__name__}, but was {value!r}"
             )
-        if isinstance(value, dt.datetime) and value.tzinfo is not None:
-            value = value.astimezone(dt.UTC).replace(tzinfo=None)
         return value
 
     def default_value(self) -> Any:

@@ -13,14 +13,15 @@ from typing import Any, Final
 from kindstore.db.errors import BadArgumentError, BadRequestError, Rollback, told
 from kindstore.db.law import GroupLaw
 from kindstore.db.options import CONFIGURATION, check
+from kindstore.db.strings import check_number, check_string
 from kindstore.mapper.context import current
 from kindstore.mapper.transaction import RETRIES, Attempts, Propagation, outcome, outside, run
 from kindstore.store.messages import Concurrency
 
-NESTED: Final = Propagation.NESTED
-MANDATORY: Final = Propagation.MANDATORY
-ALLOWED: Final = Propagation.ALLOWED
-INDEPENDENT: Final = Propagation.INDEPENDENT
+NESTED: Final = 1
+MANDATORY: Final = 2
+ALLOWED: Final = 3
+INDEPENDENT: Final = 4
 
 _OPTIONS: Final = CONFIGURATION | {"propagation", "xg", "retries", "app"}
 
@@ -37,14 +38,11 @@ class TransactionOptions:
             raise BadArgumentError(f"Unknown propagation value ({propagation!r})")
         if xg is not None and not isinstance(xg, bool):
             raise BadArgumentError(f"xg argument should be bool ({xg!r})")
-        if retries is not None:
-            if not isinstance(retries, int):
-                raise BadArgumentError(f"retries argument should be an integer; received {retries!r}")
-            if retries < 0:
-                raise BadArgumentError(f"retries must not be negative; received {retries}")
+        if options.get("app") is not None:
+            check_string(options["app"], "app", BadArgumentError)
         self.propagation: int | None = propagation
         self.xg = bool(xg)
-        self.retries: int = RETRIES if retries is None else retries
+        self.retries = RETRIES if retries is None else check_number(retries, "retries")
 
 
 def create_transaction_options(**options: Any) -> TransactionOptions:
