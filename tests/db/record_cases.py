@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import cases
+cases: Any = import_module("cases")
 
 RECORDED = Path(__file__).parent / "recorded.json"
 
@@ -34,7 +34,8 @@ def _record(group: str) -> list[str]:
         "pickle": pickle,
     }
     try:
-        return cases.outcomes(group, scope)
+        found: list[str] = cases.outcomes(group, scope)
+        return found
     finally:
         bed.deactivate()
 

@@ -1,6 +1,7 @@
 """The example of Google's page "The Python DB Client Library for Cloud Datastore", as it stands there."""
 
 import datetime as dt
+from typing import Any
 
 from kindstore import db
 from kindstore.db import users
@@ -35,6 +36,6 @@ def test_the_path_of_an_entity() -> None:
     assert me.parent() == db.Key.from_path(*path[:-2])
     assert me.entity_group() == db.Key.from_path("Person", "GreatGrandpa")
     # "the parent entity need not actually exist"
-    person = type(db.Model)("Person", (db.Model,), {})
+    person: Any = db.PropertiedClass("Person", (db.Model,), {})
     person(key=me).put()
     assert [found.key() for found in db.Query().ancestor(db.Key.from_path("Person", "GreatGrandpa"))] == [me]

@@ -1,6 +1,7 @@
 """One model through the whole face: put, get, query, transaction, delete."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_key_is_itself_its_text_or_an_instance() -> None:
 
 
 def test_queries_filter_sort_count_and_have_cursors() -> None:
-    boss = _worker()
+    boss: Any = _worker()
     boss.put()
     for age in (1, 5, 9):
         Worker(parent=boss, name=f"n{age}", age=age, boss=boss).put()

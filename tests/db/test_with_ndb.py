@@ -82,6 +82,7 @@ def test_ndb_reads_what_db_wrote() -> None:
     assert {name: getattr(new, name) for name in VALUES} == VALUES
     assert new.home == ndb.GeoPt(1, 2)
     assert new.boss == boss.key()
+    assert new.user is not None
     assert new.user.email() == "ada@example.com"
     assert new.blob == ndb.BlobKey(b"b")
     assert _New.query(_New.mail == "ada@example.com", _New.days == dt.date(2020, 1, 1)).get() == new

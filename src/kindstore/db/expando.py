@@ -45,18 +45,18 @@ class Expando(Model):
         if not name.startswith("_") and not hasattr(getattr(type(self), name, None), "__set__"):
             if type(value) not in _TYPES:
                 raise TypeError(f"Expando cannot accept values of type '{type(value).__name__}'.")
-            self.__dict__[name] = value
+            vars(self)[name] = value
         else:
             super().__setattr__(name, value)
 
     def dynamic_properties(self) -> list[str]:
         """The names of the properties that its class does not declare."""
-        return [name for name in self.__dict__ if not name.startswith("_")]
+        return [name for name in vars(self) if not name.startswith("_")]
 
     def _to_entity(self, entity: Any) -> None:
         super()._to_entity(entity)
         for name in self.dynamic_properties():
-            entity[name] = self.__dict__[name]
+            entity[name] = vars(self)[name]
 
     def _add_unknown(self, row: Row) -> None:
         """All that was read became attributes, and what is none any more was deleted."""

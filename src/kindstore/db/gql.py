@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from kindstore.db.errors import BadArgumentError, PropertyError
 from kindstore.db.key import place
 from kindstore.db.kinds import class_for_kind
 from kindstore.db.query import MAX_SUBQUERIES, BaseQuery, asked, compared, parameter
+from kindstore.mapper.property import is_list
 from kindstore.store.messages import PropertyFilter, Query
 
 if TYPE_CHECKING:
@@ -131,7 +132,6 @@ def _comparisons(condition: Any) -> list[Any]:
 
 def _plain(value: Any) -> Any:
     """The stored form of a parameter's value; of a list, that of each item."""
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [_plain(parameter(item)) for item in items]
-    return value if isinstance(value, tuple) else compared("a parameter", value)
+    if is_list(value):
+        return [_plain(parameter(item)) for item in value]
+    return cast("Any", value) if isinstance(value, tuple) else compared("a parameter", value)

@@ -166,10 +166,7 @@ def place(project: Any = None, namespace: Any = None) -> Partition:
     is no text.
     """
     if isinstance(project, tuple):
-        pair: tuple[Any, ...] = project
-        if len(pair) != 2:
-            raise BadArgumentError("_app must have 2 values if type is tuple.")
-        project, namespace = pair
+        project, namespace = _pair(project)
     here = current().partition
     if namespace is not None and namespace != here.namespace:
         check_string(namespace, "namespace", BadArgumentError, empty=True)
@@ -178,6 +175,12 @@ def place(project: Any = None, namespace: Any = None) -> Partition:
         check_string(project, "app", BadArgumentError)
         here = Partition.of(project, here.database, here.namespace)
     return here
+
+
+def _pair(names: Any) -> tuple[Any, Any]:
+    if len(names) != 2:
+        raise BadArgumentError("_app must have 2 values if type is tuple.")
+    return names[0], names[1]
 
 
 def _element(at: int, part: Any) -> Any:

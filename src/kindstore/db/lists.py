@@ -9,11 +9,15 @@ from typing import Any, Final
 from kindstore.db import values
 from kindstore.db.errors import BadValueError
 from kindstore.db.property import Property
+from kindstore.mapper.property import as_list, is_list
 
 _PARTS: Final[dict[Any, tuple[Callable[[Any], dt.datetime], Callable[[dt.datetime], Any]]]] = {
     dt.date: (values.date_to_datetime, dt.datetime.date),
     dt.time: (values.time_to_datetime, dt.datetime.time),
 }
+
+
+_LONG: Final[frozenset[Any]] = frozenset({values.Text, values.Blob, values.ByteString})
 
 
 class ListProperty(Property):
@@ -51,7 +55,7 @@ class ListProperty(Property):
         """See `Property.validate`."""
         value = super().validate(value)
         if value is not None:
-            if not isinstance(value, list):
+            if not is_list(value):
                 raise BadValueError(f"Property {self.name} must be a list")
             value = self.validate_list_contents(value)
         return value
@@ -93,10 +97,10 @@ class ListProperty(Property):
 
     def make_value_from_datastore(self, value: Any) -> Any:
         """See `Property`; a single value was written before the property was a list."""
-        items: list[Any] = value if isinstance(value, list) else [] if value is None else [value]
+        items = as_list(value)
         if self.item_type in _PARTS:
             return [_PARTS[self.item_type][1](item) for item in items]
-        if issubclass(self.item_type, values.Text | values.Blob | values.ByteString):
+        if self.item_type in _LONG:
             return [self.item_type(item) if isinstance(item, str | bytes) else item for item in items]
         return items
 

@@ -149,7 +149,7 @@ def _between(model: type[M], start: Key | None, end: Key | None, ancestor: Key |
 def get_namespaces(start: str | None = None, end: str | None = None) -> list[str]:
     """The namespaces in which there is an entity, from *start* to before *end*."""
     keys = [None if name is None else Namespace.key_for_namespace(name) for name in (start, end)]
-    return [each.namespace_name for each in _between(Namespace, *keys)]
+    return [each.namespace_name for each in _between(Namespace, keys[0], keys[1])]
 
 
 def get_kinds(start: str | None = None, end: str | None = None) -> list[str]:
@@ -157,7 +157,7 @@ def get_kinds(start: str | None = None, end: str | None = None) -> list[str]:
     if end == "":
         return []
     keys = [Kind.key_for_kind(name) if name else None for name in (start, end)]
-    return [each.kind_name for each in _between(Kind, *keys)]
+    return [each.kind_name for each in _between(Kind, keys[0], keys[1])]
 
 
 def get_properties_of_kind(kind: str, start: str | None = None, end: str | None = None) -> list[str]:
@@ -172,7 +172,7 @@ def get_representations_of_kind(
     if end == "":
         return {}
     keys = [Property.key_for_property(kind, name) if name else None for name in (start, end)]
-    found = _between(Property, *keys, ancestor=Property.key_for_kind(kind))
+    found = _between(Property, keys[0], keys[1], Property.key_for_kind(kind))
     return {each.property_name: each.property_representation for each in found}
 
 

@@ -8,7 +8,7 @@ about itself in one `_State`, so that no property can get in its way.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, cast
 
 from kindstore.db import values
 from kindstore.db.errors import (
@@ -29,6 +29,7 @@ from kindstore.db.property import AUTO_UPDATE_UNCHANGED, Property
 from kindstore.db.query import Query
 from kindstore.db.strings import typename
 from kindstore.db.transactions import run_in_transaction
+from kindstore.mapper.property import is_list
 from kindstore.mapper.row import Row
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key as PlainKey
@@ -136,7 +137,7 @@ class Model(Instance, metaclass=PropertiedClass):
         **kwds: Any,
     ) -> None:
         stored = _from_entity if isinstance(_from_entity, Entity) else None
-        self.__dict__["_kindstore"] = self._state(parent, key_name, _app, kwds.get("key"), stored)
+        vars(self)["_kindstore"] = self._state(parent, key_name, _app, kwds.get("key"), stored)
         projected = isinstance(stored, Projected)
         for prop in self._properties.values():
             if prop.name in kwds:
@@ -179,13 +180,12 @@ class Model(Instance, metaclass=PropertiedClass):
 
     def _given_key(self, key: Any, key_name: Any, parent: Any) -> Key:
         if isinstance(key, tuple | list):
-            path: Any = key
-            key = Key.from_path(*path)
+            key = Key.from_path(*cast("list[Any]", key))
         elif isinstance(key, str):
             key = Key(key)
         if not isinstance(key, PlainKey):
             raise TypeError(f"Expected Key type; received {key} (is {typename(key)})")
-        key = Key.like(key)
+        key = own = Key.like(key)
         if not key.has_id_or_name():
             raise BadKeyError("Key must have an id or name")
         if key.kind() != self.kind():
@@ -194,18 +194,18 @@ class Model(Instance, metaclass=PropertiedClass):
             raise BadArgumentError("Cannot use key and key_name at the same time with different values")
         if parent and (parent.key() if isinstance(parent, Model) else parent) != key.parent():
             raise BadArgumentError("Cannot use key and parent at the same time with different values")
-        return key
+        return own
 
     # What properties keep in it.
 
     def _keep(self, prop: Property, attribute: str, value: Any) -> None:
-        self.__dict__[attribute] = value
+        vars(self)[attribute] = value
         state = self._kindstore
         if state.deleted:
             state.deleted -= {prop.name}
 
     def _drop(self, prop: Property, attribute: str) -> None:
-        self.__dict__.pop(attribute, None)
+        vars(self).pop(attribute, None)
         self._kindstore.deleted |= {prop.name}
 
     # What it is.
@@ -360,8 +360,7 @@ class Model(Instance, metaclass=PropertiedClass):
     def get(cls, keys: Any, **options: Any) -> Any:
         """`db.get`, for this class; `KindError` for an entity of another one."""
         found: Any = get(keys, **options)
-        several: list[Any] = found if isinstance(found, list) else [found]
-        for instance in several:
+        for instance in found if is_list(found) else [found]:
             if instance is not None and not isinstance(instance, cls):
                 raise KindError(f"Kind {instance.kind()!r} is not a subclass of kind {cls.kind()!r}")
         return found

@@ -169,7 +169,8 @@ def _put(context: Context, models: Sequence[Any]) -> Program[list[Key]]:
         keys = {name: entities[at].key for name, at in last.items()}
         missing = [name for name in last if isinstance(name, int)]
         if missing:
-            given = yield from context.store.allocate_ids([keys[name] for name in missing])
+            incomplete: Any = [keys[name] for name in missing]
+            given = yield from context.store.allocate_ids(incomplete)
             keys.update(zip(missing, given, strict=True))
         touch(context, [key for key in keys.values() if key is not None], writes=True)
         for name, at in last.items():
@@ -243,7 +244,7 @@ def allocate_ids_async(model: Any, size: int, **options: Any) -> Asked[tuple[int
 
 def _incomplete(model: Any, size: int, options: dict[str, Any]) -> Key:
     _refuse_reading(options)
-    if not isinstance(size, int) or isinstance(size, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
+    if not isinstance(size, int):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may not check types
         raise BadArgumentError(f"Invalid size ({size!r})")
     if size > MAX_ALLOCATED:
         raise BadArgumentError(f"Cannot allocate more than {MAX_ALLOCATED} ids at a time; received {size}")

@@ -26,7 +26,7 @@ class _ClassKeyProperty(ListProperty):
     def __get__(self, model_instance: Any, model_class: Any = None) -> Any:
         if model_instance is None:
             return self
-        return [cls.class_name() for cls in type(model_instance)._hierarchy]  # pyright: ignore[reportPrivateUsage]
+        return list(model_instance.class_key())
 
     def __set__(self, model_instance: Any, value: Any) -> None:
         raise DerivedPropertyError("Class-key is a derived property and cannot be set.")

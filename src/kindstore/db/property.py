@@ -333,7 +333,7 @@ class LinkProperty(_CoercingProperty):
         """See `Property.validate`."""
         value = super().validate(value)
         if value is not None:
-            parts = urlparse(value)
+            parts = urlparse(str(value))
             if not parts.scheme or not parts.netloc:
                 raise BadValueError(f"Property {self.name} must be a full URL ('{value}')")
         return value

@@ -176,7 +176,7 @@ class BaseQuery:
     def __getitem__(self, at: Any) -> Any:
         """The result number *at*, from 0 (IndexError if there are not so many); of a slice, which needs an end, a list."""
         if isinstance(at, slice):
-            part: Any = at
+            part = cast("Any", at)
             start, stop = part.start or 0, part.stop
             if stop is None:
                 raise ValueError("Open-ended slices are not supported")

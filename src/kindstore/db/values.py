@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, Self, cast
+from typing import Any, ClassVar, Final, Self
 from urllib.parse import urlparse
 from xml.sax.saxutils import escape, quoteattr
 
@@ -17,6 +17,7 @@ from kindstore.db.errors import BadValueError
 from kindstore.db.key import Key
 from kindstore.db.strings import check_string, typename
 from kindstore.db.users import User
+from kindstore.mapper.property import is_list
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key as PlainKey
 from kindstore.values.types import GeoPt as PlainGeoPt
@@ -357,13 +358,13 @@ def stored(name: str, value: Any) -> tuple[Any, bool, int | None]:
 
     `BadValueError` for a type that db does not have.
     """
-    if isinstance(value, list):
-        found = [stored(name, item) for item in cast("list[Any]", value)]
+    if is_list(value):
+        found = [stored(name, item) for item in value]
         meanings = {meaning for _, _, meaning in found}
         # A list whose items have several meanings has none: a column has one.
         meaning = meanings.pop() if len(meanings) == 1 else None
         return [item for item, _, _ in found], all(indexed for _, indexed, _ in found), meaning
-    cls: Any = type(value)
+    cls: type[Any] = value.__class__
     if cls in _AS_THEY_ARE:
         if cls is dt.datetime and value.tzinfo is not None:
             value = value.astimezone(dt.UTC).replace(tzinfo=None)
@@ -384,8 +385,8 @@ def stored(name: str, value: Any) -> tuple[Any, bool, int | None]:
 
 def loaded(value: Any, indexed: bool = True, meaning: int | None = None) -> Any:
     """The value of db for what a column holds."""
-    if isinstance(value, list):
-        return [loaded(item, indexed, meaning) for item in cast("list[Any]", value)]
+    if is_list(value):
+        return [loaded(item, indexed, meaning) for item in value]
     make = _OF_MEANING.get(meaning) if meaning is not None and value is not None else None
     if make is not None and isinstance(value, str | bytes | int):
         return make(value)
@@ -459,4 +460,4 @@ def _xml_type(value: Any) -> str:
         str: "string",
         EmbeddedEntity: "entity:proto",
     }
-    return names.get(cast("type", type(value)), typename(value))
+    return names.get(value.__class__, typename(value))
