@@ -85,6 +85,7 @@ from kindstore.db.property import (
     URLProperty,
     UserProperty,
 )
+from kindstore.db.protobuf import model_from_protobuf, model_to_protobuf
 from kindstore.db.query import BaseQuery, Query, websafe_decode_cursor, websafe_encode_cursor
 from kindstore.db.references import Reference, ReferenceProperty, SelfReference, SelfReferenceProperty
 from kindstore.db.times import DateProperty, DateTimeProperty, TimeProperty
@@ -226,7 +227,9 @@ __all__ = [
     "get",
     "get_async",
     "is_in_transaction",
+    "model_from_protobuf",
     "model_is_projection",
+    "model_to_protobuf",
     "non_transactional",
     "put",
     "put_async",
