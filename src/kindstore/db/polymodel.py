@@ -62,10 +62,11 @@ class PolyModel(Model, metaclass=PolymorphicClass):
     """Base of the classes of a hierarchy: those right below it are roots, and give all below them their kind."""
 
     _hierarchy: ClassVar[list[Any]] = []
-    __root_class__: ClassVar[Any] = None
+    __root_class__: ClassVar[Any]
+    """The root; only hierarchies have one, not `PolyModel` itself."""
     _class = _ClassKeyProperty(str, name=_CLASS)
 
-    def __new__(cls, *_args: Any, **_kwds: Any) -> Self:
+    def __new__(cls, /, *_args: Any, **_kwds: Any) -> Self:
         """NotImplementedError for `PolyModel` itself."""
         if cls is PolyModel:
             raise NotImplementedError
@@ -74,8 +75,8 @@ class PolyModel(Model, metaclass=PolymorphicClass):
     @classmethod
     def kind(cls) -> str:
         """The kind of the hierarchy: the name of its root."""
-        root = cls.__root_class__
-        return super().kind() if root in (None, cls) else str(root.kind())
+        root = getattr(cls, "__root_class__", cls)
+        return super().kind() if root is cls else str(root.kind())
 
     @classmethod
     def class_key(cls) -> tuple[str, ...]:
