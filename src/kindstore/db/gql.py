@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 
-from kindstore.db.errors import BadArgumentError, PropertyError
+from kindstore.db.errors import BadArgumentError, BadQueryError, PropertyError
 from kindstore.db.key import place
 from kindstore.db.kinds import class_for_kind
 from kindstore.db.query import MAX_SUBQUERIES, BaseQuery, asked, compared, parameter
@@ -96,6 +96,8 @@ class GqlQuery(BaseQuery):
 
     def _asked(self) -> Query:
         bound = self._bound()
+        if bound.keys_only and self._is_several(bound):
+            raise BadQueryError("Keys only queries do not support IN or != filters.")
         filters: list[tuple[str, str, Any]] = []
         alternatives = 1
         for each in bound.filters:

@@ -130,6 +130,8 @@ class BaseQuery:
             start=self._cursor if start is None else start,
             end=self._end_cursor if end is None else end,
         )
+        if query.keys_only and self._is_several(query):
+            raise BadRequestError("keys only queries are not supported by multi-query.")
         touch_query(context, query)
         reading = Reading(context, None, Key, query.keys_only, use_cache=False)
         reading.consistency = wanted
@@ -198,7 +200,7 @@ class BaseQuery:
         """The place after the result that was read last, as text; AssertionError before a run, and with IN or !=."""
         if self._place is None:
             raise AssertionError("No cursor available.")
-        if self._is_several():
+        if self._is_several(self._asked()):
             raise AssertionError(
                 'No cursor available for a MultiQuery (queries using "IN" or "!=" operators)'
             )
@@ -214,18 +216,15 @@ class BaseQuery:
         """The composite indexes that served it: not known here, so none.  AssertionError before a run."""
         if self._place is None:
             raise AssertionError("No index list because query has not been run.")
-        if self._is_several():
+        if self._is_several(self._asked()):
             raise AssertionError(
                 'No index_list available for a MultiQuery (queries using "IN" or "!=" operators)'
             )
         return []
 
-    def _is_several(self) -> bool:
-        return any(
-            not isinstance(each, PropertyFilter) or each.op in ("IN", "!=")
-            for each in self._asked().filters
-            if each != NOTHING
-        )
+    def _is_several(self, query: Asked) -> bool:
+        """Whether App Engine's db made several queries of it."""
+        return any(not isinstance(each, PropertyFilter) or each.op in ("IN", "!=") for each in query.filters)
 
     def _place_of(self, context: Context, walk: Walk, query: Asked) -> bytes:
         after = walk.cursor_after()
@@ -419,10 +418,12 @@ def asked(
                 )
             inequality = name
         values = [compared(name, item) for item in (value if op == "in" else [value])]
-        if values:
-            conditions.append(PropertyFilter(name, op.upper(), tuple(values) if op == "in" else values[0]))
-        else:
+        if not values:
             conditions.append(NOTHING)
+        elif len(values) == 1:
+            conditions.append(PropertyFilter(name, "=" if op == "in" else op, values[0]))
+        else:
+            conditions.append(PropertyFilter(name, "IN", tuple(values)))
     if inequality is not None and orders and orders[0].property != inequality:
         raise BadArgumentError(
             "First ordering property must be the same as inequality filter property, if specified for this query; "
