@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from kindstore import db
-from kindstore.db import metadata, stats, sync, users
+from kindstore.db import key_range, metadata, stats, sync, users
 from kindstore.db.kinds import kind_map
 
 
@@ -135,3 +135,47 @@ def test_reading_begun_is_done_when_asked_for() -> None:
     assert db.get(keys) == [None, None]
     first, last = db.allocate_ids_async(keys[0], 5).get_result()
     assert last - first == 4
+
+
+class Comment(db.Model):
+    thing = db.ReferenceProperty(Thing, collection_name="comments")
+    at = db.DateTimeProperty(auto_now_add=True)
+
+
+def test_references_can_be_read_in_one_batch() -> None:
+    things = [Thing(key_name=name, name=name) for name in "ab"]
+    db.put(things)
+    db.put([Comment(thing=things[at % 2]) for at in range(4)])
+    comments = Comment.all().fetch(None)
+    prop = Comment.thing
+    keys = [prop.get_value_for_datastore(each) for each in comments]
+    read = {each.key(): each for each in db.get(list(set(keys)))}
+    for each, key in zip(comments, keys, strict=True):
+        prop.__set__(each, read[key])
+    db.delete(things)
+    assert sorted(each.thing.name for each in comments) == ["a", "a", "b", "b"]
+    with pytest.raises(db.ReferencePropertyResolveError, match="failed to be resolved"):
+        _ = Comment.all().get().thing
+
+
+def test_ranges_of_keys_are_split_and_queried() -> None:
+    db.put([Thing(key_name=name) for name in "abcdefgh"])
+    whole = key_range.KeyRange(
+        db.Key.from_path("Thing", "a"), db.Key.from_path("Thing", "h"), include_start=False
+    )
+    lower, upper = whole.split_range()
+    names = [
+        [key.name() for key in part.make_ascending_query(Thing, keys_only=True)] for part in (lower, upper)
+    ]
+    assert names[0] + names[1] == list("bcdefgh")
+    assert all(names)
+    assert [key.name() for key in lower.make_directed_query(Thing, keys_only=True)] == names[0][::-1]
+    upper.advance(db.Key.from_path("Thing", "g"))
+    assert [each.key().name() for each in upper.make_ascending_query(Thing)] == ["h"]
+    assert key_range.KeyRange.from_json(whole.to_json()) == whole
+    one, hundred = (db.Key.from_path("Thing", number) for number in (1, 100))
+    assert key_range.KeyRange.split_keys(one, hundred, 10) == db.Key.from_path("Thing", 50)
+    assert key_range.KeyRange.split_keys(one, hundred, 200) == one
+    assert key_range.KeyRange.bisect_string_range("a", "c") == "b"
+    with pytest.raises(key_range.KeyRangeError, match="Wrong key order"):
+        key_range.KeyRange.split_keys(whole.key_end or one, one, 0)

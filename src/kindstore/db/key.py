@@ -14,8 +14,6 @@ from kindstore.values.key import Key as PlainKey
 from kindstore.values.key import Partition
 from kindstore.values.reference import from_urlsafe, to_urlsafe
 
-__all__ = ["Key"]
-
 
 class Key(PlainKey):
     """The key of an entity, of its text for URLs; `from_path` makes one of kinds and ids.

@@ -11,18 +11,6 @@ from kindstore.db.operations import get
 from kindstore.db.property import IntegerProperty
 from kindstore.store import metadata as law
 
-__all__ = [
-    "EntityGroup",
-    "Kind",
-    "Namespace",
-    "Property",
-    "get_entity_group_version",
-    "get_kinds",
-    "get_namespaces",
-    "get_properties_of_kind",
-    "get_representations_of_kind",
-]
-
 M = TypeVar("M", bound="BaseMetadata")
 
 

@@ -83,7 +83,7 @@ def check_reserved_word(attr_name: str) -> None:
         raise ReservedWordError(
             "Cannot define property.  All names both beginning and ending with '__' are reserved."
         )
-    if attr_name in _RESERVED_WORDS or attr_name in _attributes():
+    if attr_name in _RESERVED_WORDS or _is_attribute(attr_name):
         raise ReservedWordError(
             f"Cannot define property using reserved word '{attr_name}'. If you would like to use this name in the "
             f"datastore consider using a different name like {attr_name}_ and adding name='{attr_name}' to the "
@@ -91,10 +91,10 @@ def check_reserved_word(attr_name: str) -> None:
         )
 
 
-def _attributes() -> frozenset[str]:
-    """The attributes of `Model`; empty while it is being made."""
+def _is_attribute(name: str) -> bool:
+    """Whether `Model` has an attribute of this name; false while it is being made."""
     model: Any = globals().get("Model")
-    return frozenset() if model is None else frozenset(dir(model))
+    return model is not None and any(name in vars(cls) for cls in model.__mro__)
 
 
 class _State:

@@ -14,8 +14,6 @@ from kindstore.db.model import Model, PropertiedClass
 from kindstore.db.query import Query
 from kindstore.values.entity import Entity
 
-__all__ = ["PolyModel", "PolymorphicClass"]
-
 _CLASS: Final = "class"
 _class_map: Final[dict[tuple[str, ...], Any]] = {}
 

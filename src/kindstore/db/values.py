@@ -23,22 +23,6 @@ from kindstore.values.key import Key as PlainKey
 from kindstore.values.types import GeoPt as PlainGeoPt
 from kindstore.values.types import User as PlainUser
 
-__all__ = [
-    "IM",
-    "Blob",
-    "BlobKey",
-    "ByteString",
-    "Category",
-    "Email",
-    "EmbeddedEntity",
-    "GeoPt",
-    "Link",
-    "PhoneNumber",
-    "PostalAddress",
-    "Rating",
-    "Text",
-]
-
 MAX_LINK: Final = 2083
 """Bytes of a link: what the Internet Explorer took."""
 
