@@ -302,7 +302,6 @@ class Lines:
     def _odd(self) -> str:
         return self._choice(
             [
-                "sorted(metadata.get_kinds())",
                 "keys(Animal.all().order('name')), keys(Dog.all()), keys(Puppy.all())",
                 "keys(Dog.all().filter('bark >', 1)), keys(Dog.gql('WHERE bark > :1', 1))",
                 "keys(X.all().order('fixed')), keys(X.all().filter('x =', 1)), keys(X.all().filter('y =', 's'))",
