@@ -138,9 +138,9 @@ class KeyRange:
     def from_json(cls, json_str: str) -> Self:
         """The range of a text that `to_json` has made."""
         parts: dict[str, Any] = json.loads(json_str)
-        return cls(
-            **{name: Key(part) if name.startswith("key_") and part else part for name, part in parts.items()}
-        )
+        for name in ("key_start", "key_end"):
+            parts[name] = Key(parts[name]) if parts[name] else None
+        return cls(**parts)
 
 
 def _between(first: Any, last: Any, batch_size: int) -> Any:

@@ -53,10 +53,6 @@ class Instance:
         """The key to put it under; incomplete if it is to get an id."""
         raise NotImplementedError
 
-    def _key_to_write(self) -> Key:
-        """The key to put it under; incomplete if it is to get an id."""
-        raise NotImplementedError
-
 
 class Projected(Entity, frozen=True, eq=False, gc=False):
     """An entity of which only some properties are known, in the form that indexes have."""

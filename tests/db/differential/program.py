@@ -6,8 +6,10 @@ The lines of a seed are the same everywhere; they name entities by key names, ne
 import ast
 import random
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 SETUP = """
 class P(db.Model):
@@ -151,7 +153,7 @@ class Lines:
         weights = [weight for weight, _ in kinds]
         return self._random.choices(kinds, weights)[0][1]()
 
-    def _choice(self, options: Any) -> Any:
+    def _choice(self, options: Sequence[T]) -> T:
         return self._random.choice(options)
 
     def _value(self, name: str) -> str:
