@@ -80,13 +80,16 @@ def changed(key, **values):
     instance.put()
     return shown(instance)
 
+COUNT = [100]
+
 def contended(key, xg, retries, *others):
     tries = []
     def work():
         found = db.get(key)
         tries.append(None if found is None else found.age)
         if len(tries) < 3:
-            db.non_transactional(lambda: P(key=key, age=len(tries) + 100).put())()
+            COUNT[0] += 1
+            db.non_transactional(lambda: P(key=key, age=COUNT[0]).put())()
         P(key=key, age=-1).put()
         for other in others:
             P(key=other, age=-2).put()
