@@ -248,7 +248,7 @@ class BaseQuery:
 
 def _walked(context: Context, reading: Reading, walk: Walk) -> Iterator[Any]:
     loader: Any = reading.loader
-    while ask(context, refusing(walk.has_next())):
+    while walk.is_ready() or ask(context, refusing(walk.has_next())):
         result = walk.take()
         if result is not None or loader is None or not loader.dropped:
             yield result
