@@ -61,12 +61,13 @@ class Rollback(Error):
 class Transaction:
     """A transaction in progress: its name in the store, and the writes that are kept back, the last one per key.
 
-    *outer* is the context that it was begun in.
+    *outer* is the context that it was begun in.  *law* is what a face holds it to beside the store's.
     """
 
     __slots__ = (
         "begun",
         "ended",
+        "law",
         "mutations",
         "name",
         "on_commit",
@@ -81,6 +82,7 @@ class Transaction:
         self.outer = outer
         self.read_only = read_only
         self.ended = False
+        self.law: object = None
         self.begun: list[Future[Any]] = []
         self.mutations: dict[tuple[Partition, bytes], Mutation] = {}
         self.uniques: dict[str, Uniques] = {}
