@@ -35,6 +35,7 @@ from kindstore.db.errors import (
 )
 from kindstore.db.expando import Expando
 from kindstore.db.gql import GqlQuery
+from kindstore.db.indexes import Index, get_indexes, get_indexes_async
 from kindstore.db.key import Key
 from kindstore.db.kinds import class_for_kind
 from kindstore.db.lists import ListProperty, StringListProperty
@@ -171,6 +172,7 @@ __all__ = [
     "GeoPtProperty",
     "GqlQuery",
     "IMProperty",
+    "Index",
     "IntegerProperty",
     "InternalError",
     "Key",
@@ -226,6 +228,8 @@ __all__ = [
     "delete_async",
     "get",
     "get_async",
+    "get_indexes",
+    "get_indexes_async",
     "is_in_transaction",
     "model_from_protobuf",
     "model_is_projection",
