@@ -144,6 +144,7 @@ def test_a_damaged_record_raises_corruption_error_only(value: Any, data: st.Data
         (4, b"\x94\1\2\3\4"),
         (5, b"\x95\xc0\x90\x90\x90\x01"),
         (5, b"\x95\xc0\x91\x90\x90\x90\x80"),
+        (5, b"\x95\x80\x90\x90\x90\x80"),
         (99, b""),
     ],
     ids=repr,
