@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kindstore import datastore
+from kindstore import datastore, testing
 from kindstore.datastore import And, Or, PropertyFilter
 from kindstore.datastore.query_profile import QueryExplainError
 from kindstore.values.errors import BadCursorError, BadQueryError
@@ -131,3 +131,14 @@ def test_queries_tell_their_plan_if_asked(numbers: datastore.Client) -> None:
     assert "EntityScan" in planned.explain_metrics.plan_summary.indexes_used[0]["plan"]
     with pytest.raises(QueryExplainError, match="not set"):
         _ = numbers.query(kind="Number").fetch().explain_metrics
+
+
+def test_a_store_that_tells_no_plan_says_so() -> None:
+    with testing.store():
+        client = datastore.Client()
+        client.put(datastore.Entity(client.key("Number", 1)))
+        with pytest.raises(NotImplementedError, match="does not explain"):
+            client.query(kind="Number").explain()
+        asked = client.query(kind="Number", explain_options=datastore.ExplainOptions(analyze=True)).fetch()
+        assert len([*asked]) == 1
+        assert asked.explain_metrics.execution_stats.results_returned == 1

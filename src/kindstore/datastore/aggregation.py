@@ -143,7 +143,7 @@ class AggregationQuery:
         summed = [each.property_ref for each in self._aggregations if isinstance(each, SumAggregation)]
 
         def explained(results: int | None = None, seconds: float = 0) -> ExplainMetrics:
-            return metrics(query, self._nested_query.explain(), results, seconds, summed)
+            return metrics(query, self._nested_query.plan(), results, seconds, summed)
 
         return AggregationResults(self.explain_options, answers, explained)
 

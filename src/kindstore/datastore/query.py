@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Self, TypeAlias
 
 from kindstore.store import messages
+from kindstore.store.abc import Inspect
 from kindstore.values.errors import BadArgumentError, BadCursorError, BadQueryError
 from kindstore.values.key import Partition
 
@@ -292,10 +293,18 @@ class Query:
         return self._explain_options
 
     def explain(self) -> str:
-        """The plan of the query, as text."""
-        store: Any = self._client.store
-        plan: str = store.run(store.explain(self.message()))
+        """The plan of the query, as text; NotImplementedError of a store that does not tell."""
+        plan = self.plan()
+        if plan is None:
+            raise NotImplementedError(f"a {type(self._client.store).__name__} does not explain queries")
         return plan
+
+    def plan(self) -> str | None:
+        """The same; None of a store that does not tell."""
+        store: object = self._client.store
+        if not isinstance(store, Inspect):
+            return None
+        return self._client.store.run(store.explain(self.message()))
 
 
 class Page(Iterator[Entity]):
@@ -349,7 +358,7 @@ class Results(Iterator[Entity]):
         if options is None:
             raise QueryExplainError("explain_options not set on query.")
         if self._metrics is None and not options.analyze:
-            self._metrics = metrics(self._query.message(), self._query.explain())
+            self._metrics = metrics(self._query.message(), self._query.plan())
         if self._metrics is None:
             raise QueryExplainError("explain_metrics not available until query is complete.")
         return self._metrics
@@ -420,7 +429,7 @@ class Results(Iterator[Entity]):
                 yield Page(self, found.results)
         if options is not None and options.analyze:
             seconds = time.perf_counter() - began
-            self._metrics = metrics(asked, self._query.explain(), results, seconds)
+            self._metrics = metrics(asked, self._query.plan(), results, seconds)
 
 
 class _Started(BadArgumentError, ValueError):

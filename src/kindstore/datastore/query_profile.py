@@ -57,12 +57,12 @@ class ExplainMetrics:
 
 def metrics(
     query: Query,
-    plan: str,
+    plan: str | None,
     results: int | None = None,
     seconds: float = 0,
     summed: Iterable[str] = (),
 ) -> ExplainMetrics:
-    """Of *query*, whose *plan* the store has told, and its number of *results* if it was answered.
+    """Of *query*, whose *plan* the store has told (None: it does not), and its number of *results* if it was answered.
 
     *summed*: the properties whose sums or means were asked for.
     """
@@ -73,10 +73,10 @@ def metrics(
         parts.append(("__key__", sorted_by[-1][1] if sorted_by else "ASC"))
     shown = ", ".join(f"{'__name__' if name == '__key__' else name} {way}" for name, way in parts)
     scope = "Includes ancestors" if query.ancestor and len(parts) > 1 else "Collection group"
-    index = {"properties": f"({shown})", "query_scope": scope, "plan": plan}
+    index = {"properties": f"({shown})", "query_scope": scope, "plan": plan or ""}
     if results is None:
         return ExplainMetrics(PlanSummary([index]))
-    rows = sum(map(int, re.findall(r"reads (\d+) rows", plan)))
+    rows = sum(map(int, re.findall(r"reads (\d+) rows", plan or "")))
     stats = {
         "billing_details": {"min_query_cost": "0"},
         "documents_scanned": str(results),

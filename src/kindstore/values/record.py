@@ -250,7 +250,9 @@ def _read_tagged(value: Any) -> Any:
         case 5:
             key, names, values, unindexed, meanings = msgspec.msgpack.decode(body)
             if key is not None and key.__class__ is not bytes:
-                raise CorruptionError("an embedded entity's key is no bytes in a record", type=type(key).__name__)
+                raise CorruptionError(
+                    "an embedded entity's key is no bytes in a record", type=type(key).__name__
+                )
             shape = Shape.of(names, unindexed, meanings)
             return Entity(
                 None if key is None else ordered.unpack(key), shape, [_read_tagged(v) for v in values]
