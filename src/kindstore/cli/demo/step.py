@@ -119,7 +119,8 @@ def _text(item: Callable[..., Any] | type, *, whole: bool) -> str:
     source = textwrap.dedent(inspect.getsource(item))
     lines = source.splitlines()
     definition = ast.parse(source).body[0]
-    assert isinstance(definition, ast.FunctionDef | ast.ClassDef)
+    if not isinstance(definition, ast.FunctionDef | ast.ClassDef) or definition.name != item.__name__:
+        raise OSError("the source of something else")  # which Python 3.13 gives where there is none
     first, body = definition.body[0], definition.body
     if ast.get_docstring(definition) is not None:
         assert first.end_lineno is not None
