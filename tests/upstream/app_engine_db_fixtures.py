@@ -16,7 +16,6 @@ from replacements import module
 
 from kindstore.connect import connect
 from kindstore.db.key import place
-from kindstore.db.kinds import kind_map
 from kindstore.db.values import stored
 from kindstore.mapper import context as contexts
 from kindstore.mapper.row import Row
@@ -97,11 +96,14 @@ class GQL:
     """`gql.GQL`: a `db.GqlQuery` of raw entities, and what it says of its text."""
 
     def __init__(self, query_string: str, namespace: str | None = None) -> None:
-        self._statement = parse(query_string, Dialect.APP_ENGINE)
+        partition = None, namespace
+        try:
+            self._query = db.GqlQuery(query_string, _app=partition)
+        except db.KindError:
+            type(parse(query_string, Dialect.APP_ENGINE).kind, (db.Expando,), {})
+            self._query = db.GqlQuery(query_string, _app=partition)
+        self._statement = self._query._statement
         self._kind = self._entity = self._statement.kind
-        if self._kind is not None and self._kind not in kind_map:
-            type(self._kind, (db.Expando,), {})
-        self._query = db.GqlQuery(query_string, _app=(None, namespace))
         self.is_keys_only, self.is_distinct = self._query.is_keys_only, self._query.is_distinct
         self.projection = self._query.projection
 
