@@ -1,4 +1,4 @@
-"""What the App Engine SDK's db tests work with besides db, made of what Kindstore has: the stub, raw entities, `gql.GQL`.
+"""What the App Engine SDK's db tests work with, made of what Kindstore has: the stub, raw entities, `gql.GQL`.
 
 A pytest plugin, loaded after `alias_app_engine_db`.  A new stub is a fresh store and a context.
 """
