@@ -179,3 +179,32 @@ def test_ranges_of_keys_are_split_and_queried() -> None:
     assert key_range.KeyRange.bisect_string_range("a", "c") == "b"
     with pytest.raises(key_range.KeyRangeError, match="Wrong key order"):
         key_range.KeyRange.split_keys(whole.key_end or one, one, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SELECT", "Parse Error: Identifier Expected: "),
+        ("SELECT FROM Thing", "Parse Error: Identifier is a reserved keyword: "),
+        ("SELECT * FROM Thing WHERE name IN ('x', ())", "Parse Error: Filter list value could not be cast: "),
+        ("SELECT * FROM Thing WHERE size = DATE()", "Parse Error: "),
+        ("SELECT * FROM Thing WHERE size = DATE('today')", "Type Cast Error: "),
+        ("SELECT * FROM Thing WHERE mail = USER(NULL)", "Type Cast Error: "),
+    ],
+)
+def test_what_is_wrong_with_a_text_begins_with_app_engines_words(text: str, words: str) -> None:
+    with pytest.raises(db.BadQueryError) as caught:
+        db.GqlQuery(text).get()
+    assert str(caught.value).startswith(words)
+    assert "(line 1, column " in str(caught.value)
+
+
+def test_a_user_in_a_text_is_of_the_domain_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Owned(db.Model):
+        owner = db.UserProperty()
+
+    Owned(owner=users.User("a@example.com", "example.com")).put()
+    text = "SELECT * FROM Owned WHERE owner = USER('a@example.com')"
+    assert db.GqlQuery(text).count() == 0
+    monkeypatch.setenv("AUTH_DOMAIN", "example.com")
+    assert db.GqlQuery(text).count() == 1

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 from collections.abc import Callable
 from datetime import datetime
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from google.appengine import api, ext
 from google.appengine.api import datastore_errors, datastore_types, taskqueue  # noqa: F401 - before the replacements
 from google.appengine.datastore import datastore_pbs, datastore_stub_util, entity_bytes_pb2  # noqa: F401
+from replacements import module
 
 from kindstore import ndb
 from kindstore.mapper import context as contexts
@@ -184,16 +184,6 @@ def put_in_place() -> None:
         except ModuleNotFoundError:
             names = {}
         setattr(package, name, module(f"{NDB}.{name}", names, ADDED.get(name, {})))
-
-
-def module(name: str, *names: dict[str, Any]) -> ModuleType:
-    made = sys.modules[name] = ModuleType(name)
-    for each in names:
-        vars(made).update({key: value for key, value in each.items() if key not in UNSHARED})
-    return made
-
-
-UNSHARED = ("__name__", "__spec__", "__path__", "__file__", "__loader__", "__package__", "__cached__")
 
 
 # What the tests take from the rest of the SDK.

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
@@ -31,7 +33,8 @@ class GqlQuery(BaseQuery):
         from kindstore.store.gql import Dialect, parse  # noqa: PLC0415
 
         self._app = kwds.pop("_app", None)
-        self._statement: Statement = parse(query_string, Dialect.APP_ENGINE)
+        with _told("Parse Error"):
+            self._statement: Statement = parse(query_string, Dialect.APP_ENGINE)
         kind = self._statement.kind
         super().__init__(None if kind is None else class_for_kind(kind))
         if self._model_class is not None:
@@ -78,7 +81,8 @@ class GqlQuery(BaseQuery):
         self._check_arguments()
         args = [_plain(value) for value in self._args]
         kwds = {name: _plain(value) for name, value in self._kwds.items()}
-        query = bind(self._statement, place(self._app), args, kwds).query
+        with _told("Type Cast Error"):
+            query = bind(self._statement, place(self._app), args, kwds).query
         return replace(query, filters=query.filters + self._restriction)
 
     def _check_arguments(self) -> None:
@@ -123,6 +127,22 @@ class GqlQuery(BaseQuery):
             bool(bound.distinct_on),
         )
         return replace(checked, ancestor=bound.ancestor)
+
+
+@contextmanager
+def _told(beginning: str) -> Generator[None]:
+    """For a ``with`` block: what is wrong with a text is told with the words with which App Engine's message begins."""
+    try:
+        yield
+    except BadQueryError as error:
+        expected = error.facts.get("expected", ())
+        if "was read as a name" in error.hint:
+            beginning += ": Identifier is a reserved keyword"
+        elif "a name" in expected:
+            beginning += ": Identifier Expected"
+        elif "a value" in expected and error.facts["found"] == "(":
+            beginning += ": Filter list value could not be cast"
+        raise type(error)(f"{beginning}: {error.message}", hint=error.hint, **error.facts) from None
 
 
 def _comparisons(condition: Any) -> list[Any]:

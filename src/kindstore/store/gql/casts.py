@@ -1,11 +1,12 @@
 """App Engine's casts: what ``KEY('A', :1)``, ``DATE('2024-02-29')`` and the like give.
 
 A date is its midnight and a time is that time of 1 January 1970, because that is what the Datastore stores for
-them.  `ValueError`, `TypeError` and `OverflowError` say that the operands are none for the cast.
+them.  A user is of the domain that the environment names, ``AUTH_DOMAIN``.  `ValueError`, `TypeError` and `OverflowError` say that the operands are none for the cast.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -56,7 +57,7 @@ def _user(operands: list[Any], _: Partition) -> User:
     (email,) = operands
     if not isinstance(email, str) or not email:
         raise TypeError("not an address")
-    return User(email)
+    return User(email, os.environ.get("AUTH_DOMAIN"))
 
 
 def _moment(
