@@ -45,7 +45,7 @@ class User(DatastoreEntity, UserMixin):
     __kind__ = "User"
 
     def authenticated(self, password: str) -> bool:
-        return self.password == digest(password)
+        return bool(self.password == digest(password))
 
 
 class CountingUser(DatastoreEntity, UserMixin):
