@@ -14,7 +14,12 @@ from kindstore.values import errors
 from tests import pages
 
 TOP = Path(__file__).parents[1]
-PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").rglob("*.md"))]
+FOLDERS = [TOP / "docs", TOP / "examples"]
+PAGES = [
+    TOP / "README.md",
+    TOP / "CHANGELOG.md",
+    *sorted(page for each in FOLDERS for page in each.rglob("*.md")),
+]
 WITH_EXAMPLES = [page for page in PAGES if pages.examples(page.read_text())]
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from kindstore.db.errors import BadArgumentError, BadQueryError, PropertyError
 from kindstore.db.key import place
 from kindstore.db.kinds import class_for_kind
-from kindstore.db.query import MAX_SUBQUERIES, BaseQuery, asked, compared, parameter
+from kindstore.db.query import BaseQuery, asked, compared, parameter
 from kindstore.mapper.property import is_list
 from kindstore.store.messages import PropertyFilter, Query
 
@@ -103,19 +103,12 @@ class GqlQuery(BaseQuery):
         if bound.keys_only and self._is_several(bound):
             raise BadQueryError("Keys only queries do not support IN or != filters.")
         filters: list[tuple[str, str, Any]] = []
-        alternatives = 1
         for each in bound.filters:
             if not isinstance(each, PropertyFilter):
                 # What no entity fulfils: IN of an empty list.
                 return replace(bound, limit=None, offset=0)
             op = each.op.lower()
-            alternatives *= {"in": len(each.value) if op == "in" else 1, "!=": 2}.get(op, 1)
             filters.append((each.property, op, list(each.value) if op == "in" else each.value))
-        if alternatives > MAX_SUBQUERIES:
-            raise BadArgumentError(
-                f"Cannot satisfy query -- too many subqueries (max: {MAX_SUBQUERIES}, got {alternatives})."
-                " Probable cause: too many IN/!= filters in query."
-            )
         checked = asked(
             bound.kind,
             bound.partition,

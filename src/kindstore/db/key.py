@@ -73,13 +73,11 @@ class Key(PlainKey):
         if not parent.is_complete:
             raise BadKeyError("The parent Key is incomplete.")
         above = parent.partition
-        asked = (
-            (above.project if project is None else project),
-            (above.namespace if namespace is None else namespace),
-        )
-        if asked != (above.project, above.namespace):
+        app = above.project if project is None else project
+        within = above.namespace if namespace is None else namespace
+        if (app, within) != (above.project, above.namespace):
             raise BadArgumentError(
-                f"The app/namespace arguments ({asked[0]}/{asked[1]}) should match "
+                f"The app/namespace arguments ({app}/{within}) should match "
                 f"parent.app/namespace() ({above.project}/{above.namespace})"
             )
         return Key.of(above, (*parent.path, *flat))

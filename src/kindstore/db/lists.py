@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
 from typing import Any, Final
 
 from kindstore.db import values
 from kindstore.db.errors import BadValueError
 from kindstore.db.property import Property
 from kindstore.mapper.property import as_list, is_list
-
-_PARTS: Final[dict[Any, tuple[Callable[[Any], dt.datetime], Callable[[dt.datetime], Any]]]] = {
-    dt.date: (values.date_to_datetime, dt.datetime.date),
-    dt.time: (values.time_to_datetime, dt.datetime.time),
-}
-
 
 _LONG: Final[frozenset[Any]] = frozenset({values.Text, values.Blob, values.ByteString})
 
@@ -91,15 +83,15 @@ class ListProperty(Property):
         value = self.validate_list_contents(value)
         if self.validator is not None:
             self.validator(value)
-        if self.item_type in _PARTS:
-            return [_PARTS[self.item_type][0](item) for item in value]
+        if self.item_type in values.PARTS:
+            return [values.PARTS[self.item_type][0](item) for item in value]
         return value
 
     def make_value_from_datastore(self, value: Any) -> Any:
         """See `Property`; a single value was written before the property was a list."""
         items = as_list(value)
-        if self.item_type in _PARTS:
-            return [_PARTS[self.item_type][1](item) for item in items]
+        if self.item_type in values.PARTS:
+            return [values.PARTS[self.item_type][1](item) for item in items]
         if self.item_type in _LONG:
             return [self.item_type(item) if isinstance(item, str | bytes) else item for item in items]
         return items

@@ -11,13 +11,14 @@ from kindstore.store.messages import Consistency
 STRONG_CONSISTENCY: Final = 0
 EVENTUAL_CONSISTENCY: Final = 1
 
-_WITHOUT_EFFECT: Final = frozenset(
+CONFIGURATION: Final = frozenset(
     {
+        "read_policy",
+        # Without effect:
         *("deadline", "on_completion", "force_writes", "max_allocate_ids_keys", "max_delete_keys"),
         *("max_entity_groups_per_rpc", "max_get_keys", "max_put_entities", "max_rpc_bytes"),
     }
 )
-CONFIGURATION: Final = _WITHOUT_EFFECT | {"read_policy"}
 
 
 class Configuration:

@@ -216,7 +216,28 @@ def _check_length(prop: Property, value: str | bytes, most: int) -> None:
         raise BadValueError(f"Property {prop.name} is {len(value)} bytes long; it must be {most} or less.")
 
 
-class IntegerProperty(Property):
+class _NumberProperty(Property):
+    """A value that counts as one where it is 0 or False."""
+
+    def empty(self, value: Any) -> bool:
+        """Only None is no value."""
+        return value is None
+
+
+class _TypedProperty(Property):
+    """A value of `data_type`, which is *called* so where another one is refused."""
+
+    _called: ClassVar[str]
+
+    def validate(self, value: Any) -> Any:
+        """See `Property.validate`."""
+        value = super().validate(value)
+        if value is not None and not isinstance(value, self.data_type):
+            raise BadValueError(f"Property {self.name} must be a {self._called}")
+        return value
+
+
+class IntegerProperty(_NumberProperty):
     """An int of 64 bits; neither bool nor float."""
 
     data_type: Any = int
@@ -232,43 +253,19 @@ class IntegerProperty(Property):
             raise BadValueError(f"Property {self.name} must fit in 64 bits")
         return value
 
-    def empty(self, value: Any) -> bool:
-        """0 is a value."""
-        return value is None
 
-
-class FloatProperty(Property):
+class FloatProperty(_NumberProperty, _TypedProperty):
     """A float; an int is refused."""
 
     data_type = float
-
-    def validate(self, value: Any) -> Any:
-        """See `Property.validate`."""
-        value = super().validate(value)
-        if value is not None and not isinstance(value, float):
-            raise BadValueError(f"Property {self.name} must be a float")
-        return value
-
-    def empty(self, value: Any) -> bool:
-        """0.0 is a value."""
-        return value is None
+    _called = "float"
 
 
-class BooleanProperty(Property):
+class BooleanProperty(_NumberProperty, _TypedProperty):
     """A bool."""
 
     data_type = bool
-
-    def validate(self, value: Any) -> Any:
-        """See `Property.validate`."""
-        value = super().validate(value)
-        if value is not None and not isinstance(value, bool):
-            raise BadValueError(f"Property {self.name} must be a bool")
-        return value
-
-    def empty(self, value: Any) -> bool:
-        """False is a value."""
-        return value is None
+    _called = "bool"
 
 
 class _CoercingProperty(Property):
@@ -342,32 +339,29 @@ class LinkProperty(_CoercingProperty):
 URLProperty = LinkProperty
 
 
-class BlobReferenceProperty(Property):
+class BlobReferenceProperty(_TypedProperty):
     """A `BlobKey`, which a text becomes."""
 
     data_type = values.BlobKey
+    _called = "BlobKey instance"
 
     def validate(self, value: Any) -> Any:
         """See `Property.validate`."""
-        if isinstance(value, str):
-            value = values.BlobKey(value)
-        value = super().validate(value)
-        if value is not None and not isinstance(value, values.BlobKey):
-            raise BadValueError(f"Property {self.name} must be a BlobKey instance")
-        return value
+        return super().validate(values.BlobKey(value) if isinstance(value, str) else value)
 
     def make_value_from_datastore(self, value: Any) -> Any:
         """See `Property`; other faces store the bytes without saying what they mean."""
         return values.BlobKey(value.decode()) if isinstance(value, bytes) else value
 
 
-class UserProperty(Property):
+class UserProperty(_TypedProperty):
     """A `users.User`.
 
     *auto_current_user*: each put sets it to the current user; *auto_current_user_add*: that is what it begins with.
     """
 
     data_type = User
+    _called = "User"
 
     def __init__(
         self,
@@ -384,13 +378,6 @@ class UserProperty(Property):
             verbose_name, name, required=required, validator=validator, choices=choices, indexed=indexed
         )
         self.auto_current_user, self.auto_current_user_add = auto_current_user, auto_current_user_add
-
-    def validate(self, value: Any) -> Any:
-        """See `Property.validate`."""
-        value = super().validate(value)
-        if value is not None and not isinstance(value, User):
-            raise BadValueError(f"Property {self.name} must be a User")
-        return value
 
     def default_value(self) -> Any:
         """The current user, if it is to be set to that."""

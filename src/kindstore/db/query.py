@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Self, TypeVar, cast
@@ -198,13 +199,7 @@ class BaseQuery:
 
     def cursor(self) -> bytes:
         """The place after the result that was read last, as text; AssertionError before a run, and with IN or !=."""
-        if self._place is None:
-            raise AssertionError("No cursor available.")
-        if self._is_several(self._asked()):
-            raise AssertionError(
-                'No cursor available for a MultiQuery (queries using "IN" or "!=" operators)'
-            )
-        return websafe_encode_cursor(self._place())
+        return websafe_encode_cursor(self._last_place("No cursor available", "No cursor available.")())
 
     def with_cursor(self, start_cursor: Any = None, end_cursor: Any = None) -> Self:
         """Begin after one place and stop at another; `BadValueError` for what is no cursor."""
@@ -214,13 +209,16 @@ class BaseQuery:
 
     def index_list(self) -> list[Any]:
         """The composite indexes that served it: not known here, so none.  AssertionError before a run."""
-        if self._place is None:
-            raise AssertionError("No index list because query has not been run.")
-        if self._is_several(self._asked()):
-            raise AssertionError(
-                'No index_list available for a MultiQuery (queries using "IN" or "!=" operators)'
-            )
+        self._last_place("No index_list available", "No index list because query has not been run.")
         return []
+
+    def _last_place(self, nothing: str, before_a_run: str) -> Callable[[], bytes]:
+        """Where the last run stands; an AssertionError, which says that there is *nothing*, if there is no such place."""
+        if self._place is None:
+            raise AssertionError(before_a_run)
+        if self._is_several(self._asked()):
+            raise AssertionError(f'{nothing} for a MultiQuery (queries using "IN" or "!=" operators)')
+        return self._place
 
     def _is_several(self, query: Asked) -> bool:
         """Whether App Engine's db made several queries of it."""
@@ -290,7 +288,6 @@ class Query(BaseQuery):
         self._filters: tuple[tuple[str, str, Any], ...] = ()
         self._orders: tuple[Order, ...] = ()
         self._ancestor: Key | None = None
-        self._alternatives = 1
         self.with_cursor(cursor)
 
     def is_keys_only(self) -> bool:
@@ -328,14 +325,11 @@ class Query(BaseQuery):
             if not isinstance(value, list | tuple):
                 raise BadValueError('Argument to the "in" operator must be a list')
             value = [parameter(item) for item in cast("list[Any]", value)]
-            self._alternatives *= len(value)
         else:
             if isinstance(value, list | tuple):
                 raise BadValueError("Filtering on lists is not supported")
-            if op == "!=":
-                if self._keys_only:
-                    raise BadQueryError("Keys only queries do not support != filters.")
-                self._alternatives *= 2
+            if op == "!=" and self._keys_only:
+                raise BadQueryError("Keys only queries do not support != filters.")
             value = parameter(value)
         self._filters = (*self._filters, (name, op, value))
         return self
@@ -375,11 +369,6 @@ class Query(BaseQuery):
     def _asked(self) -> Asked:
         if self._distinct and not self._projection:
             raise BadQueryError("cannot specify distinct without a projection")
-        if self._alternatives > MAX_SUBQUERIES:
-            raise BadArgumentError(
-                f"Cannot satisfy query -- too many subqueries (max: {MAX_SUBQUERIES}, got {self._alternatives})."
-                " Probable cause: too many IN/!= filters in query."
-            )
         return asked(
             None if self._model_class is None else self._model_class.kind(),
             self._partition(),
@@ -408,6 +397,14 @@ def asked(
     distinct: bool,
 ) -> Asked:
     """The query of these parts in the store's words; it raises what db does not have of them."""
+    alternatives = math.prod(
+        2 if op == "!=" else len(value) for _, op, value in filters if op in ("in", "!=")
+    )
+    if alternatives > MAX_SUBQUERIES:
+        raise BadArgumentError(
+            f"Cannot satisfy query -- too many subqueries (max: {MAX_SUBQUERIES}, got {alternatives})."
+            " Probable cause: too many IN/!= filters in query."
+        )
     inequality: str | None = None
     conditions: list[Filter] = []
     for name, op, value in filters:

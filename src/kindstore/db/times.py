@@ -7,7 +7,7 @@ from typing import Any
 
 from kindstore.db.errors import BadValueError
 from kindstore.db.property import AUTO_UPDATE_UNCHANGED, Property
-from kindstore.db.values import EPOCH, date_to_datetime, time_to_datetime
+from kindstore.db.values import EPOCH, PARTS
 from kindstore.mapper import context
 
 
@@ -63,6 +63,13 @@ class _PartProperty(DateTimeProperty):
         value = super().get_value_for_datastore(model_instance)
         return None if value is None else self._stored(value)
 
+    def make_value_from_datastore(self, value: Any) -> Any:
+        """See `Property`."""
+        return PARTS[self.data_type][1](value) if isinstance(value, dt.datetime) else value
+
+    def _stored(self, value: Any) -> Any:
+        return PARTS[self.data_type][0](value)
+
 
 class DateProperty(_PartProperty):
     """A date, and no datetime; stored as its midnight."""
@@ -76,17 +83,10 @@ class DateProperty(_PartProperty):
             raise BadValueError(f"Property {self.name} must be a {self.data_type.__name__}, not a datetime")
         return value
 
-    def _stored(self, value: Any) -> Any:
-        return date_to_datetime(value)
-
     @staticmethod
     def now() -> Any:
         """The date, by the clock of the store."""
         return DateTimeProperty.now().date()
-
-    def make_value_from_datastore(self, value: Any) -> Any:
-        """See `Property`."""
-        return value.date() if isinstance(value, dt.datetime) else value
 
 
 class TimeProperty(_PartProperty):
@@ -98,14 +98,7 @@ class TimeProperty(_PartProperty):
         """Midnight is a value."""
         return value is None
 
-    def _stored(self, value: Any) -> Any:
-        return time_to_datetime(value)
-
     @staticmethod
     def now() -> Any:
         """The time of day, by the clock of the store."""
         return DateTimeProperty.now().time()
-
-    def make_value_from_datastore(self, value: Any) -> Any:
-        """See `Property`."""
-        return value.time() if isinstance(value, dt.datetime) else value

@@ -61,11 +61,8 @@ class User(PlainUser):
         return f"users.User({','.join(parts)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = (self.email(), self.auth_domain(), self.user_id(), *self._federated(), False)
-        return type(self), arguments
-
-    def _federated(self) -> tuple[str | None, str | None]:
-        return self._federated_identity, self._federated_provider
+        federated = self._federated_identity, self._federated_provider
+        return type(self), (self.email(), self.auth_domain(), self.user_id(), *federated, False)
 
 
 def get_current_user() -> User | None:

@@ -294,6 +294,12 @@ def time_to_datetime(value: dt.time) -> dt.datetime:
     return dt.datetime.combine(EPOCH, value.replace(tzinfo=None))
 
 
+PARTS: Final[dict[Any, tuple[Callable[[Any], dt.datetime], Callable[[dt.datetime], Any]]]] = {
+    dt.date: (date_to_datetime, dt.datetime.date),
+    dt.time: (time_to_datetime, dt.datetime.time),
+}
+"""The parts of a datetime, what makes one of them, and what makes them of one."""
+
 _MEANINGS: Final[dict[type, tuple[int, Callable[[Any], Any]]]] = {
     Category: (1, str),
     Link: (2, str),
@@ -308,15 +314,8 @@ _MEANINGS: Final[dict[type, tuple[int, Callable[[Any], Any]]]] = {
 """The values that have a meaning, its number, and what makes what is stored."""
 
 _OF_MEANING: Final[dict[int, Callable[[Any], Any]]] = {
-    1: Category,
-    2: Link,
-    8: Email,
-    10: IM,
-    11: PhoneNumber,
-    12: PostalAddress,
-    13: Rating,
+    **{meaning: cls for cls, (meaning, _) in _MEANINGS.items()},
     17: lambda value: BlobKey(value.decode() if isinstance(value, bytes) else value),
-    19: EmbeddedEntity,
 }
 
 _UNINDEXED = (Blob, Text, EmbeddedEntity)
@@ -325,8 +324,7 @@ _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     Text: str,
     Blob: bytes,
     ByteString: bytes,
-    dt.date: date_to_datetime,
-    dt.time: time_to_datetime,
+    **{part: whole for part, (whole, _) in PARTS.items()},
 }
 
 _AS_THEY_ARE: Final = frozenset({type(None), bool, int, float, str, bytes, dt.datetime, Key, GeoPt, User})
