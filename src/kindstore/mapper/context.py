@@ -192,6 +192,17 @@ class Context:
             self.identities = IdentityMap()
         self._batching = None  # it has the old policy
 
+    @property
+    def eventloop(self) -> EventLoop:
+        """What NDB calls the loop that does this context's futures; here it is this context."""
+        return EventLoop(self)
+
+    rpc_time: Final = 0
+    """How long calls to a server took, in NDB's contexts; there is no server here."""
+
+    wait_time: Final = 0
+    """How long futures were waited for that no call of a server was at work for, in NDB's contexts."""
+
     # The global cache.
 
     @property
@@ -445,6 +456,19 @@ class Context:
             return
         if around.store is self.store if self.client is None else around.client is self.client:
             around.identities.update(self.identities)
+
+
+class EventLoop:
+    """`Context.eventloop`, for programs that say ``eventloop.run()``."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def run(self) -> None:
+        """Do what was asked for with ``_async`` functions and is not done yet; see `Context.flush`."""
+        self._context.flush()
 
 
 def _sharing_by(store: Any, policies: Policies, changes: dict[str, Any]) -> Any:

@@ -82,6 +82,7 @@ from kindstore.ndb.query import (
     Query,
     QueryIterator,
     QueryOptions,
+    RepeatedStructuredPropertyPredicate,
     gql,
 )
 from kindstore.ndb.tasklets import Return, sleep, synctasklet, tasklet, toplevel, wait_all, wait_any
@@ -169,6 +170,7 @@ __all__ = [
     "ReadonlyPropertyError",
     "RedisCache",
     "ReducingFuture",
+    "RepeatedStructuredPropertyPredicate",
     "Return",
     "Rollback",
     "SerialQueueFuture",
