@@ -315,7 +315,9 @@ class Context:
         wanted = frozenset(key for key in keys if key is not None)
         for future, theirs in list(self.writing.items()):
             if not future.is_task():
-                future.wait()
+                # What a hook of such a write calls must not wait for that, nor for those written in one batch with it.
+                if not future.runs_here() and not _is_written(future):
+                    future.wait()
             elif not wanted.isdisjoint(theirs):
                 raise RuntimeError(
                     f"{future!r} is writing the same entity in the event loop: await it first, or use the async form"
@@ -602,6 +604,12 @@ def _fallback() -> Context:
 def _is_left_alone(future: Future[Any]) -> bool:
     """Whether `Context.flush` has nothing to do with *future*."""
     return future.is_task() or future.runs_here() or all(source.is_by_hand() for source in future.sources())
+
+
+def _is_written(future: Future[Any]) -> bool:
+    """Whether the store has what *future* was to write, so that hooks and the like are all that is left to do."""
+    request = future.request
+    return isinstance(request, Wanted) and request.done and bool(request.mutations) and request.error is None
 
 
 def _advance_pending() -> bool:
