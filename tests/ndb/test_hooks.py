@@ -166,7 +166,7 @@ class Diarist(ndb.Model):
         Diary.query(Diary.text == "after").get()
 
     @classmethod
-    def _post_delete_hook(cls, key: ndb.Key, future: ndb.Future[None]) -> None:  # noqa: ARG003
+    def _post_delete_hook(cls, key: ndb.Key, future: ndb.Future[None]) -> None:
         Diary(text=f"deleted {key.id()}").put()
 
 
