@@ -6,12 +6,14 @@ Without any client everything goes to the ambient store: ``KINDSTORE_URL`` if it
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import weakref
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import Token
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
@@ -71,6 +73,24 @@ class Client:
         self._lock = threading.Lock()
         self._given = store
         self._base: Context | None = None
+
+    @classmethod
+    def from_service_account_info(cls, info: Mapping[str, Any], *args: Any, **options: Any) -> Self:
+        """A client for the project that a service account's *info* names; the account itself is of no use here.
+
+        *args* and *options* are those of the class.
+        """
+        if not args:
+            options.setdefault("project", info.get("project_id"))
+        return cls(*args, **options)
+
+    @classmethod
+    def from_service_account_json(
+        cls, json_credentials_path: str | os.PathLike[str], *args: Any, **options: Any
+    ) -> Self:
+        """`from_service_account_info` with what a file says.  OSError and ValueError of a file that can't be read."""
+        text = Path(json_credentials_path).read_text(encoding="utf-8")
+        return cls.from_service_account_info(json.loads(text), *args, **options)
 
     def __repr__(self) -> str:
         if self._given is not None:

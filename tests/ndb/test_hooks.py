@@ -149,3 +149,34 @@ def test_async_forms_call_the_first_hook_at_once_and_the_last_when_done() -> Non
     assert calls == [("pre_put", "a")]
     future.check_success()
     assert [call[0] for call in calls] == ["pre_put", "post_put"]
+
+
+class Diary(ndb.Model):
+    text = ndb.StringProperty()
+
+
+class Diarist(ndb.Model):
+    name = ndb.StringProperty(unique=True)
+
+    def _pre_put_hook(self) -> None:
+        Diary(text="before").put()
+
+    def _post_put_hook(self, future: ndb.Future[ndb.Key]) -> None:
+        Diary(text=f"after {future.result().id()}").put()
+        Diary.query(Diary.text == "after").get()
+
+    @classmethod
+    def _post_delete_hook(cls, key: ndb.Key, future: ndb.Future[None]) -> None:
+        Diary(text=f"deleted {key.id()}").put()
+
+
+@pytest.mark.parametrize("name", [None, "n"])
+def test_hooks_of_asynchronous_writes_may_write(name: str | None) -> None:
+    """They would wait for the write that they are a part of; and many must not be one inside the other."""
+    futures = [Diarist(id=f"d{n}", name=name and f"{name}{n}").put_async() for n in range(300)]
+    keys = [future.result() for future in futures]
+    assert Diary.query(Diary.text >= "after", Diary.text < "aftes").count() == 300
+    for future in ndb.delete_multi_async(keys):
+        future.result()
+    assert ndb.get_multi(keys) == [None] * 300
+    assert Diary.query(Diary.text >= "deleted").count() == 300

@@ -192,6 +192,17 @@ class Context:
             self.identities = IdentityMap()
         self._batching = None  # it has the old policy
 
+    @property
+    def eventloop(self) -> EventLoop:
+        """What NDB calls the loop that does this context's futures; here it is this context."""
+        return EventLoop(self)
+
+    rpc_time: Final = 0
+    """How long calls to a server took, in NDB's contexts; there is no server here."""
+
+    wait_time: Final = 0
+    """How long futures were waited for that no call of a server was at work for, in NDB's contexts."""
+
     # The global cache.
 
     @property
@@ -304,7 +315,9 @@ class Context:
         wanted = frozenset(key for key in keys if key is not None)
         for future, theirs in list(self.writing.items()):
             if not future.is_task():
-                future.wait()
+                # What a hook of such a write calls must not wait for that, nor for those written in one batch with it.
+                if not future.runs_here() and not _is_written(future):
+                    future.wait()
             elif not wanted.isdisjoint(theirs):
                 raise RuntimeError(
                     f"{future!r} is writing the same entity in the event loop: await it first, or use the async form"
@@ -447,6 +460,19 @@ class Context:
             around.identities.update(self.identities)
 
 
+class EventLoop:
+    """`Context.eventloop`, for programs that say ``eventloop.run()``."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def run(self) -> None:
+        """Do what was asked for with ``_async`` functions and is not done yet; see `Context.flush`."""
+        self._context.flush()
+
+
 def _sharing_by(store: Any, policies: Policies, changes: dict[str, Any]) -> Any:
     """*store* with other *policies*, and the global cache that is among *changes*, if it has one or has policies."""
     if not isinstance(store, SharingStore) or store.policies is policies:
@@ -578,6 +604,12 @@ def _fallback() -> Context:
 def _is_left_alone(future: Future[Any]) -> bool:
     """Whether `Context.flush` has nothing to do with *future*."""
     return future.is_task() or future.runs_here() or all(source.is_by_hand() for source in future.sources())
+
+
+def _is_written(future: Future[Any]) -> bool:
+    """Whether the store has what *future* was to write, so that hooks and the like are all that is left to do."""
+    request = future.request
+    return isinstance(request, Wanted) and request.done and bool(request.mutations) and request.error is None
 
 
 def _advance_pending() -> bool:

@@ -62,6 +62,7 @@ class Future(Generic[T]):
         self._task: asyncio.Task[Any] | None = None
         self._program: Program[T] | None = None
         self._by_hand = True
+        self._forced_in = 0
         self.observed = False
         """Whether somebody has asked for the outcome."""
         self.request: Any = None
@@ -221,7 +222,11 @@ class Future(Generic[T]):
             if force is None:
                 return False
             self._force = self.request = self._program = None
-        force()
+        self._forced_in = threading.get_ident()
+        try:
+            force()
+        finally:
+            self._forced_in = 0
         return True
 
     def due(self) -> float:
@@ -237,8 +242,8 @@ class Future(Generic[T]):
         return self._by_hand
 
     def runs_here(self) -> bool:
-        """Whether this very call is a part of its work."""
-        return False
+        """Whether this very call is a part of its work: a hook's, say."""
+        return self._forced_in == threading.get_ident()
 
     def raise_unobserved(self) -> None:
         """Raise the work's error if there was one and nobody has asked yet."""

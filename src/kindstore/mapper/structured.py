@@ -10,7 +10,7 @@ embedded entity.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, TypeVar, Unpack, cast, overload
 
 from kindstore.values.entity import Entity, Shape
@@ -308,6 +308,46 @@ class SameItem:
 
     def __repr__(self) -> str:
         return f"SameItem({self.name!r}, {self.wanted!r})"
+
+
+class RepeatedStructuredPropertyPredicate:
+    """For a `PostFilterNode`: one item of the repeated structure *name* has the values that *entity* has for *match_keys*.
+
+    ``Squad.query(Squad.members == Member(name="Joe", age=24))`` makes what it needs by itself.  *name* and *match_keys*
+    are stored names, *entity* is an instance of the structure's class, or a dict by these names.
+
+    `BadArgumentError` for an *entity* of another sort, a protocol buffer for one, or without one of these properties.
+    """
+
+    def __init__(self, name: str, match_keys: Iterable[str], entity: Any) -> None:
+        self.name = name
+        self.match_keys = list(match_keys)
+        if isinstance(entity, Mapping):
+            values: Mapping[str, Any] = cast("Mapping[str, Any]", entity)
+        else:
+            properties: Any = getattr(entity, "_properties", None)
+            if not isinstance(properties, Mapping):
+                raise BadArgumentError(
+                    "a predicate takes the values from an instance, or from a dict", path=name, entity=entity
+                )
+            values = {key: prop._get_value(entity) for key, prop in cast("Any", properties).items()}
+        missing = [key for key in self.match_keys if key not in values]
+        if missing:
+            raise BadArgumentError("a predicate finds no such values", path=name, missing=missing)
+        self.match_values = [values[key] for key in self.match_keys]
+
+    def __call__(self, instance: Any) -> bool:
+        """Whether *instance*, an entity as its model has it, has such an item."""
+        prop = instance._properties.get(self.name)
+        items = None if prop is None else prop._get_value(instance)
+        return any(self._matches(item) for item in as_list(items) if item is not None)
+
+    def _matches(self, item: Any) -> bool:
+        properties = item._properties
+        return all(
+            key in properties and properties[key]._get_value(item) == value
+            for key, value in zip(self.match_keys, self.match_values, strict=True)
+        )
 
 
 def _parts(wanted: Any) -> Parts:

@@ -31,7 +31,7 @@ from kindstore.mapper.structured import StructuredProperty
 from kindstore.mapper.text import StringProperty, TextProperty
 from kindstore.mapper.times import DateProperty, DateTimeProperty, TimeProperty
 from kindstore.mapper.transaction import Rollback, TransactionScope
-from kindstore.ndb import context, exceptions, global_cache, unique
+from kindstore.ndb import context, exceptions, global_cache, unique, utils, version
 from kindstore.ndb.client import Client
 from kindstore.ndb.context import Context, get_context, get_toplevel_context
 from kindstore.ndb.global_cache import GlobalCache, MemcacheCache, RedisCache
@@ -82,6 +82,7 @@ from kindstore.ndb.query import (
     Query,
     QueryIterator,
     QueryOptions,
+    RepeatedStructuredPropertyPredicate,
     gql,
 )
 from kindstore.ndb.tasklets import Return, sleep, synctasklet, tasklet, toplevel, wait_all, wait_any
@@ -169,6 +170,7 @@ __all__ = [
     "ReadonlyPropertyError",
     "RedisCache",
     "ReducingFuture",
+    "RepeatedStructuredPropertyPredicate",
     "Return",
     "Rollback",
     "SerialQueueFuture",
@@ -214,6 +216,8 @@ __all__ = [
     "transactional_async",
     "transactional_tasklet",
     "unique",
+    "utils",
+    "version",
     "wait_all",
     "wait_any",
 ]

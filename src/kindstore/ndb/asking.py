@@ -43,12 +43,14 @@ class FetchOptions(TypedDict, total=False):
     transaction: bytes | None
     options: Any
     """A `QueryOptions` with what is not given here."""
+    _options: Any
+    """The same."""
 
 
 _OF_QUERIES: Final = frozenset(
     {
         *("limit", "offset", "start_cursor", "end_cursor", "keys_only", "projection"),
-        *("batch_size", "prefetch_size", "produce_cursors", "options"),
+        *("batch_size", "prefetch_size", "produce_cursors", "options", "_options"),
     }
 )
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 from kindstore.mapper.context import Context
 from kindstore.mapper.errors import BadRequestError
@@ -33,6 +33,8 @@ class WriteOptions(TypedDict, total=False):
     retries: int | None
     timeout: float | None
     deadline: float | None
+    _options: Any
+    """A ready `QueryOptions`, whose options count instead of all others."""
 
 
 class ReadOptions(WriteOptions, total=False):
@@ -59,12 +61,28 @@ _NEVER: Final = frozenset(
 )
 
 
+def _ready(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """*options*, or those that are handed round ready in ``_options``, as far as they are a call's.
+
+    TypeError where that is no `QueryOptions`.
+    """
+    ready = options.get("_options")
+    if ready is None:
+        return options
+    given: Any = getattr(ready, "given", None)  # the class is of a floor above
+    if not isinstance(given, Mapping):
+        raise TypeError(f"_options must be QueryOptions or None; received {ready!r}")
+    found = cast("Mapping[str, Any]", given)
+    return {name: found[name] for name in _KNOWN if name in found}
+
+
 def use_cache(options: Mapping[str, Any]) -> bool | None:
     """What *options* say about the identity map; None: nothing.
 
     Raises TypeError for an unknown option and for one given under both of its names, NotImplementedError for those
     that NDB dropped.
     """
+    options = _ready(options)
     for name, value in options.items():
         if name not in _KNOWN:
             if name in _NEVER:
@@ -86,6 +104,7 @@ def told(context: Context, options: Mapping[str, Any]) -> Context:
 
     `BadRequestError` in a transaction for ``use_datastore=False``.
     """
+    options = _ready(options)
     if options.keys().isdisjoint(_OF_SHARING):
         return context
     cached, stored = _given(options, "use_global_cache", "use_memcache"), options.get("use_datastore")
@@ -104,6 +123,7 @@ def _given(options: Mapping[str, Any], name: str, other: str) -> Any:
 
 def consistency(options: Mapping[str, Any]) -> Consistency:
     """The consistency that *options* ask for; `BadArgumentError` for one that there is not."""
+    options = _ready(options)
     for name in ("read_consistency", "read_policy"):
         given = options.get(name)
         if given is not None:

@@ -33,6 +33,7 @@ from kindstore.mapper.future import Future
 from kindstore.mapper.model import Model
 from kindstore.mapper.projection import check_properties, name_of, names_of
 from kindstore.mapper.property import Property
+from kindstore.mapper.structured import RepeatedStructuredPropertyPredicate
 from kindstore.ndb.asking import FetchOptions, Ordering, check_names, order_of, partition_of, read_options
 from kindstore.ndb.cursor import Cursor
 from kindstore.ndb.exceptions import NoLongerImplementedError
@@ -65,6 +66,7 @@ __all__ = [
     "Query",
     "QueryIterator",
     "QueryOptions",
+    "RepeatedStructuredPropertyPredicate",
     "gql",
 ]
 
@@ -353,7 +355,7 @@ class Query(Generic[M]):
                 self._partition, self._kind, ancestor, self._filters, self._orders or (), self._distinct_on
             )
         query, predicates = self._compiled
-        if self._default_options is not None or "options" in options:
+        if self._default_options is not None or "options" in options or "_options" in options:
             limit, keys_only, options = completed(self._default_options, limit, keys_only, options)
         cached = None
         start = end = None

@@ -15,10 +15,18 @@ OF_THE_QUERY: Final = (
 )
 """The options that say what a query is, and not how it is read."""
 
-OF_CALLS: Final = frozenset(FetchOptions.__annotations__) - {"options"}
+OF_CALLS: Final = frozenset(FetchOptions.__annotations__) - {"options", "_options"}
 """Those of a single call, but for `limit` and `keys_only`."""
 
-_NAMES: Final = frozenset({*OF_THE_QUERY, "limit", "keys_only", *OF_CALLS})
+_NAMES: Final = frozenset(
+    {
+        *OF_THE_QUERY,
+        *("limit", "keys_only"),
+        *OF_CALLS,
+        *("use_global_cache", "use_memcache", "global_cache_timeout", "memcache_timeout", "use_datastore"),
+        "callback",  # `Query.map` is told it; here it has no effect, as in NDB
+    }
+)
 
 
 class QueryOptions:
@@ -80,6 +88,8 @@ def completed(
     """The arguments of a call with what its *options* say too, and then *standard*, its query's."""
     given = dict(options)
     shared: object = given.pop("options", None)
+    ready = given.pop("_options", None)
+    shared = ready if shared is None else shared
     if shared is not None and not isinstance(shared, QueryOptions):
         raise TypeError(f"options must be QueryOptions or None; received {shared!r}")
     if shared is not None:
