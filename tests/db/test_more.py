@@ -208,3 +208,11 @@ def test_a_user_in_a_text_is_of_the_domain_of_the_environment(monkeypatch: pytes
     assert db.GqlQuery(text).count() == 0
     monkeypatch.setenv("AUTH_DOMAIN", "example.com")
     assert db.GqlQuery(text).count() == 1
+
+
+def test_several_values_may_be_excluded() -> None:
+    for name in ("a", "b", "c"):
+        Thing(key_name=name, name=name).put()
+    query = Thing.all().filter("name !=", "a").filter("name !=", "b").order("name")
+    assert [thing.name for thing in query] == ["c"]
+    assert [thing.name for thing in query.order("-size").fetch(5)] == ["c"]

@@ -407,6 +407,7 @@ def asked(
         )
     inequality: str | None = None
     conditions: list[Filter] = []
+    unequal = False
     for name, op, value in filters:
         if op in (*_INEQUALITIES, "!="):
             if inequality is not None and inequality != name:
@@ -417,7 +418,12 @@ def asked(
         values = [compared(name, item) for item in (value if op == "in" else [value])]
         if not values:
             conditions.append(NOTHING)
+        elif op == "!=" and unequal:
+            # The store has one != in a query; App Engine's db made two queries of each.
+            below, above = (PropertyFilter(name, way, values[0]) for way in ("<", ">"))
+            conditions.append(OrFilter((below, above)))
         elif len(values) == 1:
+            unequal = unequal or op == "!="
             conditions.append(PropertyFilter(name, "=" if op == "in" else op, values[0]))
         else:
             conditions.append(PropertyFilter(name, "IN", tuple(values)))
