@@ -216,3 +216,25 @@ def test_several_values_may_be_excluded() -> None:
     query = Thing.all().filter("name !=", "a").filter("name !=", "b").order("name")
     assert [thing.name for thing in query] == ["c"]
     assert [thing.name for thing in query.order("-size").fetch(5)] == ["c"]
+
+
+def test_ranges_share_out_a_kind_and_its_end_is_found() -> None:
+    assert key_range.KeyRange.guess_end_key("Thing", db.Key.from_path("Thing", "a")) == db.Key.from_path(
+        "Thing", "a"
+    )
+    [everything] = key_range.KeyRange.compute_split_points("Thing", 3)
+    assert (everything.key_start, everything.key_end) == (None, None)
+    keys = db.put([Thing(key_name=f"{number:02}") for number in range(10)])
+    ranges = key_range.KeyRange.compute_split_points("Thing", 3)
+    parts = [[thing.key() for thing in each.make_ascending_query(Thing)] for each in ranges]
+    assert [len(part) for part in parts] == [2, 3, 2, 3]
+    assert [key for part in parts for key in part] == keys
+    assert len(key_range.KeyRange.compute_split_points("Thing", 100)) == 10
+    assert key_range.KeyRange.guess_end_key("Thing", keys[3]) == keys[9]
+
+
+def test_everything_works_always() -> None:
+    for capability in (db.READ_CAPABILITY, db.WRITE_CAPABILITY):
+        assert capability.is_enabled()
+        assert capability.will_remain_enabled_for(10)
+        assert capability.admin_message() == ""

@@ -3,36 +3,19 @@
 Change ``from google.appengine.ext import db`` to ``from kindstore import db``.
 """
 
+# isort: off
+# fmt: off
+from kindstore.db.errors import (
+    BadArgumentError, BadFilterError, BadKeyError, BadPropertyError, BadQueryError, BadRequestError,
+    BadValueError, CommittedButStillApplying, ConfigurationError, DerivedPropertyError,
+    DuplicatePropertyError, EntityNotFoundError, Error, InternalError, KindError, NeedIndexError,
+    NotSavedError, PropertyError, QueryNotFoundError, ReferencePropertyResolveError, ReservedWordError,
+    Rollback, Timeout, TransactionFailedError, TransactionNotFoundError, ValidationError,
+)
+# fmt: on
+# isort: on
 from kindstore.client import Client
 from kindstore.db import users
-from kindstore.db.errors import (
-    BadArgumentError,
-    BadFilterError,
-    BadKeyError,
-    BadPropertyError,
-    BadQueryError,
-    BadRequestError,
-    BadValueError,
-    CommittedButStillApplying,
-    ConfigurationError,
-    DerivedPropertyError,
-    DuplicatePropertyError,
-    EntityNotFoundError,
-    Error,
-    InternalError,
-    KindError,
-    NeedIndexError,
-    NotSavedError,
-    PropertyError,
-    QueryNotFoundError,
-    ReferencePropertyResolveError,
-    ReservedWordError,
-    Rollback,
-    Timeout,
-    TransactionFailedError,
-    TransactionNotFoundError,
-    ValidationError,
-)
 from kindstore.db.expando import Expando
 from kindstore.db.gql import GqlQuery
 from kindstore.db.indexes import Index, get_indexes, get_indexes_async
@@ -61,7 +44,14 @@ from kindstore.db.operations import (
     put,
     put_async,
 )
-from kindstore.db.options import EVENTUAL_CONSISTENCY, STRONG_CONSISTENCY, create_config, create_rpc
+from kindstore.db.options import (
+    EVENTUAL_CONSISTENCY,
+    READ_CAPABILITY,
+    STRONG_CONSISTENCY,
+    WRITE_CAPABILITY,
+    create_config,
+    create_rpc,
+)
 from kindstore.db.property import (
     AUTO_UPDATE_UNCHANGED,
     BlobProperty,
@@ -127,7 +117,8 @@ from kindstore.db.values import (
 # fmt: off
 __all__ = [
     "ALLOWED", "AUTO_UPDATE_UNCHANGED", "EVENTUAL_CONSISTENCY", "IM", "INDEPENDENT", "KEY_RANGE_COLLISION",
-    "KEY_RANGE_CONTENTION", "KEY_RANGE_EMPTY", "MANDATORY", "NESTED", "STRONG_CONSISTENCY",
+    "KEY_RANGE_CONTENTION", "KEY_RANGE_EMPTY", "MANDATORY", "NESTED", "READ_CAPABILITY", "STRONG_CONSISTENCY",
+    "WRITE_CAPABILITY",
     "BadArgumentError", "BadFilterError", "BadKeyError", "BadPropertyError", "BadQueryError",
     "BadRequestError", "BadValueError", "BaseQuery", "Blob", "BlobKey", "BlobProperty",
     "BlobReferenceProperty", "BooleanProperty", "ByteString", "ByteStringProperty", "Category",

@@ -1,10 +1,11 @@
 """`key_range.KeyRange`: a range of keys, for programs that share out the entities of a kind among workers.
 
-Of App Engine's module `guess_end_key` and `compute_split_points` are not there: stores here sample no keys.
+Where App Engine guessed from samples, the answers here are exact: a count, and a look at each place.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from dataclasses import KW_ONLY, dataclass
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Final, Self
 
 from kindstore.db.errors import Error
 from kindstore.db.key import Key
+from kindstore.db.kinds import class_for_kind
 from kindstore.db.query import Query
 from kindstore.mapper.context import current
 from kindstore.values.limits import INT_MAX
@@ -107,6 +109,27 @@ class KeyRange:
             after = ord(start[same + 1]) if len(start) > same + 1 else 0
             middle += chr(((_ASCII if after < _ASCII else _LAST) + after) // 2)
         return middle
+
+    @classmethod
+    def compute_split_points(cls, kind: str, count: int) -> list[KeyRange]:
+        """Ranges that make up all keys of *kind*, at *count* of its keys at most, with about as many entities in each."""
+        query = Query(class_for_kind(kind), keys_only=True).order("__key__")
+        entities = query.count(limit=None)
+        places = sorted({entities * at // (count + 1) for at in range(1, count + 1)} - {0, entities})
+        keys = [query.get(offset=place) for place in places]
+        ends = [None, *keys, None]
+        return [
+            cls(first, last, cls.ASC, include_start=first is not None, include_end=False)
+            for first, last in itertools.pairwise(ends)
+        ]
+
+    @staticmethod
+    def guess_end_key(kind: str, key_start: Key, probe_count: int = 30, split_rate: int = 5) -> Key:
+        """The last key of *kind* from *key_start* on; that one, if there is none.  The numbers are accepted."""
+        del probe_count, split_rate
+        query = Query(class_for_kind(kind), keys_only=True).filter("__key__ >=", key_start)
+        last: Key | None = query.order("-__key__").get()
+        return key_start if last is None else last
 
     @staticmethod
     def split_keys(key_start: Key, key_end: Key, batch_size: int) -> Key:

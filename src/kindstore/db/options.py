@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kindstore.db.errors import BadArgumentError
 from kindstore.store.messages import Consistency
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What App Engine's datastore could do at the moment; a store here can always."""
+
+    name: str
+
+    def is_enabled(self) -> bool:
+        """Whether it can: True."""
+        return True
+
+    def will_remain_enabled_for(self, time: int = 60) -> bool:
+        """Whether it can for *time* more seconds: True."""
+        del time
+        return True
+
+    def admin_message(self) -> str:
+        """What an administrator had to say of it: nothing."""
+        return ""
+
+
+READ_CAPABILITY: Final = Capability("read")
+WRITE_CAPABILITY: Final = Capability("write")
 
 STRONG_CONSISTENCY: Final = 0
 EVENTUAL_CONSISTENCY: Final = 1
