@@ -157,3 +157,14 @@ def test_ids_are_allocated_and_reserved(client: datastore.Client) -> None:
         client.allocate_ids(client.key("Account", 1), 1)
     with pytest.raises(ValueError, match="numeric"):
         client.reserve_ids_sequential(client.key("Account", "ada"), 1)
+
+
+def test_an_error_after_the_end_of_a_transaction_is_not_hidden(client: datastore.Client) -> None:
+    def end_and_fail() -> None:
+        with client.transaction() as transaction:
+            transaction.rollback()
+            raise RuntimeError("after the end")
+
+    with pytest.raises(RuntimeError, match="after the end"):
+        end_and_fail()
+    assert client.current_batch is None

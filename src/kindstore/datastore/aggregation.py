@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Self
@@ -17,15 +18,15 @@ from .query import Query
 from .query_profile import ExplainMetrics, ExplainOptions, QueryExplainError, metrics
 
 
-class BaseAggregation:
+class BaseAggregation(ABC):
     """What is asked of all results together; *alias* names the answer."""
 
     def __init__(self, alias: str | None = None) -> None:
         self.alias = alias
 
+    @abstractmethod
     def message(self) -> messages.Aggregation:
         """As the store has it."""
-        raise NotImplementedError
 
 
 class CountAggregation(BaseAggregation):

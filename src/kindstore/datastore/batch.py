@@ -139,7 +139,7 @@ class Batch:
         try:
             if kind is None:
                 self.commit()
-            else:
+            elif self._is_open():  # else its own code has ended it, and its error is to be seen
                 self.rollback()
         finally:
             self._client.leave()

@@ -178,9 +178,10 @@ class Client:
         wanted = list(dict.fromkeys(keys))
         if not wanted:
             return []
+        project = self.project
         for key in wanted:
-            if key.project != self.project:
-                raise BadKeyError("Keys do not match project", key=key, project=self.project)
+            if key.project != project:
+                raise BadKeyError("Keys do not match project", key=key, project=project)
         transaction_id, consistency = self.reading(eventual, transaction)
         store = self.store
         found = store.run(

@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, Self, TypeAlias
@@ -27,12 +28,12 @@ PAGE_SIZE: Final = 300
 _OPERATORS: Final = ("=", "<", "<=", ">", ">=", "!=", "IN", "NOT_IN")
 
 
-class BaseFilter:
+class BaseFilter(ABC):
     """A condition on entities."""
 
+    @abstractmethod
     def message(self) -> messages.Filter:
         """As the store has it."""
-        raise NotImplementedError
 
 
 class PropertyFilter(BaseFilter):
@@ -310,8 +311,7 @@ class Query:
 class Page(Iterator[Entity]):
     """Some results, to be iterated over once."""
 
-    def __init__(self, results: Results, items: Sequence[Entity]) -> None:
-        self._results = results
+    def __init__(self, items: Sequence[Entity]) -> None:
         self.num_items = len(items)
         self.remaining = len(items)
         self._items = iter(items)
@@ -426,7 +426,7 @@ class Results(Iterator[Entity]):
             self.next_page_token = base64.urlsafe_b64encode(start) if found.more or left == 0 else None
             if found.results or not self.page_number:
                 self.page_number += 1
-                yield Page(self, found.results)
+                yield Page(found.results)
         if options is not None and options.analyze:
             seconds = time.perf_counter() - began
             self._metrics = metrics(asked, self._query.plan(), results, seconds)

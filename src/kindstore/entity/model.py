@@ -135,6 +135,7 @@ class DatastoreEntity:
     def to_dict(self) -> dict[str, Any]:
         """The properties, by stored name, as plain values."""
         names = self.__datastore_properties_lookup__
+        # Marks that were assigned to this object make properties of it.
         names += [
             name for name, value in self.__dict__.items() if isinstance(value, MARK) and name not in names
         ]
