@@ -14,13 +14,17 @@ SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values test
 
 LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make lock"
+# Of the group `sdist` in pyproject.toml
+SOURCES := flask-principal
 
 # Nothing from the caller's shell may change what a recipe does.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Wheels only: no setup script runs, so everything that set-up executes is in the lock file.
+# Wheels only: no setup script runs, so everything that set-up executes is in the lock files.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-input
-PIP_LOCKED = $(PIP_INSTALL) --require-hashes --only-binary :all:
+PIP_LOCKED = $(PIP_INSTALL) --require-hashes --no-deps --only-binary :all:
+# The few packages that have no wheel are built here, by the setuptools that was just installed.
+PIP_LOCKED_SOURCES = $(PIP_INSTALL) --require-hashes --no-deps --no-build-isolation --use-pep517
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types format bench lock soak clean
@@ -30,7 +34,7 @@ help: ## This list
 
 setup: $(STAMP) ## Make .venv from the lock file; nothing to do when it is up to date
 
-$(STAMP): requirements-dev.lock pyproject.toml
+$(STAMP): requirements-dev.lock requirements-sdist.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "Kindstore needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)."; \
 	    echo "Name another one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)"; exit 1; }
@@ -40,6 +44,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@rm -f $(STAMP) $(BENCH_STAMP)
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP_LOCKED) -r requirements-dev.lock
+	@$(PIP_LOCKED_SOURCES) -r requirements-sdist.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
@@ -77,9 +82,12 @@ soak: setup ## What takes numbers, with large ones: kills, faults, power loss, r
 lock: ## Renew the lock files (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv"; exit 1; }
 	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --extra cli --extra demo --extra test --extra lint \
-	    --group build pyproject.toml --output-file requirements-dev.lock
-	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --extra bench --constraint requirements-dev.lock \
-	    pyproject.toml --output-file requirements-bench.lock
+	    --extra flask --extra accounts --extra admin --extra test-flask --group build \
+	    --no-emit-package $(SOURCES) pyproject.toml --output-file requirements-dev.lock
+	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --extra bench --extra flask --extra accounts \
+	    --no-emit-package $(SOURCES) --constraint requirements-dev.lock pyproject.toml \
+	    --output-file requirements-bench.lock
+	uv pip compile --quiet --upgrade $(LOCK_FLAGS) --no-deps --group sdist --output-file requirements-sdist.lock
 
 clean: ## Remove .venv and everything that tools have made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
