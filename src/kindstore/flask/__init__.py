@@ -1,0 +1,1 @@
+"""Kindstore in Flask: models, log-in, accounts, forms, an admin screen, sessions and a cache."""

@@ -1,0 +1,1 @@
+"""Accounts: Flask-Security on Kindstore, and on the databases that people come from."""
