@@ -19,6 +19,7 @@ from kindstore import ndb
 from kindstore.values.errors import BadArgumentError, BadValueError, NotFoundError, UniqueViolationError
 
 from .folding import FoldedProperty, fold
+from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
 from .races import answer_again
 from .role_copies import delete_role, finish, is_gone, save_role, unfinished
@@ -30,7 +31,7 @@ class DatastoreUserDatastore(UserDatastore):
 
     *db*: the `kindstore.flask.Kindstore` of the application, an `ndb.Client`, or None for the store that code without a
     client works on.  *user_model*, *role_model*, *webauthn_model* and *refresh_tracker_model* are models of
-    `kindstore.flask.security.models`, or classes of its mixins.
+    `kindstore.flask.security.models`, or classes of its mixins (else `BadArgumentError`).
     """
 
     user_model: Any
@@ -46,6 +47,8 @@ class DatastoreUserDatastore(UserDatastore):
         webauthn_model: type[Any] | None = None,
         refresh_tracker_model: type[Any] | None = None,
     ) -> None:
+        _check(user_model, FsUserBaseMixin)
+        _check(role_model, FsRoleMixin)
         super().__init__(user_model, role_model, webauthn_model, refresh_tracker_model)
         self.db = db
         self._finished = False
@@ -284,3 +287,12 @@ class DatastoreUserDatastore(UserDatastore):
     def _context(self) -> AbstractContextManager[object]:
         """A context of the client *db*, unless the code is in one."""
         return context_of(self.db if isinstance(self.db, ndb.Client) else None)
+
+
+def _check(model: Any, mixin: type[Any]) -> None:
+    if not (isinstance(model, type) and issubclass(model, mixin)):
+        raise BadArgumentError(
+            "not a model of accounts",
+            model=model,
+            hint=f"Derive it from kindstore.flask.security.{mixin.__name__}.",
+        )

@@ -17,7 +17,7 @@ _GONE: Final = "_gone"
 
 
 class OwnedList(ModelAttribute):
-    """The entities of one kind below a user, as a list.
+    """The entities of one kind below a user, as a list, in the order in which they were made.
 
     It is read at the first access and kept with the instance; `kindstore.flask.security.DatastoreUserDatastore` adds what it
     creates.  What was deleted is not in it any more at the next access; loops that run meanwhile are not disturbed.
@@ -51,7 +51,7 @@ class OwnedList(ModelAttribute):
                 held = []
             else:
                 with context_of(fields.get(CLIENT)):
-                    held = model.query(ancestor=user.key).fetch()
+                    held = sorted(model.query(ancestor=user.key).fetch(), key=_age)
             fields[f"_{self.name}"] = held
         elif any(_GONE in fields_of(each) for each in held):
             held = fields[f"_{self.name}"] = [each for each in held if _GONE not in fields_of(each)]
@@ -64,6 +64,10 @@ class OwnedList(ModelAttribute):
         """Read the list anew at the next access."""
         fields = fields_of(user)
         fields.pop(f"_{self.name}", None)
+
+
+def _age(entity: Any) -> Any:
+    return entity.create_datetime
 
 
 def context_of(client: ndb.Client | None) -> AbstractContextManager[object]:
