@@ -64,9 +64,9 @@ def secret_key(file: Path) -> str:
     return file.read_text()
 
 
-def stale_form(error: CSRFError) -> ResponseReturnValue:
+def stale_form(_: CSRFError) -> ResponseReturnValue:
     """What somebody sees whose form has no valid token."""
-    return render_template("stale_form.html", reason=error.description), 400
+    return render_template("stale_form.html"), 400
 
 
 def own_content_only(response: Response) -> Response:
