@@ -49,7 +49,6 @@ class Saved(ndb.Model):
 
         return loaded
 
-
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         rebuilt, (cls, state) = super().__reduce_ex__(protocol)
         state.pop("_client", None)  # of this process
