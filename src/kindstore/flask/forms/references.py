@@ -37,6 +37,7 @@ def key_of_text(text: str, kind: str | None = None) -> ndb.Key:
     """The key that *text* is; ValueError if it is none, is incomplete, or is of another kind than *kind*."""
     try:
         key = ndb.Key(urlsafe=text.strip())
+        _ = key.path_bytes  # refuses what no store takes, an endless name for one
     except (Error, ValueError, TypeError):
         raise ValueError("Not a valid key.") from None
     if not key.is_complete or (kind is not None and key.kind() != kind):
