@@ -1,7 +1,6 @@
 """The application of the tutorial "Using ORM Patterns With Google Cloud Firestore In Datastore Mode", completed."""
 
 import importlib
-import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,7 +14,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from kindstore.flask.login import load_users
 
-from . import commands, pages, store
+from . import commands, pages
+from .store import db
 
 HERE = Path(__file__).parent.resolve()
 
@@ -31,15 +31,13 @@ def create_app(config: Mapping[str, Any] | None = None, folder: Path = HERE / "i
         SESSION_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_SAMESITE="Lax",
     )
-    if "KINDSTORE_URL" in os.environ:
-        app.config["KINDSTORE_URL"] = os.environ["KINDSTORE_URL"]
     app.config.from_prefixed_env()
     app.config.update(config or {})
     folder.mkdir(exist_ok=True)
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = secret_key(folder / "secret_key")
 
-    store.init_app(app)
+    db.init_app(app)
     users = importlib.import_module(f".users_{app.config['USER_MODEL']}", __name__)
     app.config["USERS"] = users.User
 

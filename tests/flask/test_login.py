@@ -11,6 +11,7 @@ import pytest
 
 from kindstore import datastore, db, ndb, testing
 from kindstore.entity import DatastoreEntity, EntityValue
+from kindstore.flask import Kindstore, Model
 from kindstore.flask.login import UserMixin, load_users
 from kindstore.values.errors import BadArgumentError, BadKeyError, BusyError
 from kindstore.values.key import Key, Partition
@@ -27,6 +28,12 @@ class DbUser(UserMixin, db.Model):
     name = db.StringProperty()
     is_active = db.BooleanProperty(default=True)
     session_version = db.IntegerProperty(default=1)
+
+
+class FlaskUser(UserMixin, Model):
+    name = ndb.StringProperty()
+    is_active = ndb.BooleanProperty(default=True)
+    session_version = ndb.IntegerProperty(default=1)
 
 
 class EntityUser(UserMixin, DatastoreEntity):
@@ -78,6 +85,7 @@ class Case:
 
 
 CASES = {
+    "flask": Case(FlaskUser, lambda name: FlaskUser(name=name)),
     "ndb": Case(NdbUser, lambda name: NdbUser(name=name)),
     "db": Case(DbUser, lambda name: DbUser(name=name)),
     "entity": Case(EntityUser, new_entity),
@@ -335,9 +343,11 @@ def test_the_tutorials_order_of_bases_works_but_not_with_versions() -> None:
 # In an application.
 
 
-def application(case: Case, **config: Any) -> flask.Flask:
+def application(case: Case, extended: bool = True, **config: Any) -> flask.Flask:
     made = flask.Flask("application")
     made.config.update(SECRET_KEY="for a test", TESTING=True, **config)
+    if extended:
+        Kindstore(made)  # of the store of the test
     manager: Any = flask_login.LoginManager(made)
     manager.login_view = "enter"
     manager.refresh_view = "enter_again"
@@ -376,8 +386,8 @@ def application(case: Case, **config: Any) -> flask.Flask:
     return made
 
 
-def in_request_contexts(app: flask.Flask, sandbox: testing.Sandbox) -> Any:
-    """A browser whose requests each have a context of their own, as in a server."""
+def served_in_contexts(app: flask.Flask, sandbox: testing.Sandbox) -> None:
+    """Give each request a context, as applications without the extension do."""
     changed: Any = app
     serve = app.wsgi_app
 
@@ -386,7 +396,6 @@ def in_request_contexts(app: flask.Flask, sandbox: testing.Sandbox) -> Any:
             return serve(environ, start)
 
     changed.wsgi_app = served
-    return app.test_client()
 
 
 def is_in(browser: Any) -> bool:
@@ -395,8 +404,14 @@ def is_in(browser: Any) -> bool:
     return bool(answer.status_code == 200)
 
 
-def test_a_request_reads_the_user_once_and_only_where_asked(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+@pytest.mark.parametrize("extended", [True, False], ids=["extension", "contexts"])
+def test_a_request_reads_the_user_once_and_only_where_asked(
+    case: Case, sandbox: testing.Sandbox, extended: bool
+) -> None:
+    app = application(case, extended)
+    if not extended:
+        served_in_contexts(app, sandbox)
+    browser = app.test_client()
     browser.post(f"/login/{case.saved().get_id()}")
     sandbox.calls.clear()
     assert browser.get("/me").text == "ada"
@@ -406,9 +421,9 @@ def test_a_request_reads_the_user_once_and_only_where_asked(case: Case, sandbox:
     assert len(sandbox.calls) == 0
 
 
-def test_two_users_are_two(case: Case, sandbox: testing.Sandbox) -> None:
+def test_two_users_are_two(case: Case) -> None:
     app = application(case)
-    one, other = in_request_contexts(app, sandbox), app.test_client()
+    one, other = app.test_client(), app.test_client()
     one.post(f"/login/{case.saved('ada').get_id()}")
     other.post(f"/login/{case.saved('bob').get_id()}")
     assert (one.get("/me").text, other.get("/me").text) == ("ada", "bob")
@@ -416,8 +431,8 @@ def test_two_users_are_two(case: Case, sandbox: testing.Sandbox) -> None:
     assert (is_in(one), is_in(other)) == (False, True)
 
 
-def test_who_is_not_active_cannot_log_in_nor_stay(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+def test_who_is_not_active_cannot_log_in_nor_stay(case: Case) -> None:
+    browser = application(case).test_client()
     ada, bob = case.saved("ada"), case.saved("bob")
     deactivate(bob)
     assert browser.post(f"/login/{bob.get_id()}").text == "False"
@@ -429,7 +444,7 @@ def test_who_is_not_active_cannot_log_in_nor_stay(case: Case, sandbox: testing.S
 
 
 def test_a_remembered_user_needs_no_session_but_is_not_fresh(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+    browser = application(case).test_client()
     browser.post(f"/login/{case.saved().get_id()}?remember=1")
     assert browser.get("/secret").text == "fresh"
     browser.delete_cookie("session")
@@ -442,35 +457,36 @@ def test_a_remembered_user_needs_no_session_but_is_not_fresh(case: Case, sandbox
     assert not is_in(browser)
 
 
-def test_a_remember_me_cookie_that_was_changed_is_nobodys(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+def test_a_remember_me_cookie_that_was_changed_is_nobodys(case: Case) -> None:
+    browser = application(case).test_client()
     ada, bob = case.saved("ada"), case.saved("bob")
     browser.post(f"/login/{ada.get_id()}?remember=1")
-    cookie = browser.get_cookie("remember_token").value
-    forged = cookie.replace(ada.get_id(), bob.get_id())
-    assert forged != cookie
+    cookie = browser.get_cookie("remember_token")
+    assert cookie is not None
+    forged = cookie.value.replace(ada.get_id(), bob.get_id())
+    assert forged != cookie.value
     browser.delete_cookie("session")
     browser.set_cookie("remember_token", forged)
     assert not is_in(browser)
 
 
-def test_strong_session_protection_ends_a_stolen_session(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case, SESSION_PROTECTION="strong"), sandbox)
+def test_strong_session_protection_ends_a_stolen_session(case: Case) -> None:
+    browser = application(case, SESSION_PROTECTION="strong").test_client()
     browser.post(f"/login/{case.saved().get_id()}", headers={"User-Agent": "mine"})
     assert browser.get("/me", headers={"User-Agent": "mine"}).text == "ada"
     assert browser.get("/me", headers={"User-Agent": "a thief's"}).status_code == 302
 
 
-def test_basic_session_protection_makes_a_session_stale(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case, SESSION_PROTECTION="basic"), sandbox)
+def test_basic_session_protection_makes_a_session_stale(case: Case) -> None:
+    browser = application(case, SESSION_PROTECTION="basic").test_client()
     browser.post(f"/login/{case.saved().get_id()}", headers={"User-Agent": "mine"})
     assert browser.get("/me", headers={"User-Agent": "another"}).text == "ada"
     assert browser.get("/secret", headers={"User-Agent": "another"}).status_code == 302
 
 
-def test_a_new_session_version_logs_out_everywhere(case: Case, sandbox: testing.Sandbox) -> None:
+def test_a_new_session_version_logs_out_everywhere(case: Case) -> None:
     app = application(case, REMEMBER_COOKIE_DURATION=dt.timedelta(days=1))
-    one, other = in_request_contexts(app, sandbox), app.test_client()
+    one, other = app.test_client(), app.test_client()
     ada, bob = case.saved("ada"), case.saved("bob")
     third = app.test_client()
     third.post(f"/login/{bob.get_id()}")
@@ -485,10 +501,8 @@ def test_a_new_session_version_logs_out_everywhere(case: Case, sandbox: testing.
     assert (is_in(one), is_in(other)) == (True, False)
 
 
-def test_the_session_of_an_application_on_another_database_is_nobodys(
-    case: Case, sandbox: testing.Sandbox
-) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+def test_the_session_of_an_application_on_another_database_is_nobodys(case: Case) -> None:
+    browser = application(case).test_client()
     for user_id in ("1", 1):  # what other mappers put there
         with browser.session_transaction() as session:
             session["_user_id"] = user_id
