@@ -133,11 +133,19 @@ def test_the_id_is_the_key_as_text_with_the_version(case: Case) -> None:
 
 def test_the_id_of_a_user_without_a_version_is_the_key() -> None:
     class Plain(UserMixin, ndb.Model):
-        pass
+        session_version = ndb.StringProperty()
 
     user = Plain()
     user.put()
-    assert user.get_id() == user.key.urlsafe().decode()
+    text = user.get_id()
+    assert text == user.key.urlsafe().decode()
+    load = load_users(flask_login.LoginManager(), Plain)
+    assert load(text) == user
+    user.session_version = "2.x"
+    user.put()
+    assert user.get_id() == f"{text}.2.x"
+    assert load(text) is None
+    assert load(user.get_id()) == user
 
 
 def test_a_user_who_was_not_saved_has_no_id(case: Case) -> None:
