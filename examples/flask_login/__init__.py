@@ -1,6 +1,7 @@
 """The application of the tutorial "Using ORM Patterns With Google Cloud Firestore In Datastore Mode", completed."""
 
 import importlib
+import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -56,9 +57,13 @@ def create_app(config: Mapping[str, Any] | None = None, folder: Path = HERE / "i
 
 def secret_key(file: Path) -> str:
     """The key that signs the cookies: made once, and kept where only this user of the machine can read it."""
-    with suppress(FileExistsError):
-        file.touch(0o600, exist_ok=False)
-        file.write_text(secrets.token_hex())
+    if not file.exists():
+        made = file.with_name(f"{file.name}.{os.getpid()}")
+        made.touch(0o600)
+        made.write_text(secrets.token_hex())
+        with suppress(FileExistsError):  # of several processes that start at once, the first one's counts
+            file.hardlink_to(made)
+        made.unlink()
     return file.read_text()
 
 

@@ -41,7 +41,7 @@ class User(Account, db.Model):
 
         @ndb.transactional()
         def change() -> None:
-            user = self.key.get()
+            user = self.named(self.username)
             if user is not None:
                 user.populate(**values)
                 user.put()

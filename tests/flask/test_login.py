@@ -1,5 +1,6 @@
 """Flask-Login on models of every kind: ids, the loader, and what Flask-Login itself does with them."""
 
+import base64
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 import flask
 import flask_login
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kindstore import datastore, db, ndb, testing
 from kindstore.entity import DatastoreEntity, EntityValue
@@ -286,6 +289,31 @@ def test_another_class_of_the_same_kind_is_nobody() -> None:
     ndb.put_multi([person, customer])
     assert load(customer.get_id()) == customer
     assert load(person.get_id()) is None
+
+
+def test_a_class_of_the_same_kind_that_was_made_later_does_not_take_its_users() -> None:
+    class Twin(UserMixin, ndb.Model):
+        name = ndb.StringProperty()
+
+    first = Twin
+    load = load_users(flask_login.LoginManager(), first)
+
+    class Twin(ndb.Model):  # type: ignore[no-redef]
+        pass
+
+    ada = first(name="ada", parent=ndb.Key("Company", 1))
+    ada.put()
+    for use_cache in (True, False):
+        with ndb.get_context().new(cache_policy=use_cache).use():
+            assert type(load(ada.get_id())) is first
+
+
+@given(st.binary(max_size=60), st.text("1.x=", max_size=3))
+@settings(max_examples=300)
+def test_no_text_is_an_error(written: bytes, suffix: str) -> None:
+    load = load_users(flask_login.LoginManager(), NdbUser)
+    assert load(base64.urlsafe_b64encode(written).decode().rstrip("=") + suffix) is None
+    assert load(written.decode("latin-1") + suffix) is None
 
 
 def test_names_as_long_as_keys_can_be_are_no_error(case: Case, load: Callable[[Any], Any]) -> None:

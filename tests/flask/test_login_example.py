@@ -15,8 +15,24 @@ from kindstore import ndb
 from kindstore.flask import passwords
 
 example: Any = importlib.import_module("examples.flask_login")
+
+
+def _users_are_loaded() -> None:
+    """Load the models now, and leave their kind to the classes that other tests have for it."""
+    kinds = ndb.Model._kind_map
+    before = kinds.get("User")
+    for name in MODELS:
+        importlib.import_module(f"examples.flask_login.users_{name}")
+    if before is not None:
+        kinds["User"] = before
+    else:
+        del kinds["User"]
+
+
 MODELS = ("entity", "kindstore")
 PASSWORD = "correct horse"
+
+_users_are_loaded()
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +49,6 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[flask.Flask]
 
 def application(folder: Path, model: str, **config: Any) -> flask.Flask:
     app: flask.Flask = example.create_app({"USER_MODEL": model, "TESTING": True, **config}, folder)
-    users = app.config["USERS"]
-    if model == "kindstore":
-        # Other tests have classes of this kind, too.
-        ndb.Model._kind_map["User"] = users
     return app
 
 
