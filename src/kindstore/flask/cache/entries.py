@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import secrets
 from typing import Final, cast
 from urllib.parse import quote
@@ -33,6 +34,8 @@ MAX_VALUE: Final = 8 * PART
 _LONGEST_PREFIX: Final = 500
 
 _EPOCH: Final = dt.datetime(1970, 1, 1)
+
+_NAME: Final = re.compile("[0-9a-f]+-[0-9]+")
 
 _FOR_EVER = Shape.of(("value",), ("value",))
 _EXPIRING = Shape.of(("value", "expires"), ("value",))
@@ -110,11 +113,8 @@ class Naming:
     def parts(self, entity: Entity) -> list[Key]:
         """The keys of the parts of a large value; none of others."""
         assert entity.key is not None
-        names = entity.get("parts")
-        if not isinstance(names, list):
-            return []
-        # Strings: anything may stand in an entity that something else has written.
-        return [entity.key.child(self.part_kind, str(name)) for name in cast("list[object]", names)]
+        # Anything may stand in an entity that something else has written: no names of parts, then, are none.
+        return [entity.key.child(self.part_kind, name) for name in _names(entity) if _NAME.fullmatch(name)]
 
     def written(self, key: Key, data: bytes, expires: dt.datetime | None) -> list[Entity]:
         """The entities of an entry: its own, then the parts of its value.  `TooLargeError` for one over `MAX_VALUE`."""
@@ -150,8 +150,14 @@ def upserts(entities: list[Entity], base_version: int | None = None) -> list[Mut
 
 def is_needed(part: Key, entry: Entity | None) -> bool:
     """Whether *part* belongs to what *entry*, its parent, holds now."""
-    names = None if entry is None else entry.get("parts")
-    return isinstance(names, list) and part.path[-1] in names
+    return entry is not None and part.path[-1] in _names(entry)
+
+
+def _names(entry: Entity) -> list[str]:
+    names = entry.get("parts")
+    if not isinstance(names, list):
+        return []
+    return [name for name in cast("list[object]", names) if isinstance(name, str)]
 
 
 def entry_of(part: Key) -> Key:

@@ -179,7 +179,9 @@ class KindstoreCache(BaseCache):
         try:
             if entity is None or not is_live(entity, now):
                 return _MISSING
-            data = self._joined(store, entity, now) if "parts" in entity else entity["value"]
+            if "parts" not in entity:
+                return self.serializer.loads(entity["value"])
+            data = self._joined(store, entity, now)
             return _MISSING if data is None else self.serializer.loads(data)
         except StorageError:
             raise
