@@ -2,6 +2,7 @@
 
 from kindstore.flask.errors import ConfigError, ManyResultsError, NoAppContextError, NoResultError
 from kindstore.flask.extension import Kindstore
+from kindstore.flask.json import to_json
 from kindstore.flask.model import Model
 from kindstore.flask.pagination import CursorPagination, Pagination
 from kindstore.flask.query import ModelQuery, Query, asc, desc
@@ -23,4 +24,5 @@ __all__ = [
     "before_models_committed",
     "desc",
     "models_committed",
+    "to_json",
 ]

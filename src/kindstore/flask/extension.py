@@ -14,9 +14,14 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from flask.json.provider import DefaultJSONProvider
+
+from kindstore import ndb
 from kindstore.client import Client, ambient
+from kindstore.db.kinds import kind_map
 from kindstore.flask.app_client import AppClient
 from kindstore.flask.errors import NoAppContextError
+from kindstore.flask.json import with_entities
 from kindstore.flask.model import Model as FlaskModel
 from kindstore.mapper import context as contexts
 from kindstore.mapper.context import Context, LateContext
@@ -77,8 +82,17 @@ class Kindstore:
         host = self._hosts[app] = _Host(app, AppClient(app, self._given))
         app.extensions["kindstore"] = self
         host.listen(app)
+        if isinstance(app.json, DefaultJSONProvider):
+            app.json.default = with_entities(app.json.default)
+        app.shell_context_processor(self._for_shell)
 
-    def client_of(self, app: App) -> Client:
+    def _for_shell(self) -> dict[str, Any]:
+        """What ``flask shell`` knows without an import: the extension as ``db``, ``ndb``, and every model by its name."""
+        known = [*ndb.Model._kind_map.items(), *kind_map.items()]
+        models = {each.__name__: each for kind, each in known if not kind.startswith("_")}
+        return {"db": self, "ndb": ndb, **models}
+
+    def client_of(self, app: App) -> AppClient:
         """The client of *app*'s store.  `BadArgumentError` for an app that `init_app` was not called with."""
         host = self._hosts.get(app)
         if host is None:
@@ -86,7 +100,7 @@ class Kindstore:
         return host.client
 
     @property
-    def client(self) -> Client:
+    def client(self) -> AppClient:
         """The client of the store of the app in whose context this code is.  `NoAppContextError` outside of one."""
         here = ambient.instead()
         for host in self._hosts.values():

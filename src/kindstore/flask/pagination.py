@@ -5,17 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from werkzeug.exceptions import NotFound
 
 from kindstore.flask import asked
 from kindstore.mapper.filters import ConjunctionNode, DisjunctionNode, FilterNode, Node, PropertyOrder
 from kindstore.ndb.cursor import Cursor
+from kindstore.ndb.query import Query
 from kindstore.values.errors import BadCursorError
-
-if TYPE_CHECKING:
-    from kindstore.flask.query import Query
 
 M = TypeVar("M")
 
@@ -144,7 +142,7 @@ def read(query: Query[M], wanted: Wanted) -> Pagination[M]:
     total = None
     if wanted.count:
         total = wanted.total_of(items)
-        total = query.limit(None).offset(None).count() if total is None else total
+        total = _whole(query).count() if total is None else total
     return Pagination(query, wanted, items, total)
 
 
@@ -154,7 +152,7 @@ async def aread(query: Query[M], wanted: Wanted) -> Pagination[M]:
     total = None
     if wanted.count:
         total = wanted.total_of(items)
-        total = await query.limit(None).offset(None).count_async() if total is None else total
+        total = await _whole(query).count_async() if total is None else total
     return Pagination(query, wanted, items, total)
 
 
@@ -216,13 +214,17 @@ def sized(query: Query[M], place: Place) -> Query[M]:
 
     `BadCursorError` for a place before which this query can't be read.
     """
-    whole = query.limit(None).offset(None)
+    whole = _whole(query)
     if not place.backwards:
         return whole
     orders = reversed_orders(whole)
     if orders is None:
         raise BadCursorError("a query that can't be turned round has no page before another")
-    return cast("Query[M]", whole._changed(_orders=orders))
+    return whole._changed(_orders=orders)
+
+
+def _whole(query: Query[M]) -> Query[M]:
+    return query._changed(_limit=None, _offset=None)
 
 
 def paged(
