@@ -52,7 +52,9 @@ class MaxBytes:
         if isinstance(field.data, str):
             size = len(field.data.encode(errors="surrogatepass"))
             if size > self.most:
-                raise ValidationError(f"Too long: {size:,} bytes in UTF-8, at most {self.most:,} are possible.")
+                raise ValidationError(
+                    f"Too long: {size:,} bytes in UTF-8, at most {self.most:,} are possible."
+                )
 
 
 class Within:

@@ -14,7 +14,7 @@ from kindstore.flask.security.as_a_list import AsaList
 from kindstore.flask.security.base import Datastore, UserDatastore
 from kindstore.flask.security.datastore import DatastoreUserDatastore
 from kindstore.flask.security.extension import Security
-from kindstore.flask.security.foldingimport FoldedProperty, fold
+from kindstore.flask.security.folding import FoldedProperty, fold
 from kindstore.flask.security.mixins import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
 from kindstore.flask.security.models import (
     FsRefreshTrackerMixin,
