@@ -1,5 +1,6 @@
 """The cache as cachelib has caches, on the engine and on the store in memory."""
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator
@@ -443,6 +444,11 @@ def test_a_serializer_of_cachelib(store: Store) -> None:
 # Which store.
 
 
+class Extension:
+    def __init__(self, client: ndb.Client) -> None:
+        self.client = client
+
+
 def test_ways_to_say_which_store(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     first = KindstoreCache(path)
@@ -453,11 +459,28 @@ def test_ways_to_say_which_store(tmp_path: Path) -> None:
             lambda: KindstoreCache(f"sqlite:///{path}"),
             lambda: KindstoreCache(client),
             lambda: KindstoreCache(client.store),
+            lambda: KindstoreCache(Extension(client)),
         ]
         for make in opened:
             assert make().get("a") == 1
     with pytest.raises(BadArgumentError, match="a cache is in a store"):
         KindstoreCache(5)  # type: ignore[arg-type]
+
+
+def test_the_namespace_is_the_client_s_unless_it_is_given(store: Store) -> None:
+    client = ndb.Client(store=store, namespace="shop", database="second")
+    caches = [
+        KindstoreCache(client),
+        KindstoreCache(client, namespace=""),
+        KindstoreCache(client, namespace="other"),
+        KindstoreCache(store),
+        KindstoreCache(ndb.Client(store=store)),
+    ]
+    for number, cache in enumerate(caches):
+        assert cache.set("a", number)
+    assert [cache.get("a") for cache in caches] == [0, 1, 2, 4, 4]
+    assert caches[0].clear()
+    assert [cache.get("a") for cache in caches] == [None, 1, 2, 4, 4]
 
 
 def test_without_one_it_is_the_ambient_store() -> None:
@@ -517,3 +540,13 @@ def test_no_context_keeps_what_another_has_changed(tmp_path: Path) -> None:
             assert there.get("a") == 1
             there.set("a", 2)
             assert here.get("a") == 2
+
+
+def test_calls_from_a_coroutine(tmp_path: Path) -> None:
+    cache = KindstoreCache(tmp_path / "cache.db")
+
+    async def work() -> object:
+        cache.set("a", 1)
+        return cache.inc("a"), cache.get("a")
+
+    assert asyncio.run(work()) == (2, 2)
