@@ -119,7 +119,7 @@ class KindstoreCache(BaseCache):
     Errors of the store are raised, not hidden: a session that was not stored must not look like one that was.
     """
 
-    serializer: BaseSerializer
+    serializer: BaseSerializer = PlainSerializer()
 
     def __init__(
         self,
@@ -135,7 +135,8 @@ class KindstoreCache(BaseCache):
     ) -> None:
         super().__init__(default_timeout=_seconds(default_timeout))
         self.ignore_delete_many_errors = ignore_delete_many_errors
-        self.serializer = serializer or PlainSerializer()
+        if serializer is not None:
+            self.serializer = serializer
         self.key_prefix, self.kind, self.namespace = key_prefix, kind, namespace
         self.sweep_every = sweep_every
         self._naming = Naming(kind, key_prefix)
