@@ -304,6 +304,14 @@ def test_the_parts_of_a_value_go_with_it(cache: KindstoreCache, store: Store, cl
     assert len(entries) == 2
 
 
+def test_what_is_deleted_is_gone_at_once(cache: KindstoreCache, store: Store) -> None:
+    cache.set_many({"a": large("secret"), "b": large("secret")})
+    assert cache.delete("a")
+    assert len(stored(store, "CacheEntryPart")) == 3
+    cache.delete_many("b")
+    assert stored(store) == stored(store, "CacheEntryPart") == []
+
+
 # Sweeping.
 
 

@@ -162,3 +162,25 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
     with ProcessPoolExecutor(1, mp_context=SPAWN) as process:
         process.submit(_set_and_get, path, "a", "kept").result(60)
     assert KindstoreCache(path).get("a") == "kept"
+
+
+@pytest.mark.parametrize("after", ["small", b"another" * 400_000, None])
+def test_a_large_value_that_changes_while_it_is_read(after: object) -> None:
+    """Its entity has been read, and its parts are gone before they are."""
+    with sandbox.store() as box:
+        cache = KindstoreCache(box.store, sweep_every=0)
+        cache.set("a", bytes(3_000_000))
+        original = box.store.lookup
+        looked: list[Any] = []
+
+        def lookup(keys: Any, *args: Any, **options: Any) -> Any:
+            looked.append(keys)
+            if len(looked) == 2:  # the parts
+                assert len(keys) > 1
+                cache.set("a", after) if after else cache.delete("a")
+                cache.sweep_all()
+            return original(keys, *args, **options)
+
+        box.store.lookup = lookup  # type: ignore[method-assign, assignment]
+        assert cache.get("a") == after
+        assert cache.has("a") is (after is not None)
