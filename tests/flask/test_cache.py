@@ -1,5 +1,6 @@
 """The cache as cachelib has caches, on the engine and on the store in memory."""
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator
@@ -303,6 +304,14 @@ def test_the_parts_of_a_value_go_with_it(cache: KindstoreCache, store: Store, cl
     assert len(entries) == 2
 
 
+def test_what_is_deleted_is_gone_at_once(cache: KindstoreCache, store: Store) -> None:
+    cache.set_many({"a": large("secret"), "b": large("secret")})
+    assert cache.delete("a")
+    assert len(stored(store, "CacheEntryPart")) == 3
+    cache.delete_many("b")
+    assert stored(store) == stored(store, "CacheEntryPart") == []
+
+
 # Sweeping.
 
 
@@ -443,6 +452,11 @@ def test_a_serializer_of_cachelib(store: Store) -> None:
 # Which store.
 
 
+class Extension:
+    def __init__(self, client: ndb.Client) -> None:
+        self.client = client
+
+
 def test_ways_to_say_which_store(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     first = KindstoreCache(path)
@@ -453,11 +467,28 @@ def test_ways_to_say_which_store(tmp_path: Path) -> None:
             lambda: KindstoreCache(f"sqlite:///{path}"),
             lambda: KindstoreCache(client),
             lambda: KindstoreCache(client.store),
+            lambda: KindstoreCache(Extension(client)),
         ]
         for make in opened:
             assert make().get("a") == 1
     with pytest.raises(BadArgumentError, match="a cache is in a store"):
         KindstoreCache(5)  # type: ignore[arg-type]
+
+
+def test_the_namespace_is_the_client_s_unless_it_is_given(store: Store) -> None:
+    client = ndb.Client(store=store, namespace="shop", database="second")
+    caches = [
+        KindstoreCache(client),
+        KindstoreCache(client, namespace=""),
+        KindstoreCache(client, namespace="other"),
+        KindstoreCache(store),
+        KindstoreCache(ndb.Client(store=store)),
+    ]
+    for number, cache in enumerate(caches):
+        assert cache.set("a", number)
+    assert [cache.get("a") for cache in caches] == [0, 1, 2, 4, 4]
+    assert caches[0].clear()
+    assert [cache.get("a") for cache in caches] == [None, 1, 2, 4, 4]
 
 
 def test_without_one_it_is_the_ambient_store() -> None:
@@ -517,3 +548,13 @@ def test_no_context_keeps_what_another_has_changed(tmp_path: Path) -> None:
             assert there.get("a") == 1
             there.set("a", 2)
             assert here.get("a") == 2
+
+
+def test_calls_from_a_coroutine(tmp_path: Path) -> None:
+    cache = KindstoreCache(tmp_path / "cache.db")
+
+    async def work() -> object:
+        cache.set("a", 1)
+        return cache.inc("a"), cache.get("a")
+
+    assert asyncio.run(work()) == (2, 2)
