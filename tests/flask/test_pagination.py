@@ -30,7 +30,7 @@ class Base(DeclarativeBase):
 database: Any = SQLAlchemy(model_class=Base)
 
 
-class Row(database.Model):  # type: ignore[name-defined,misc]
+class Row(database.Model):  # type: ignore[misc]
     number: Mapped[int] = mapped_column(primary_key=True)
 
 

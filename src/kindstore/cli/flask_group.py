@@ -6,9 +6,8 @@ is for apps alone is a command of click, and joins by a line in `_FOR_APPS`.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from flask.cli import ScriptInfo
@@ -28,19 +27,23 @@ class StoreGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all of them."""
-        return sorted({*super().list_commands(ctx), *_choices(main.parser(_NOWHERE))})
+        return sorted({*super().list_commands(ctx), *main.descriptions(_NOWHERE)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command called *cmd_name*, None if there is none."""
         known = super().get_command(ctx, cmd_name)
-        described = _choices(main.parser(_NOWHERE)).get(cmd_name)
-        if known is not None or described is None:
+        description = main.descriptions(_NOWHERE).get(cmd_name)
+        if known is not None or description is None:
             return known
+
+        def callback(arguments: tuple[str, ...]) -> None:
+            _run(cmd_name, arguments)
+
         return click.Command(
             cmd_name,
-            callback=lambda arguments: _run(cmd_name, arguments),
+            callback=callback,
             params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
-            short_help=described.description,
+            short_help=description,
             add_help_option=False,  # argparse has the help
             context_settings={"ignore_unknown_options": True},
         )
@@ -53,11 +56,6 @@ def group() -> None:
 
 for _each in _FOR_APPS:
     group.add_command(_each)
-
-
-def _choices(top: argparse.ArgumentParser) -> dict[str, Any]:
-    (commands,) = (each for each in top._actions if isinstance(each, argparse._SubParsersAction))  # pyright: ignore[reportPrivateUsage]
-    return dict(commands.choices)
 
 
 def _run(name: str, arguments: tuple[str, ...]) -> None:

@@ -118,7 +118,7 @@ class AppClient(Client):
 def _setting(app: App, name: str, given: Any) -> Any:
     """What *app*'s configuration says, else what was *given*; `ConfigError` for what is no such setting."""
     key = f"KINDSTORE_{name.upper()}"
-    config: Mapping[str, Any] = app.config
+    config = cast("Mapping[str, Any]", app.config)
     value = config.get(key, given)
     value = given if value is None else value
     if value is None:
