@@ -103,14 +103,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _ENTITIES):
         return to_json(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in _items(value)}
+        return {str(name): _plain(each) for name, each in cast("Any", value).items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each) for each in cast("Iterable[Any]", value)]
     return _of_a_type_of_ours(value)
-
-
-def _items(value: Mapping[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    return value.items()
 
 
 def _of_a_type_of_ours(value: Any) -> Any:
