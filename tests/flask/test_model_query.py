@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.exceptions import NotFound
 
-from flask import Flask
 from kindstore import ndb
 from kindstore.flask import Kindstore, ManyResultsError, Model, NoResultError, asc, desc
 from kindstore.mapper.errors import UnknownPropertyError
