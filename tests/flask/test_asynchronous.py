@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import flask
 import pytest
 import quart
 
-import flask
 import kindstore.datastore
 from kindstore import db, ndb
 from kindstore.flask import Kindstore, Model

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import assert_type
 
 from flask import Flask
+
 from kindstore import ndb
 from kindstore.flask import CursorPagination, Kindstore, Model, Pagination, Query, desc
 from kindstore.ndb import Key

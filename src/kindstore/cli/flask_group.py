@@ -1,7 +1,7 @@
 """``flask kindstore …``: the commands of `kindstore` that work on a store, on that of the app.
 
 Flask finds the group by the entry point ``flask.commands``.  A command of `main.ON_A_STORE` is in it without more; what
-is for apps alone is a command of click, and joins by a line in `_FOR_APPS`.
+is for apps alone is a command of click, added to `group` at the end of this module.
 """
 
 from __future__ import annotations
@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import click
-from flask.cli import ScriptInfo
+from flask.cli import ScriptInfo, with_appcontext
 
 from kindstore.cli import main
 from kindstore.cli.opening import AppStore
-from kindstore.flask import Kindstore
-
-_FOR_APPS: Final[tuple[click.Command, ...]] = ()
-"""Commands and groups of click that only apps have."""
 
 _NOWHERE: Final = AppStore(Path(), "kindstore", "")
 
@@ -54,10 +50,6 @@ def group() -> None:
     """Look at the app's store, check it, and keep its indexes."""
 
 
-for _each in _FOR_APPS:
-    group.add_command(_each)
-
-
 def _run(name: str, arguments: tuple[str, ...]) -> None:
     """Run the command *name*, and end with its exit status."""
     context = click.get_current_context()
@@ -68,6 +60,8 @@ def _run(name: str, arguments: tuple[str, ...]) -> None:
 
 def _store(script: ScriptInfo) -> AppStore:
     """Where the store of the app is.  click.UsageError, exit status 2, for an app without one in a file."""
+    from kindstore.flask import Kindstore  # noqa: PLC0415 - Flask loads this module for every command of its own
+
     app = script.load_app()
     extension = app.extensions.get("kindstore")
     if not isinstance(extension, Kindstore):
@@ -76,3 +70,15 @@ def _store(script: ScriptInfo) -> AppStore:
     if client.path == ":memory:":
         raise click.UsageError(f"the store of the app {app.name!r} is in memory: set KINDSTORE_URL to a path")
     return AppStore(Path(client.path), client.project, client.namespace)
+
+
+# What only apps have: a command, or a group of them (`group.add_command(users)`).
+
+
+@group.command()
+@with_appcontext
+def sweep() -> None:
+    """Delete what has expired in the app's caches and sessions."""
+    from kindstore.flask.cache import sweep_command  # noqa: PLC0415 - late like all here, and needs cachelib
+
+    sweep_command()

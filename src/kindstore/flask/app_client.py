@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import ref
 
 import flask
+
 from kindstore.client import Client, ambient
 from kindstore.connect import DEFAULT, read_url
 from kindstore.flask.errors import ConfigError

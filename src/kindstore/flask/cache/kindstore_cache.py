@@ -35,6 +35,7 @@ from kindstore.flask.cache.entries import (
     upserts,
 )
 from kindstore.flask.cache.serializers import PlainSerializer
+from kindstore.flask.extension import Kindstore
 from kindstore.mapper.transaction import Attempts
 from kindstore.store.abc import Store
 from kindstore.store.messages import (
@@ -141,7 +142,9 @@ class KindstoreCache(BaseCache):
         if not args:
             extensions: dict[str, Any] = app.extensions
             settings = cast("Mapping[str, Any]", app.config)
-            kwargs.setdefault("store", extensions.get("kindstore") or settings.get("KINDSTORE_URL"))
+            extension = extensions.get("kindstore")
+            of_app = extension.client_of(app) if isinstance(extension, Kindstore) else None
+            kwargs.setdefault("store", of_app or extension or settings.get("KINDSTORE_URL"))
         return cls(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -448,6 +451,8 @@ def _opener(store: Store | HasStore | str | os.PathLike[str] | None) -> Callable
     if isinstance(store, (str, os.PathLike)):
         client = Client(url=store)
         return lambda: client.store
+    if isinstance(store, Client):  # before what follows, which looks at its store, and so opens that
+        return lambda: store.store
     if hasattr(store, "run_query"):  # first, for what wraps a store knows that too
         opened = cast("Store", store)
         return lambda: opened
