@@ -207,8 +207,11 @@ def test_a_thread_finds_the_store_while_one_app_is_at_work_and_is_refused_when_t
 def test_without_an_application_context_models_say_so(app: Flask) -> None:
     with pytest.raises(NoAppContextError, match="app_context"):
         Note.query.all()
+    extension = app.extensions["kindstore"]
+    assert extension.client is extension.client_of(app)  # there is but one
+    extension.init_app(Flask("other"))
     with pytest.raises(RuntimeError, match="app_context"):
-        _ = app.extensions["kindstore"].client
+        _ = extension.client
 
 
 def test_models_work_in_a_client_of_their_own_too(tmp_path: Path) -> None:

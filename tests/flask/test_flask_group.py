@@ -13,9 +13,10 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from flask.cli import FlaskGroup, ScriptInfo
-
 from flask import Flask
+from flask.cli import FlaskGroup, ScriptInfo
+from flask_caching import Cache
+
 from kindstore import ndb
 from kindstore.cli import main
 from kindstore.cli.flask_group import group
@@ -48,7 +49,7 @@ def run(app: Flask | None, *arguments: str) -> Result:
 def test_the_group_has_every_command_that_works_on_a_store(app: Flask) -> None:
     with click.Context(group) as context:
         assert {"check", "gql", "indexes", "stats", "unique"} <= set(group.list_commands(context))
-        assert len(group.list_commands(context)) == len(main.ON_A_STORE)
+        assert len(group.list_commands(context)) == len(main.ON_A_STORE) + len(group.commands)
     shown = run(app, "--help")
     assert shown.exit_code == 0
     assert "gql" in shown.output
@@ -111,6 +112,15 @@ def test_an_app_without_a_store_in_a_file_is_told_so(tmp_path: Path) -> None:
     done = run(other, "check")
     assert done.exit_code == 2
     assert not (tmp_path / "none.db").exists()
+
+
+def test_what_has_expired_is_swept(app: Flask) -> None:
+    assert "no cache" in run(app, "sweep").output
+    app.config.update(CACHE_TYPE="kindstore.flask.cache.KindstoreCache")
+    Cache(app)
+    done = run(app, "sweep")
+    assert done.exit_code == 0, done.output
+    assert "0 deleted" in done.output
 
 
 def test_flask_finds_the_group_by_its_entry_point(tmp_path: Path) -> None:

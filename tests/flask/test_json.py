@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 import pytest
+from flask import Flask, jsonify
 
 import kindstore.datastore
-from flask import Flask, jsonify
 from kindstore import db, ndb
 from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import Kindstore, Model, to_json

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from werkzeug.exceptions import NotFound
 
-from flask import Flask
 from kindstore import ndb
 from kindstore.flask import CursorPagination, Kindstore, Model, Query
 from kindstore.testing import recorded
@@ -30,7 +30,7 @@ class Base(DeclarativeBase):
 database: Any = SQLAlchemy(model_class=Base)
 
 
-class Row(database.Model):  # type: ignore[name-defined,misc]
+class Row(database.Model):  # type: ignore[misc]
     number: Mapped[int] = mapped_column(primary_key=True)
 
 

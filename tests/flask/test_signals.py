@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 
 import kindstore.datastore
-from flask import Flask
 from kindstore import db, ndb
 from kindstore.flask import Change, Kindstore, Model, before_models_committed, models_committed
 

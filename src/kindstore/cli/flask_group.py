@@ -1,24 +1,19 @@
 """``flask kindstore …``: the commands of `kindstore` that work on a store, on that of the app.
 
 Flask finds the group by the entry point ``flask.commands``.  A command of `main.ON_A_STORE` is in it without more; what
-is for apps alone is a command of click, and joins by a line in `_FOR_APPS`.
+is for apps alone is a command of click, added to `group` at the end of this module.
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
-from flask.cli import ScriptInfo
+from flask.cli import ScriptInfo, with_appcontext
 
 from kindstore.cli import main
 from kindstore.cli.opening import AppStore
-from kindstore.flask import Kindstore
-
-_FOR_APPS: Final[tuple[click.Command, ...]] = ()
-"""Commands and groups of click that only apps have."""
 
 _NOWHERE: Final = AppStore(Path(), "kindstore", "")
 
@@ -28,19 +23,23 @@ class StoreGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all of them."""
-        return sorted({*super().list_commands(ctx), *_choices(main.parser(_NOWHERE))})
+        return sorted({*super().list_commands(ctx), *main.descriptions(_NOWHERE)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command called *cmd_name*, None if there is none."""
         known = super().get_command(ctx, cmd_name)
-        described = _choices(main.parser(_NOWHERE)).get(cmd_name)
-        if known is not None or described is None:
+        description = main.descriptions(_NOWHERE).get(cmd_name)
+        if known is not None or description is None:
             return known
+
+        def callback(arguments: tuple[str, ...]) -> None:
+            _run(cmd_name, arguments)
+
         return click.Command(
             cmd_name,
-            callback=lambda arguments: _run(cmd_name, arguments),
+            callback=callback,
             params=[click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED)],
-            short_help=described.description,
+            short_help=description,
             add_help_option=False,  # argparse has the help
             context_settings={"ignore_unknown_options": True},
         )
@@ -49,15 +48,6 @@ class StoreGroup(click.Group):
 @click.group("kindstore", cls=StoreGroup)
 def group() -> None:
     """Look at the app's store, check it, and keep its indexes."""
-
-
-for _each in _FOR_APPS:
-    group.add_command(_each)
-
-
-def _choices(top: argparse.ArgumentParser) -> dict[str, Any]:
-    (commands,) = (each for each in top._actions if isinstance(each, argparse._SubParsersAction))  # pyright: ignore[reportPrivateUsage]
-    return dict(commands.choices)
 
 
 def _run(name: str, arguments: tuple[str, ...]) -> None:
@@ -70,6 +60,8 @@ def _run(name: str, arguments: tuple[str, ...]) -> None:
 
 def _store(script: ScriptInfo) -> AppStore:
     """Where the store of the app is.  click.UsageError, exit status 2, for an app without one in a file."""
+    from kindstore.flask import Kindstore  # noqa: PLC0415 - Flask loads this module for every command of its own
+
     app = script.load_app()
     extension = app.extensions.get("kindstore")
     if not isinstance(extension, Kindstore):
@@ -78,3 +70,15 @@ def _store(script: ScriptInfo) -> AppStore:
     if client.path == ":memory:":
         raise click.UsageError(f"the store of the app {app.name!r} is in memory: set KINDSTORE_URL to a path")
     return AppStore(Path(client.path), client.project, client.namespace)
+
+
+# What only apps have: a command, or a group of them (`group.add_command(users)`).
+
+
+@group.command()
+@with_appcontext
+def sweep() -> None:
+    """Delete what has expired in the app's caches and sessions."""
+    from kindstore.flask.cache import sweep_command  # noqa: PLC0415 - late like all here, and needs cachelib
+
+    sweep_command()

@@ -56,6 +56,15 @@ def parser(app: AppStore | None = None) -> argparse.ArgumentParser:
 
     With *app*: of ``flask kindstore``, which has the commands that work on a store, on that one.
     """
+    return _made(app)[0]
+
+
+def descriptions(app: AppStore) -> dict[str, str]:
+    """What each command of the parser for *app* does, by its name."""
+    return {name: str(each.description) for name, each in _made(app)[1].items()}
+
+
+def _made(app: AppStore | None) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     top = argparse.ArgumentParser(
         prog="kindstore" if app is None else "flask kindstore",
         description="Kindstore is the Datastore as a Python library, in one SQLite file.",
@@ -68,4 +77,4 @@ def parser(app: AppStore | None = None) -> argparse.ArgumentParser:
         each.add_to(commands, app)
     for each in () if app is not None else OTHERS:
         each.add_to(commands)
-    return top
+    return top, commands.choices

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import ref
 
 import flask
+
 from kindstore.client import Client, ambient
 from kindstore.connect import DEFAULT, read_url
 from kindstore.flask.errors import ConfigError
@@ -118,7 +119,7 @@ class AppClient(Client):
 def _setting(app: App, name: str, given: Any) -> Any:
     """What *app*'s configuration says, else what was *given*; `ConfigError` for what is no such setting."""
     key = f"KINDSTORE_{name.upper()}"
-    config: Mapping[str, Any] = app.config
+    config = cast("Mapping[str, Any]", app.config)
     value = config.get(key, given)
     value = given if value is None else value
     if value is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import flask
 from werkzeug.exceptions import NotFound
 
-import flask
 from kindstore.client import ambient
 from kindstore.flask.app_client import AppClient
 

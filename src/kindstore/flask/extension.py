@@ -101,11 +101,17 @@ class Kindstore:
 
     @property
     def client(self) -> AppClient:
-        """The client of the store of the app in whose context this code is.  `NoAppContextError` outside of one."""
+        """The client of the store of the app in whose context this code is; outside of one, of the only app.
+
+        `NoAppContextError` if there are none, or several.
+        """
         here = ambient.instead()
-        for host in self._hosts.values():
+        hosts = list(self._hosts.values())
+        for host in hosts:
             if host.client is here:
                 return host.client
+        if len(hosts) == 1 and not isinstance(here, AppClient):
+            return hosts[0].client
         raise NoAppContextError("no application context", hint="Use it in `with app.app_context():`.")
 
     @property

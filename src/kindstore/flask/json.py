@@ -63,7 +63,8 @@ def to_json(
 
 def _key_of(entity: Any) -> PlainKey | None:
     if isinstance(entity, Model):
-        return entity._key
+        own: PlainKey | None = entity._key
+        return own
     if isinstance(entity, db.Model):
         return entity.key() if entity.has_key() else None
     key: LooseKey | None = entity.key
@@ -102,7 +103,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _ENTITIES):
         return to_json(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in cast("Mapping[Any, Any]", value).items()}
+        return {str(name): _plain(each) for name, each in cast("Any", value).items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each) for each in cast("Iterable[Any]", value)]
     return _of_a_type_of_ours(value)

@@ -266,8 +266,11 @@ def _ranged(condition: Node | None) -> set[str] | None:
     if isinstance(condition, DisjunctionNode):
         found = [_ranged(each) for each in condition.nodes]
         known = [each for each in found if each is not None]
-        return set.intersection(*known) if known and len(known) == len(found) else None
+        if not known or len(known) < len(found):
+            return None
+        return {name for name in known[0] if all(name in each for each in known)}
     parts: Sequence[Any] = condition.nodes if isinstance(condition, ConjunctionNode) else (condition,)
-    if not all(isinstance(each, FilterNode) for each in parts):
+    filters = [each for each in parts if isinstance(each, FilterNode)]
+    if len(filters) < len(parts):
         return None
-    return {each.name for each in parts if each.op not in ("=", "in")}
+    return {each.name for each in filters if each.op not in ("=", "in")}
