@@ -1,0 +1,243 @@
+"""`DatastoreUserDatastore`: what Flask-Security asks of a database, of Kindstore.
+
+Every put is committed when it returns, so `commit` has nothing to do.
+"""
+
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+import uuid
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+from flask_security import UserMixin
+from flask_security.datastore import UserDatastore
+from flask_security.proxies import _security
+
+from kindstore import ndb
+from kindstore.values.errors import BadArgumentError, BadValueError, NotFoundError
+
+from .folding import FoldedProperty, fold
+from .owned import context_of, keys_below, owned_lists
+from .role_copies import delete_role, finish, is_gone, save_role
+from .saving import remember, save
+
+
+class DatastoreUserDatastore(UserDatastore):
+    """Accounts, roles and credentials of Flask-Security in Kindstore.
+
+    *db*: the `kindstore.flask.Kindstore` of the application, an `ndb.Client`, or None for the store that code without a
+    client works on.  *user_model*, *role_model*, *webauthn_model* and *refresh_tracker_model* are models of
+    `kindstore.flask.security.models`, or classes of its mixins.
+    """
+
+    def __init__(
+        self,
+        db: Any,
+        user_model: type[Any],
+        role_model: type[Any],
+        webauthn_model: type[Any] | None = None,
+        refresh_tracker_model: type[Any] | None = None,
+    ) -> None:
+        super().__init__(user_model, role_model, webauthn_model, refresh_tracker_model)
+        self.db = db
+        told = {"webauthn": webauthn_model, "refresh_trackers": refresh_tracker_model}
+        for owned in owned_lists(user_model):
+            model = told.get(owned.name)
+            if model is not None:
+                owned.tell(user_model, model)
+
+    # Writing.
+
+    def commit(self) -> None:
+        """Nothing: what was put is stored."""
+
+    def put(self, model: Any) -> Any:
+        """Write what was changed in *model*; the result is *model*.
+
+        The errors of `kindstore.flask.security.saving.save`; `UniqueViolationError` for an address, name or number that another
+        user has.
+        """
+        with self._context():
+            if isinstance(model, self.role_model):
+                save_role(model, self.user_model)
+            else:
+                save(model)
+        return self._known(model)
+
+    def delete(self, model: Any) -> None:
+        """Delete *model*: a user with its credentials, a role from all users that have it."""
+        with self._context():
+            if isinstance(model, self.role_model):
+                delete_role(model, self.user_model)
+            elif isinstance(model, self.user_model):
+                ndb.transaction(lambda: ndb.delete_multi([*keys_below(model), model.key]), join=True)
+            else:
+                model.key.delete()
+        vars(model)["_gone"] = True
+
+    def reload(self, model: Any) -> None:
+        """Read *model* again."""
+        with self._context():
+            stored = model.key.get(use_cache=False)
+        if stored is not None:
+            vars(model).update(vars(stored))
+            remember(model)
+        for owned in owned_lists(type(model)):
+            owned.forget(model)
+
+    def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
+        values: dict[str, Any] = super()._prepare_create_user_args(**kwargs)
+        for name, value in values.items():
+            prop = getattr(self.user_model, name, None)
+            if isinstance(value, str) and isinstance(prop, ndb.IntegerProperty):
+                # ``flask users create ada@example.org number:12`` knows texts only.
+                values[name] = int(value)
+        return values
+
+    # Reading.
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Any:
+        """The user who has all these values; None if there is none.  Nobody has None or "".
+
+        With *case_insensitive* one value, in any spelling.
+        """
+        if case_insensitive and len(kwargs) > 1:
+            raise ValueError("Case insensitive option only supports single key")
+        if not kwargs or any(value is None or value == "" for value in kwargs.values()):
+            return None
+        with self._context():
+            try:
+                if "id" in kwargs:
+                    return self._known(self._by_id(**kwargs))
+                filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
+            except BadValueError:
+                return None  # no user has a value of another type
+            return self._known(self.user_model.query(*filters).get())
+
+    def _by_id(self, **kwargs: Any) -> Any:
+        user_id = kwargs.pop("id")
+        user = self.user_model.get_by_id(user_id) if isinstance(user_id, int | str) else None
+        return user if all(getattr(user, name) == value for name, value in kwargs.items()) else None
+
+    def _filter(self, name: str, value: Any, case_insensitive: bool) -> Any:
+        if case_insensitive and isinstance(value, str):
+            for prop in self.user_model._properties.values():
+                if isinstance(prop, FoldedProperty) and prop.of == name:
+                    return prop == fold(value)
+            raise BadArgumentError(
+                "there is no folded copy to look this up in any spelling",
+                path=f"{self.user_model.__name__}.{name}",
+                hint=f'Declare one in the class: {name}_folded = FoldedProperty("{name}").',
+            )
+        return getattr(self.user_model, name) == value
+
+    def find_role(self, role: Any) -> Any:
+        """The role of this name; None if there is none."""
+        with self._context():
+            found = self.role_model.query(self.role_model.name == getattr(role, "name", role)).get()
+            if found is not None and found.copies_behind is not None:
+                gone = is_gone(found)
+                finish(found, self.user_model)
+                found = None if gone else found
+        return found
+
+    # Passkeys and refresh tokens.
+
+    def create_webauthn(
+        self,
+        user: UserMixin,
+        credential_id: bytes,
+        public_key: bytes,
+        name: str,
+        sign_count: int,
+        usage: str,
+        device_type: str,
+        backup_state: bool,
+        transports: list[str] | None = None,
+        extensions: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Add a passkey to *user*."""
+        if not self.webauthn_model:
+            raise NotImplementedError
+        self._create_owned(
+            "webauthn",
+            user,
+            self.webauthn_model,
+            credential_id=credential_id,
+            public_key=public_key,
+            name=name,
+            sign_count=sign_count,
+            usage=usage,
+            device_type=device_type,
+            backup_state=backup_state,
+            transports=transports or [],
+            extensions=extensions,
+            lastuse_datetime=_security.datetime_factory(),
+            **kwargs,
+        )
+
+    def find_webauthn(self, credential_id: bytes) -> Any:
+        """The passkey of this id; None if there is none."""
+        return self._find_owned(self.webauthn_model, credential_id=credential_id)
+
+    def create_refresh_tracker(self, user: UserMixin, name: str, expires_at: datetime, **kwargs: Any) -> Any:
+        """Begin a family of refresh tokens of *user*."""
+        if not self.refresh_tracker_model:
+            raise NotImplementedError
+        return self._create_owned(
+            "refresh_trackers",
+            user,
+            self.refresh_tracker_model,
+            gen=1,
+            name=name,
+            expires_at=expires_at,
+            refresh_family=uuid.uuid4().hex,
+            last_used_at=_security.datetime_factory(),
+            **kwargs,
+        )
+
+    def find_refresh_tracker(self, refresh_family: str) -> Any:
+        """The family of refresh tokens of this name; None if there is none."""
+        return self._find_owned(self.refresh_tracker_model, refresh_family=refresh_family)
+
+    def _create_owned(self, attribute: str, user: Any, model: type[Any], /, **values: Any) -> Any:
+        """A new *model* below *user*, if there is that user when it is written."""
+        held = getattr(user, attribute)
+        with self._context():
+            created = model(parent=user.key, **values)
+
+            def write() -> None:
+                if user.key.get(use_cache=False) is None:
+                    raise NotFoundError("the user was deleted meanwhile", key=user.key)
+                save(created)
+                save(user)
+
+            ndb.transaction(write, join=True)
+        held.append(created)
+        return created
+
+    def _find_owned(self, model: type[Any] | None, **value: Any) -> Any:
+        if not model:
+            raise NotImplementedError
+        [(name, wanted)] = value.items()
+        with self._context():
+            try:
+                return model.query(getattr(model, name) == wanted).get()
+            except BadValueError:
+                return None
+
+    # Where.
+
+    def _known(self, model: Any) -> Any:
+        """*model*, which reads what it owns from where it was read."""
+        if model is not None and isinstance(self.db, ndb.Client):
+            vars(model)["_client"] = self.db
+        return model
+
+    def _context(self) -> AbstractContextManager[object]:
+        """A context of the client *db*, unless the code is in one."""
+        return context_of(self.db if isinstance(self.db, ndb.Client) else None)
