@@ -22,7 +22,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from kindstore.flask.cache import KindstoreCache
 
-ENTRIES, CALLS, ROUNDS = 1000, 300, 7
+ENTRIES, CALLS, ROUNDS = 1000, 50, 20
 
 SESSION = {
     "_permanent": True,
