@@ -32,6 +32,9 @@ if TYPE_CHECKING:
         verify_password,
     )
 
+    from kindstore.flask.security.mongoengine import MongoEngineUserDatastore
+    from kindstore.flask.security.peewee import PeeweeUserDatastore
+    from kindstore.flask.security.pony import PonyUserDatastore
     from kindstore.flask.security.sqlalchemy import (
         FSQLALiteUserDatastore,
         SQLAlchemySessionUserDatastore,
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 
 _LOADED_WHEN_ASKED_FOR = {
     "FSQLALiteUserDatastore": "sqlalchemy",
+    "MongoEngineUserDatastore": "mongoengine",
+    "PeeweeUserDatastore": "peewee",
+    "PonyUserDatastore": "pony",
     "SQLAlchemySessionUserDatastore": "sqlalchemy",
     "SQLAlchemyUserDatastore": "sqlalchemy",
 }
@@ -48,6 +54,9 @@ __all__ = [
     "AsaList",
     "Datastore",
     "FSQLALiteUserDatastore",
+    "MongoEngineUserDatastore",
+    "PeeweeUserDatastore",
+    "PonyUserDatastore",
     "RefreshTrackerMixin",
     "RoleMixin",
     "SQLAlchemySessionUserDatastore",

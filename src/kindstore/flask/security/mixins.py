@@ -7,13 +7,17 @@ from typing import Any
 
 import flask_security
 
-from kindstore.flask.security import roles, uniquifier
+from kindstore.flask.security import adapting, roles
 from kindstore.flask.security.as_a_list import AsaList
 from kindstore.flask.security.base import role_name
 
 
 class RoleMixin(flask_security.RoleMixin):
     """A role: `name`, and if the model has it `permissions`, a list or a text with commas."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapting.adapt_role(cls)
 
     def get_permissions(self) -> set[str]:
         """The names of what this role may do."""
@@ -32,7 +36,7 @@ class UserMixin(flask_security.UserMixin):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        uniquifier.declare(cls)
+        adapting.adapt_user(cls)
 
     def has_role(self, role: Any) -> bool:
         """Whether the user has *role* (a name or a role), or one that implies it by SECURITY_ROLE_HIERARCHY."""
@@ -52,6 +56,10 @@ class UserMixin(flask_security.UserMixin):
 class WebAuthnMixin(flask_security.WebAuthnMixin):
     """A passkey of a user; the model has `user_id`, or `user`."""
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapting.adapt_role(cls)
+
     def get_user_mapping(self) -> dict[str, Any]:
         """What `find_user` is asked for to get the user of this passkey."""
         user_id: Any = getattr(self, "user_id", None)
@@ -63,3 +71,7 @@ class WebAuthnMixin(flask_security.WebAuthnMixin):
 
 class RefreshTrackerMixin(flask_security.RefreshTrackerMixin):
     """A family of refresh tokens of a user."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapting.adapt_role(cls)
