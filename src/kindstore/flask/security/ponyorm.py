@@ -26,4 +26,4 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = ["Database", "datetime"]
-__all__ += vars(core)["__all__"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ += vars(core)["__all__"]  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
