@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import mongoengine
-from flask import Flask
 from mongoengine.errors import ValidationError
 
+from flask import Flask
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import UserDatastore, role_name, single_criterion
 from kindstore.flask.security.flask_security_types import FsMongoEngineUserDatastore
@@ -131,6 +131,8 @@ class MongoEngine:
         for name in ("db", "host", "port", "username", "password"):
             if config.get(f"MONGODB_{name.upper()}") is not None:
                 settings.setdefault(name, config[f"MONGODB_{name.upper()}"])
+        # What MongoEngine takes without it as well, with a warning.
+        settings.setdefault("uuidRepresentation", "pythonLegacy")
         self.connection = cast("Any", mongoengine).connect(**settings)
         app.extensions["mongoengine"] = self
 

@@ -129,7 +129,15 @@ class PeeweeUserDatastore(UserDatastore, FsPeeweeUserDatastore):
     # Users and their roles
 
     def create_user(self, **kwargs: Any) -> Any:
-        """A new user with its roles, put, in one transaction."""
+        """A new user with its roles, put, in one transaction.
+
+        Raises BadArgumentError for a name that the model does not have, which Peewee would keep in the object alone.
+        """
+        for name in kwargs:
+            if not hasattr(self.user_model, name) and name != "roles":
+                raise BadArgumentError(
+                    f"{self.user_model.__name__} has no attribute {name!r}", found=sorted(kwargs)
+                )
         roles: list[Any] = kwargs.pop("roles", None) or []
         if roles:
             self._link()

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from flask import Flask, appcontext_pushed, g
 from pony import orm
 from pony.orm.core import Attribute, Optional
+from pony.orm.ormtypes import Array
 
+from flask import Flask, appcontext_pushed, g
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import (
     UserDatastore,
@@ -40,10 +41,19 @@ def adapt_role(model: type[Any]) -> None:
     """What is optional may be None, which Flask-Security sets to take something away; `query`."""
     for attribute in list(vars(model).values()):
         is_open = isinstance(attribute, Optional) and getattr(attribute, "entity", None) is None
-        if is_open and attribute.nullable is None and not attribute.is_relation:
+        if is_open and attribute.nullable is None and not attribute.is_relation and not _is_list(attribute):
             attribute.nullable = True
+    # Pony keeps an object in sets before it has values, and has one object for each row: roles are not their names.
+    model.__eq__ = object.__eq__  # type: ignore[assignment]
+    model.__ne__ = object.__ne__  # type: ignore[assignment]
+    model.__hash__ = object.__hash__  # type: ignore[assignment]
     if "query" not in vars(model):
         model.query = QueryOfModel(_rows)
+
+
+def _is_list(attribute: Attribute) -> bool:
+    # None in an array can be written, and not be read: Pony 0.7.20.
+    return isinstance(attribute.py_type, type) and issubclass(attribute.py_type, Array)
 
 
 class PonyUserDatastore(UserDatastore):
@@ -161,7 +171,11 @@ class PonyUserDatastore(UserDatastore):
         self.put(user)
         return True
 
-    # Passkeys and refresh tokens
+    # Credentials
+
+    def mf_set_recovery_codes(self, user: Any, rcs: list[str] | None) -> None:
+        """Set the recovery codes of *user*, or take them away."""
+        super().mf_set_recovery_codes(user, rcs or [])
 
     def create_webauthn(
         self,
@@ -180,6 +194,7 @@ class PonyUserDatastore(UserDatastore):
         """Register a passkey of *user*, in its `webauthn`."""
         if self.webauthn_model is None:
             raise NotImplementedError("the datastore has no webauthn_model")
+        given: dict[str, Any] = {"transports": transports, "extensions": extensions}
         self.put(
             self.webauthn_model(
                 user=user,
@@ -190,9 +205,8 @@ class PonyUserDatastore(UserDatastore):
                 usage=usage,
                 device_type=device_type,
                 backup_state=backup_state,
-                transports=transports,
-                extensions=extensions,
                 lastuse_datetime=now(),
+                **{name: value for name, value in given.items() if value is not None},
                 **kwargs,
             )
         )
