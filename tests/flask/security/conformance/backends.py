@@ -3,6 +3,10 @@
 A backend is made once for all tests; `clear` empties it before each.
 """
 
+# Models are classes of two libraries, of which mixins know nothing of the mappers.
+# mypy: disable-error-code="misc"
+# ruff: noqa: RUF012
+
 from __future__ import annotations
 
 import os
@@ -188,7 +192,7 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
     import peewee
 
     if server is None:
-        database: Any = peewee.SqliteDatabase(directory / f"{name}.db", pragmas={"foreign_keys": 1})
+        database: Any = peewee.SqliteDatabase(str(directory / f"{name}.db"), pragmas={"foreign_keys": 1})
     else:
         database = peewee.PostgresqlDatabase(
             postgresql_server.new_database(server()),
@@ -197,7 +201,7 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
             prefer_psycopg3=True,
         )
 
-    class Texts(peewee.Field):  # type: ignore[misc]
+    class Texts(peewee.Field):
         field_type = "TEXT"
 
         def db_value(self, value: list[str] | None) -> str | None:
@@ -206,9 +210,8 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
         def python_value(self, value: str | None) -> security.AsaList:
             return security.AsaList.deserialize(value)
 
-    class Base(peewee.Model):  # type: ignore[misc]
-        class Meta:
-            pass
+    class Base(peewee.Model):
+        pass
 
     Base._meta.database = database
 
@@ -293,13 +296,13 @@ def _pony(name: str, directory: Path) -> Backend:
     orm = pytest.importorskip("pony.orm", reason="Pony has no version for this Python")
     database = orm.Database()
 
-    class Role(database.Entity, security.RoleMixin):  # type: ignore[misc, name-defined]
+    class Role(database.Entity, security.RoleMixin):  # type: ignore[name-defined]
         name = orm.Required(str, unique=True, max_len=80)
         description = orm.Optional(str, max_len=255)
         permissions = orm.Optional(orm.StrArray)
         users = orm.Set("User")
 
-    class User(database.Entity, security.UserMixin):  # type: ignore[misc, name-defined]
+    class User(database.Entity, security.UserMixin):  # type: ignore[name-defined]
         email = orm.Required(str, unique=True, max_len=255)
         username = orm.Optional(str, unique=True, max_len=255)
         password = orm.Optional(str, max_len=255)
@@ -323,7 +326,7 @@ def _pony(name: str, directory: Path) -> Backend:
         webauthn = orm.Set("WebAuthn")
         refresh_trackers = orm.Set("Tracker")
 
-    class WebAuthn(database.Entity, security.WebAuthnMixin):  # type: ignore[misc, name-defined]
+    class WebAuthn(database.Entity, security.WebAuthnMixin):  # type: ignore[name-defined]
         user = orm.Required("User")
         credential_id = orm.Required(bytes, unique=True)
         public_key = orm.Required(bytes)
@@ -336,7 +339,7 @@ def _pony(name: str, directory: Path) -> Backend:
         extensions = orm.Optional(str)
         lastuse_datetime = orm.Required(datetime)
 
-    class Tracker(database.Entity, security.RefreshTrackerMixin):  # type: ignore[misc, name-defined]
+    class Tracker(database.Entity, security.RefreshTrackerMixin):  # type: ignore[name-defined]
         user = orm.Required("User")
         refresh_family = orm.Required(str, unique=True)
         gen = orm.Required(int)
@@ -381,13 +384,13 @@ def _mongoengine(name: str) -> Backend:
             uuidRepresentation="standard",
         )
 
-    class Role(me.Document, security.RoleMixin):  # type: ignore[misc]
+    class Role(me.Document, security.RoleMixin):
         name = me.StringField(required=True, unique=True, max_length=80)
         description = me.StringField(max_length=255)
         permissions = me.ListField(me.StringField())
         meta = {"db_alias": alias}
 
-    class WebAuthn(me.Document, security.WebAuthnMixin):  # type: ignore[misc]
+    class WebAuthn(me.Document, security.WebAuthnMixin):
         user = me.ReferenceField("User")
         credential_id = me.BinaryField(required=True, unique=True)
         public_key = me.BinaryField(required=True)
@@ -401,7 +404,7 @@ def _mongoengine(name: str) -> Backend:
         lastuse_datetime = me.DateTimeField(required=True)
         meta = {"db_alias": alias}
 
-    class Tracker(me.Document, security.RefreshTrackerMixin):  # type: ignore[misc]
+    class Tracker(me.Document, security.RefreshTrackerMixin):
         user = me.ReferenceField("User")
         refresh_family = me.StringField(required=True, unique=True)
         gen = me.IntField(default=1)
@@ -411,7 +414,7 @@ def _mongoengine(name: str) -> Backend:
         last_used_at = me.DateTimeField(required=True)
         meta = {"db_alias": alias}
 
-    class User(me.Document, security.UserMixin):  # type: ignore[misc]
+    class User(me.Document, security.UserMixin):
         email = me.StringField(required=True, unique=True, max_length=255)
         username = me.StringField(unique=True, max_length=255)
         password = me.StringField()

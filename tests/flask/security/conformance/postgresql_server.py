@@ -5,7 +5,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def running() -> Iterator[Path]:
+def running() -> Generator[Path]:
     """The directory of the socket of a server that runs meanwhile; its user is `postgres`."""
     at = binaries()
     assert at is not None

@@ -1,7 +1,9 @@
 """Models of accounts for any declarative base of SQLAlchemy, with every attribute that Flask-Security knows."""
 
+# mypy: disable-error-code="misc"
+
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import BigInteger, Column, ForeignKey, LargeBinary, String, Table, Text
 from sqlalchemy.ext.mutable import MutableList
@@ -14,7 +16,7 @@ def sqlalchemy_models(base: Any) -> tuple[Any, Any, Any, Any]:
     """User, Role, WebAuthn and Tracker on *base*."""
 
     def texts() -> Any:
-        return mapped_column(MutableList.as_mutable(security.AsaList()), nullable=True)
+        return mapped_column(MutableList.as_mutable(cast("Any", security.AsaList())), nullable=True)
 
     links = Table(
         "roles_users",
@@ -23,14 +25,14 @@ def sqlalchemy_models(base: Any) -> tuple[Any, Any, Any, Any]:
         Column("role_id", ForeignKey("role.id"), primary_key=True),
     )
 
-    class Role(base, security.RoleMixin):  # type: ignore[misc]
+    class Role(base, security.RoleMixin):
         __tablename__ = "role"
         id: Mapped[int] = mapped_column(primary_key=True)
         name: Mapped[str] = mapped_column(String(80), unique=True)
         description: Mapped[str | None] = mapped_column(String(255))
         permissions = texts()
 
-    class User(base, security.UserMixin):  # type: ignore[misc]
+    class User(base, security.UserMixin):
         __tablename__ = "user"
         id: Mapped[int] = mapped_column(primary_key=True)
         email: Mapped[str] = mapped_column(String(255), unique=True)
@@ -56,7 +58,7 @@ def sqlalchemy_models(base: Any) -> tuple[Any, Any, Any, Any]:
         webauthn: Mapped[list["WebAuthn"]] = relationship(cascade="all, delete-orphan")
         refresh_trackers: Mapped[list["Tracker"]] = relationship(cascade="all, delete-orphan")
 
-    class WebAuthn(base, security.WebAuthnMixin):  # type: ignore[misc]
+    class WebAuthn(base, security.WebAuthnMixin):
         __tablename__ = "webauthn"
         id: Mapped[int] = mapped_column(primary_key=True)
         user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
@@ -71,7 +73,7 @@ def sqlalchemy_models(base: Any) -> tuple[Any, Any, Any, Any]:
         extensions: Mapped[str | None] = mapped_column(String(255))
         lastuse_datetime: Mapped[datetime]
 
-    class Tracker(base, security.RefreshTrackerMixin):  # type: ignore[misc]
+    class Tracker(base, security.RefreshTrackerMixin):
         __tablename__ = "refresh_tracker"
         id: Mapped[int] = mapped_column(primary_key=True)
         user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
