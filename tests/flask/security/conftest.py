@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-
 from flask import Flask
+
 from kindstore import ndb
 from kindstore.backends.memory import MemoryStore
 from kindstore.connect import connect
