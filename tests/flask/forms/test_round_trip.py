@@ -145,16 +145,35 @@ JUNK = (
     | MOMENTS.map(str)
     | st.sampled_from(
         ["", " ", "__None", "nan", "1e999", "9" * 5000, "x" * 1501, "é" * 800, "\0", "-", "null", "NaN"]
-        + ["1,2", "91,0", "0001-01-01T00:00+14:00", "9999-12-31T23:59:59", "0001-01-01T00:00", "2020-01-01T25:00"]
+        + [
+            "1,2",
+            "91,0",
+            "0001-01-01T00:00+14:00",
+            "9999-12-31T23:59:59",
+            "0001-01-01T00:00",
+            "2020-01-01T25:00",
+        ]
         + ["true\nfalse", "1\n2", "\ud800", "y", "red", "2", '{"a": "\ud800"}', '"\\ud800"']
     )
     | st.just("").map(lambda _: ndb.Key("Everything", 1).urlsafe().decode())
     | st.just("").map(lambda _: ndb.Key("Everything", "x" * 1501).urlsafe().decode())
 )
 NAMES = [
-    *(name for name in Everything._properties if name not in ("place", "home", "places", "step", "steps", "texts")),
+    *(
+        name
+        for name in Everything._properties
+        if name not in ("place", "home", "places", "step", "steps", "texts")
+    ),
     *("texts-0", "texts-7", "place-city", "place-zip_code", "home-city", "home-zip_code", "home-open"),
-    *("places-0-city", "places-0-zip_code", "places-3-open", "step-at", "step-text", "steps-1-at", "steps-1-text"),
+    *(
+        "places-0-city",
+        "places-0-zip_code",
+        "places-3-open",
+        "step-at",
+        "step-text",
+        "steps-1-at",
+        "steps-1-text",
+    ),
 ]
 
 

@@ -52,7 +52,9 @@ class MaxBytes:
         if isinstance(field.data, str):
             size = len(field.data.encode(errors="surrogatepass"))
             if size > self.most:
-                raise ValidationError(f"Too long: {size:,} bytes in UTF-8, at most {self.most:,} are possible.")
+                raise ValidationError(
+                    f"Too long: {size:,} bytes in UTF-8, at most {self.most:,} are possible."
+                )
 
 
 class Within:
@@ -124,7 +126,7 @@ def report(form: Any, error: Error) -> bool:
     if isinstance(error, UniqueViolationError):
         given: Any = error.facts.get("property", ())
         names = [given] if isinstance(given, str) else list(given)
-        message = taken(form.meta.get_translations(form).gettext)
+        message = taken(next((field.gettext for field in form._fields.values()), str))
     elif isinstance(error, BadValueError):
         names = [each.partition(".")[2] for each in str(error.facts.get("path") or "").split(", ")]
         message = message_of(error)

@@ -55,14 +55,12 @@ class Worded(_Field):
             self.data = self._blank()
         else:
             self.data = None  # what an error leaves
-            self.data = self.wording.value_of(self._received(text))
+            self.data = self.wording.value_of(texts.with_plain_newlines(text))
 
     def _is_as_shown(self, text: str) -> bool:
-        return self._received(text) == self._received(self.wording.text_of(self.object_data))
-
-    def _received(self, text: str) -> str:
-        """*text* as the browser sends it."""
-        return texts.one_line(text)
+        # An input knows no newlines; a text area has those of its own.
+        as_sent = texts.one_line if hasattr(self.widget, "input_type") else texts.with_plain_newlines
+        return as_sent(text) == as_sent(self.wording.text_of(self.object_data))
 
     def _is_blank(self, text: str) -> bool:
         return not text.strip()
@@ -83,9 +81,6 @@ class TextPropertyField(Worded, fields.TextAreaField):
 
     def _is_blank(self, text: str) -> bool:
         return not text
-
-    def _received(self, text: str) -> str:
-        return texts.with_plain_newlines(text)
 
 
 class IntegerPropertyField(Worded, fields.IntegerField):
@@ -215,9 +210,6 @@ class JsonPropertyField(Worded, fields.TextAreaField):
 
     wording = texts.JSON
 
-    def _received(self, text: str) -> str:
-        return texts.with_plain_newlines(text)
-
 
 class BooleanPropertyField(fields.BooleanField):
     """A box to check.  One that is left unchecked leaves a None as it is, unless there *must_be* a value."""
@@ -265,9 +257,6 @@ class ListPropertyField(Worded, fields.TextAreaField):
                 except ValueError as error:
                     raise ValueError(f"Line {number}: {error}") from None
         return found
-
-    def _received(self, text: str) -> str:
-        return texts.with_plain_newlines(text)
 
     def _blank(self) -> Any:
         return []

@@ -29,7 +29,9 @@ class PropertyConverter:
     NO_AUTO_REQUIRED: ClassVar[frozenset[str]] = frozenset()
     """The types of properties whose fields are not required, although the property is."""
 
-    def __init__(self, converters: Mapping[str, Callable[[Any, Any, dict[str, Any]], Field]] | None = None) -> None:
+    def __init__(
+        self, converters: Mapping[str, Callable[[Any, Any, dict[str, Any]], Field]] | None = None
+    ) -> None:
         self.converters: dict[str, Callable[[Any, Any, dict[str, Any]], Field]] = {
             name.removeprefix("convert_"): getattr(self, name)
             for name in dir(self)
@@ -107,7 +109,11 @@ class PropertyConverter:
         if kwargs.get("choices") or self.choices_of(prop):
             return self.convert_choices(model, prop, kwargs)
         converter = next((self.converters[name] for name in names if name in self.converters), None)
-        return self.fallback_converter(model, prop, kwargs) if converter is None else converter(model, prop, kwargs)
+        return (
+            self.fallback_converter(model, prop, kwargs)
+            if converter is None
+            else converter(model, prop, kwargs)
+        )
 
     def convert_choices(self, model: Any, prop: Any, kwargs: dict[str, Any]) -> Field:  # noqa: ARG002
         """The field of a property with choices."""

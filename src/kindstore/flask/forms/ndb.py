@@ -171,15 +171,21 @@ class ModelConverter(ModelConverterBase):
 
     def convert_DateProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """The browser's input for a date."""
-        return ListPropertyField(items=texts.DATE, **kwargs) if prop._repeated else DatePropertyField(**kwargs)
+        return (
+            ListPropertyField(items=texts.DATE, **kwargs) if prop._repeated else DatePropertyField(**kwargs)
+        )
 
     def convert_TimeProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """The browser's input for a time of day."""
-        return ListPropertyField(items=texts.TIME, **kwargs) if prop._repeated else TimePropertyField(**kwargs)
+        return (
+            ListPropertyField(items=texts.TIME, **kwargs) if prop._repeated else TimePropertyField(**kwargs)
+        )
 
     def convert_GeoPtProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """Two numbers with a comma between."""
-        return ListPropertyField(items=texts.POINT, **kwargs) if prop._repeated else GeoPtPropertyField(**kwargs)
+        return (
+            ListPropertyField(items=texts.POINT, **kwargs) if prop._repeated else GeoPtPropertyField(**kwargs)
+        )
 
     def convert_JsonProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """JSON in a text area; repeated: a JSON list."""
@@ -268,5 +274,3 @@ def model_form(
     """
     found = model_fields(model, only, exclude, field_args, converter)
     return form_of(model._get_kind(), base_class, found, model._dynamic)
-
-

@@ -66,7 +66,9 @@ TEXT = Wording(str, str)
 INTEGER = Wording(str, _or_else("Not a valid integer value.", int))
 FLOAT = Wording(lambda value: repr(float(value)), _or_else("Not a valid float value.", float))
 BOOLEAN = Wording(lambda value: "true" if value else "false", _or_else("Neither true nor false.", _truth))
-DATE = Wording(lambda value: str(value.isoformat()), _or_else("Not a valid date value.", dt.date.fromisoformat))
+DATE = Wording(
+    lambda value: str(value.isoformat()), _or_else("Not a valid date value.", dt.date.fromisoformat)
+)
 TIME = Wording(
     moment_text, _or_else("Not a valid time value.", lambda text: _naive(dt.time.fromisoformat(text)))
 )
@@ -88,7 +90,9 @@ def moments(zone: dt.tzinfo | None) -> Wording:
 
 
 def _json_text(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) and value else None)
+    text = json.dumps(
+        value, ensure_ascii=False, indent=2 if isinstance(value, dict | list) and value else None
+    )
     try:
         text.encode()
     except UnicodeEncodeError:  # lone surrogates, which no page can have
