@@ -106,6 +106,10 @@ class PropertyConverter:
             first = [] if wanted else [NotGiven()]
         own = [*self.validators_of(model, prop), AcceptedByProperty(self.check_of(prop))]
         kwargs["validators"] = [*first, *given, *own]
+        return self.field_of(model, prop, kwargs, names)
+
+    def field_of(self, model: Any, prop: Any, kwargs: dict[str, Any], names: list[str]) -> Field:
+        """The field of *prop* with these arguments; *names* are those of its class and the bases of that."""
         if kwargs.get("choices") or self.choices_of(prop):
             return self.convert_choices(model, prop, kwargs)
         converter = next((self.converters[name] for name in names if name in self.converters), None)

@@ -119,6 +119,9 @@ class ModelConverter(ModelConverterBase):
     form_class: Any = Form
     part_class: Any = StructurePart
     part_list_class: Any = StructureListField
+    text_list_class: Any = TextListPropertyField
+    min_entries: int = 1
+    """How many fields a list of structures or texts has at least, so that there is an empty one to fill in."""
 
     def __init__(
         self,
@@ -137,9 +140,9 @@ class ModelConverter(ModelConverterBase):
     def convert_TextProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """A text of several lines; repeated: several of them."""
         if prop._repeated:
-            kwargs.setdefault("min_entries", 1)
+            kwargs.setdefault("min_entries", self.min_entries)
             label = kwargs.pop("label")
-            return TextListPropertyField(TextPropertyField(label), label, **kwargs)
+            return self.text_list_class(TextPropertyField(label), label, **kwargs)
         return TextPropertyField(**kwargs)
 
     convert_CompressedTextProperty = convert_TextProperty
@@ -214,18 +217,22 @@ class ModelConverter(ModelConverterBase):
         structure = prop._model_class
         if structure in self.within:
             return None
-        inner = type(self)(self._given, (*self.within, model, structure), prop._required)
+        inner = self.inner((*self.within, model, structure), prop._required)
         form_class = self.inner_form(structure, inner, kwargs.pop("field_args", None), prop)
         validators = [each for each in kwargs.pop("validators") if not hasattr(each, "field_flags")]
         if prop._repeated:
             label = kwargs.pop("label")
-            kwargs.setdefault("min_entries", 1)
+            kwargs.setdefault("min_entries", self.min_entries)
             part = self.part_class(form_class, structure.__name__, model_class=structure)
             return self.part_list_class(part, label, validators, **kwargs)
         kwargs.setdefault("required", prop._required)
         return self.part_class(form_class, model_class=structure, validators=validators, **kwargs)
 
     convert_LocalStructuredProperty = convert_StructuredProperty
+
+    def inner(self, within: tuple[Any, ...], is_marked: bool) -> ModelConverterBase:
+        """The converter for the properties of a structure."""
+        return type(self)(self._given, within, is_marked)
 
     def inner_form(self, structure: Any, converter: ModelConverterBase, field_args: Any, prop: Any) -> Any:
         """The form for *structure*, the class of the structured property *prop*."""
