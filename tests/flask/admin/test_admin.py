@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,8 +19,12 @@ from flask_admin.actions import action
 from flask_admin.form import SecureForm
 from werkzeug.datastructures import MultiDict
 
+from wtforms import StringField
+
 from kindstore import db, ndb
 from kindstore.flask.admin import FilterStartsWith, ModelView
+from kindstore.flask.forms import checks
+from kindstore.flask.forms.fields import IntegerPropertyField
 from kindstore.testing.sandbox import Sandbox
 from kindstore.values.errors import BadArgumentError
 from tests.flask.browser import submission
@@ -87,9 +92,16 @@ def make_app(*views: Any, **config: Any) -> Flask:
     return app
 
 
+@cache
+def shared_app(*views: type[Any]) -> tuple[Flask, Any]:
+    """An application with such views, made once, as its templates take a while; and the view of books."""
+    made = [view(Author if view is AuthorView else Book) for view in (AuthorView, *views)]
+    return make_app(*made), made[-1]
+
+
 @pytest.fixture
 def browser() -> FlaskClient:
-    return make_app().test_client()
+    return shared_app(BookView)[0].test_client()
 
 
 def text_of(key: Any) -> str:
@@ -106,7 +118,8 @@ def filter_arg(view: Any, name: str, operation: str) -> str:
 
 def rows_of(html: str) -> list[list[str]]:
     """The cells of the list."""
-    body = html[html.index("<table") : html.index("</table>")]
+    body = html[html.index('<table class="table ') :]
+    body = body[: body.index("</table>")]
     found = [re.findall(r'<td class="col-[^"]*">(.*?)</td>', row, re.S) for row in body.split("<tr>")[2:]]
     return [[cell.strip() for cell in cells] for cells in found if cells]
 
@@ -279,8 +292,7 @@ def many() -> list[Any]:
     ],
 )
 def test_pages_by_cursor_show_each_entity_once_and_lead_back(many: list[Any], query: str, datastore: Sandbox) -> None:
-    view = SimpleBookView(Book)
-    app = make_app(AuthorView(Author), view)
+    app, view = shared_app(SimpleBookView)
     url = "/admin/book/" + query.format(pages=filter_arg(view, "Pages", "greater than").removeprefix("flt0_"))
     pages = walk(app.test_client(), url, "&gt;")
     seen = [cells[0] for page in pages for cells in rows_of(page)]
@@ -297,7 +309,7 @@ def test_pages_by_cursor_show_each_entity_once_and_lead_back(many: list[Any], qu
 
 def test_a_last_page_that_is_full_has_no_next_one(datastore: Sandbox) -> None:
     ndb.put_multi([Book(title="x") for _ in range(150)])
-    pages = walk(make_app(AuthorView(Author), SimpleBookView(Book)).test_client(), "/admin/book/", "&gt;")
+    pages = walk(shared_app(SimpleBookView)[0].test_client(), "/admin/book/", "&gt;")
     assert [len(rows_of(page)) for page in pages] == [75, 75]
 
 
@@ -317,7 +329,7 @@ def test_pages_have_numbers_as_long_as_they_are_few(many: list[Any]) -> None:
 
 @pytest.mark.parametrize("mark", ["a", "b", "x", "agarbage", "bAAAA", "aé", "zAAAA"])
 def test_a_mark_that_is_none_is_counted_from_the_beginning(many: list[Any], mark: str) -> None:
-    browser = make_app(AuthorView(Author), SimpleBookView(Book)).test_client()
+    browser = shared_app(SimpleBookView)[0].test_client()
     page = browser.get("/admin/book/", query_string={"page": 2, "cursor": mark})
     assert page.status_code == 200
     assert "counted from its beginning" in messages(page.text)
@@ -325,7 +337,7 @@ def test_a_mark_that_is_none_is_counted_from_the_beginning(many: list[Any], mark
 
 
 def test_another_order_begins_at_the_first_page(many: list[Any]) -> None:
-    browser = make_app(AuthorView(Author), SimpleBookView(Book)).test_client()
+    browser = shared_app(SimpleBookView)[0].test_client()
     second = walk(browser, "/admin/book/", "&gt;")[1]
     sort = re.search(r'<a href="([^"]*)" title="Sort by Title"', second)
     assert sort is not None
@@ -399,9 +411,9 @@ def shelf() -> dict[str, Any]:
     ],
 )
 def test_filters(shelf: dict[str, Any], name: str, operation: str, value: str, expected: list[str]) -> None:
-    view = BookView(Book)
-    browser = make_app(AuthorView(Author), view).test_client()
-    for order in ("", "1", "0", "3"):
+    app, view = shared_app(BookView)
+    browser = app.test_client()
+    for order in ("", "1"):
         query = {filter_arg(view, name, operation): value} | ({"sort": order} if order else {})
         page = browser.get("/admin/book/", query_string=query).text
         assert not messages(page), messages(page)
@@ -409,8 +421,8 @@ def test_filters(shelf: dict[str, Any], name: str, operation: str, value: str, e
 
 
 def test_a_key_filters_by_its_text(shelf: dict[str, Any]) -> None:
-    view = BookView(Book)
-    browser = make_app(AuthorView(Author), view).test_client()
+    app, view = shared_app(BookView)
+    browser = app.test_client()
     page = browser.get("/admin/book/", query_string={filter_arg(view, "Author", "equals"): text_of(shelf["ada"])}).text
     assert titles(page) == ["alpha"]
 
@@ -436,8 +448,8 @@ def test_a_key_filters_by_its_text(shelf: dict[str, Any]) -> None:
 def test_a_filter_for_what_is_no_value_is_a_message(
     shelf: dict[str, Any], name: str, operation: str, value: str
 ) -> None:
-    view = BookView(Book)
-    browser = make_app(AuthorView(Author), view).test_client()
+    app, view = shared_app(BookView)
+    browser = app.test_client()
     page = browser.get("/admin/book/", query_string={filter_arg(view, name, operation): value})
     assert page.status_code == 200
     assert "Invalid Filter Value" in messages(page.text)
@@ -558,7 +570,7 @@ def test_forms_with_csrf_protection() -> None:
         column_editable_list = ("title",)
 
     browser = make_app(AuthorView(Author), Secure(Book)).test_client()
-    assert "CSRF" in browser.post("/admin/book/new/", data={"title": "x"}).text
+    assert "Failed to create record" in messages(browser.post("/admin/book/new/", data={"title": "x"}).text)
     assert Book.query().count() == 0
     page = browser.get("/admin/book/new/").text
     form = submission(page[page.index("<form") :], title="x")
@@ -712,13 +724,11 @@ def test_cells_that_are_edited_in_place(shelf: dict[str, Any]) -> None:
 
 
 def test_rules_and_fields_of_ones_own() -> None:
-    from wtforms import StringField
-
     class Ruled(BookView):
         form_columns = ("title", "pages", "extra")
         form_extra_fields = {"extra": StringField("Extra")}
         form_rules = ("title", "pages", "extra")
-        form_overrides = {"pages": StringField}
+        form_overrides = {"pages": IntegerPropertyField}
         form_choices = {"title": ["one", ("two", "Two!")]}
         column_labels = {"title": "Called"}
         column_descriptions = {"title": "What it is called"}
@@ -753,8 +763,6 @@ def test_expandos_store_nothing_of_the_forms() -> None:
 
 
 def test_a_value_that_somebody_was_faster_with(browser: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kindstore.flask.forms import checks
-
     Book(title="x", isbn="1").put()
     monkeypatch.setattr(checks.Unique, "__call__", lambda *_: None)
     page = browser.post("/admin/book/new/", data={"title": "y", "isbn": "1"}).text
@@ -770,28 +778,28 @@ def test_all_values_of_all_kinds_are_shown(datastore: Sandbox) -> None:
 
     text = "<script>alert(1)</script>" * 10
     book = Book(
-        title="<b>",
+        title="<b class=x>",
         author=ndb.Key(Author, 99),
         seen=dt.datetime(2020, 1, 2, 3, 4, 5, 678),
         at=dt.time(1, 2, 3, 4),
         published=dt.date(2020, 1, 2),
-        tags=["<i>", "b"],
+        tags=["<i class=x>", "b"],
         text=text,
         blob=b"\x00" * 5000,
-        details={"<a>": [1, None]},
+        details={"<a class=x>": [1, None]},
         place=ndb.GeoPt(1, 2),
-        shops=[Address(city="<u>"), Address(street="s", city="c")],
+        shops=[Address(city="<u class=x>"), Address(street="s", city="c")],
         others=[ndb.Key(Book, 5)],
     )
     key = book.put()
     browser = make_app(AuthorView(Author), Everything(Book)).test_client()
     for url in ("/admin/book/", f"/admin/book/details/?id={text_of(key)}", f"/admin/book/edit/?id={text_of(key)}"):
         page = browser.get(url).text
-        for raw in ("<script>alert", "<b>", "<i>", "<u>", "<a>"):
-            assert raw not in page.replace("<i></i>", ""), (url, raw)
+        for raw in ("<script>alert", "<b class=x>", "<i class=x>", "<u class=x>", "<a class=x>"):
+            assert raw not in page, (url, raw)
     page = browser.get("/admin/book/").text
-    for shown in ("2020-01-02 03:04:05", "Author 99", "city: &lt;u&gt;, street: s, city: c", "1.0,2.0", "Book 5"):
-        assert shown in page or shown.replace("street: s, city: c", "city: c") in page, shown
+    for shown in ("2020-01-02 03:04:05", "Author 99", "city: &lt;u class=x&gt;, street: s, city: c", "1.0,2.0", "Book 5"):
+        assert shown in page, shown
     assert browser.get("/admin/book/export/csv/").status_code == 200
 
 

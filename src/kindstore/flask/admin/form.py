@@ -227,6 +227,8 @@ class AdminConverter(ModelConverter):
             loader = self.view._form_ajax_refs.get(name)
             if loader is not None:
                 kwargs.setdefault("allow_blank", not prop._required)
+                for option in ("get_label", "query", "reference_class", "blank_text"):
+                    kwargs.pop(option, None)  # of the field that it would be otherwise
                 return AjaxKeyField(loader, multiple=prop._repeated, **kwargs)
         return super().field_of(model, prop, kwargs, names)
 

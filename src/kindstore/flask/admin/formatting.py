@@ -15,12 +15,15 @@ from markupsafe import Markup
 
 from kindstore import ndb
 from kindstore.flask.forms import texts
+from kindstore.flask.forms.ndb import ModelConverterBase
 from kindstore.flask.forms.references import key_name, keys_of
 from kindstore.values.key import Key
 from kindstore.values.types import GeoPt, User
 
 SHOWN_IN_LISTS: Final = 120
 """Characters of a text that a cell of a list shows."""
+
+_OWN: Final = ("key", "_key")
 
 
 def read_together(keys: Iterable[Key]) -> None:
@@ -50,21 +53,23 @@ def referred(key: Key) -> Any:
 
 def key_link(view: Any, value: Any, name: str) -> Any:
     """The label of what the key *value* refers to, as a link to where it is shown, if there is such a place."""
-    label, url = key_label(view, value, name), view.url_of(value)
+    label = key_label(view, value, name)
+    url = None if name in _OWN else view.url_of(value)
     return Markup('<a href="{}">{}</a>').format(url, label) if url else label
 
 
 def key_label(view: Any, value: Any, name: str) -> str:
     """The label of what the key *value* refers to; what the key is, if it is the entity's own or refers to nothing."""
-    entity = None if name in ("key", "_key") else referred(value)
+    entity = None if name in _OWN else referred(value)
     return key_name(value) if entity is None else str(view.label_of(name, entity))
 
 
 def structure_text(view: Any, value: Any, name: str) -> Any:
     """A structure as "city: Bern, zip: 3000"; what is None is left out."""
-    parts = [
-        (prop._verbose_name or prop._code_name, prop._get_value(value)) for prop in value._properties.values()
-    ]
+    declared = ModelConverterBase().properties_of(type(value))
+    names = {prop._code_name for prop in declared}
+    dynamic = [prop for prop in value._properties.values() if prop._code_name not in names]
+    parts = [(prop._verbose_name or prop._code_name, prop._get_value(value)) for prop in declared + dynamic]
     return ", ".join(
         f"{label}: {plain_text(view, each, name)}" for label, each in parts if each is not None and each != []
     )

@@ -205,8 +205,8 @@ class ModelView(BaseModelView):  # type: ignore[misc]
             if not isinstance(view, ModelView) or view.model._get_kind() != key.path[-2]:
                 continue
             if (view.can_view_details or view.can_edit) and view.is_accessible():
-                screen = ".details_view" if view.can_view_details else ".edit_view"
-                return cast("str", view.get_url(screen, id=key_text(key)))
+                screen = "details_view" if view.can_view_details else "edit_view"
+                return cast("str", view.get_url(f"{view.endpoint}.{screen}", id=key_text(key)))
         return None
 
     @pass_context
