@@ -6,12 +6,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, IntegerField, StringField, SubmitField, TextAreaField, validators
 from wtforms.widgets import TextArea
 
+from flask import Flask
 from kindstore import ndb
 from kindstore.flask import forms
 from kindstore.flask.forms import fields as own
@@ -119,14 +119,18 @@ def test_labels_are_escaped() -> None:
         titled = forms.KeyPropertyField(reference_class=Titled)
 
     page = shown(Choosing())
-    assert "<script>" not in page and "<img" not in page and "<i>" not in page
-    assert "&lt;script&gt;" in page and "&lt;img src=x onerror=alert(1)&gt;" in page
+    assert "<script>" not in page
+    assert "<img" not in page
+    assert "<i>" not in page
+    assert "&lt;script&gt;" in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
 
 
 def test_newlines_stay_in_a_text_area() -> None:
     form_class = model_form(Author, field_args={"name": {"widget": TextArea()}})
     form = form_class(sent(name="a\r\nb", age="1"), obj=Author(name="ab"))
-    assert form.validate() and form.name.data == "a\nb"
+    assert form.validate()
+    assert form.name.data == "a\nb"
 
 
 def test_values_are_escaped() -> None:
@@ -198,8 +202,9 @@ def test_only_exclude_and_arguments() -> None:
 
 @pytest.mark.parametrize("option", ["only", "exclude", "field_args"])
 def test_a_name_that_is_none_is_refused(option: str) -> None:
+    given: Any = {option: {"is_amdin": {}}}
     with pytest.raises(BadArgumentError, match=option):
-        model_form(Author, **{option: {"is_amdin": {}}})
+        model_form(Author, **given)
 
 
 def test_a_name_of_the_form_itself_is_refused() -> None:
@@ -242,10 +247,10 @@ def test_a_converter_of_ones_own() -> None:
         text = ndb.TextProperty()
 
     class Converter(ModelConverter):
-        def convert_Percent(self, model: Any, prop: Any, kwargs: Any) -> Any:
+        def convert_Percent(self, model: Any, prop: Any, kwargs: Any) -> Any:  # noqa: N802
             return own.IntegerPropertyField(render_kw={"max": 100}, **kwargs)
 
-        def convert_TextProperty(self, model: Any, prop: Any, kwargs: Any) -> Any:
+        def convert_TextProperty(self, model: Any, prop: Any, kwargs: Any) -> Any:  # noqa: N802
             return None
 
     form = model_form(
@@ -341,7 +346,8 @@ def test_formats_of_ones_own() -> None:
     )
     event = Event(day=dt.date(2020, 2, 1), at=dt.datetime(2020, 2, 1, 10, 30, 5, 7), hour=dt.time(9))
     page = shown(form_class(obj=event))
-    assert "01.02.2020 10:30" in page and "09h" in page
+    assert "01.02.2020 10:30" in page
+    assert "09h" in page
     form = form_class(sent(day="01.02.2020", at="01.02.2020 10:30", hour="2020-01-01"), obj=event)
     assert not form.validate()
     assert list(form.errors) == ["hour"]
@@ -456,7 +462,8 @@ def test_a_form_of_flask_wtf() -> None:
     assert list(form).count("csrf_token") == 1
     number = browser.post("/", data=form).text
     found = Person.get_by_id(int(number))
-    assert found is not None and found.address == Address(street="S", city=None)
+    assert found is not None
+    assert found.address == Address(street="S", city=None)
     assert "CSRF" in browser.post("/", data={"email": "eve@example.org"}).text
 
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from kindstore import ndb
-from kindstore.flask.forms import model_form, report
+from kindstore.flask.forms import model_form
 from kindstore.testing import store
-from kindstore.values.errors import Error
 from tests.flask.browser import shown, submission
 
 ZURICH = dt.timezone(dt.timedelta(hours=2))
@@ -144,16 +143,21 @@ JUNK = (
     | FLOATS.map(str)
     | MOMENTS.map(str)
     | st.sampled_from(
-        ["", " ", "__None", "nan", "1e999", "9" * 5000, "x" * 1501, "é" * 800, "\0", "-", "null", "NaN"]
-        + [
-            "1,2",
-            "91,0",
-            "0001-01-01T00:00+14:00",
-            "9999-12-31T23:59:59",
-            "0001-01-01T00:00",
-            "2020-01-01T25:00",
+        [
+            *("", " ", "__None", "nan", "1e999", "9" * 5000, "x" * 1501, "é" * 800, "\0", "-", "null", "NaN"),
+            *("1,2", "91,0", "0001-01-01T00:00+14:00", "9999-12-31T23:59:59", "0001-01-01T00:00"),
+            *(
+                "2020-01-01T25:00",
+                "true\nfalse",
+                "1\n2",
+                "\ud800",
+                "y",
+                "red",
+                "2",
+                '{"a": "\ud800"}',
+                '"\\ud800"',
+            ),
         ]
-        + ["true\nfalse", "1\n2", "\ud800", "y", "red", "2", '{"a": "\ud800"}', '"\\ud800"']
     )
     | st.just("").map(lambda _: ndb.Key("Everything", 1).urlsafe().decode())
     | st.just("").map(lambda _: ndb.Key("Everything", "x" * 1501).urlsafe().decode())
@@ -190,11 +194,7 @@ def test_what_a_form_accepts_the_model_accepts(sent: list[tuple[str, str]], fill
         entity = Everything()
         if form.validate():
             form.populate_obj(entity)
-            try:
-                entity.put()
-            except Error as error:  # more than a megabyte together: no single field is to blame
-                assert "1,048,572" in str(error), error
-                assert report(form, error)
+            entity.put()
         else:
             assert form.errors
 

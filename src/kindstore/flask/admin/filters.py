@@ -1,15 +1,14 @@
 """Filters of the list: what a query can ask of a property, and what a text from the page asks for."""
 
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from flask_admin.babel import lazy_gettext
-from flask_admin.model.filters import BaseFilter
-
 from kindstore import ndb
+from kindstore.flask.admin.base import BaseFilter, lazy_gettext
 from kindstore.flask.forms import texts
 from kindstore.flask.forms.texts import Wording
 from kindstore.mapper.references import ModelKey
@@ -131,7 +130,9 @@ class FilterInList(PropertyFilter):
 
     def clean(self, value: Any) -> Any:
         """See `PropertyFilter`."""
-        found = [super(FilterInList, self).clean(part.strip()) for part in str(value).split(",") if part.strip()]
+        found = [
+            super(FilterInList, self).clean(part.strip()) for part in str(value).split(",") if part.strip()
+        ]
         if not found:
             raise ValueError("no value")
         return found
@@ -228,13 +229,15 @@ def filters_for(prop: Any, name: str, key_words: Wording) -> list[PropertyFilter
     if moment:
         return moment
     if isinstance(prop, ndb.KeyProperty | ModelKey):
-        kinds = _EQUALITIES if isinstance(prop, ModelKey) else (*_EQUALITIES, *_LISTS)
-        return [each(prop, name, key_words) for each in kinds]
-    wording, kinds = _plain(prop)
+        of_keys: Any = _EQUALITIES if isinstance(prop, ModelKey) else (*_EQUALITIES, *_LISTS)
+        return [each(prop, name, key_words) for each in of_keys]
+    wording, plain = _plain(prop)
+    kinds: list[type[PropertyFilter]] = list(plain)
     if choices:
-        kinds = tuple(each for each in kinds if each is not FilterStartsWith)
+        kinds = [each for each in kinds if each is not FilterStartsWith]
     return [
-        each(prop, name, wording, options=choices if choices and each in _EQUALITIES else None) for each in kinds
+        each(prop, name, wording, options=choices if choices and each in _EQUALITIES else None)
+        for each in kinds
     ]
 
 
@@ -264,6 +267,7 @@ def _moment_filters(prop: Any, name: str) -> list[PropertyFilter]:
         each(prop, name, wording, data_type=f"{widget}picker") for each in (*_EQUALITIES, *_COMPARISONS)
     ]
     ranges = [
-        each(prop, name, wording, data_type=f"{widget}rangepicker") for each in (FilterBetween, FilterNotBetween)
+        each(prop, name, wording, data_type=f"{widget}rangepicker")
+        for each in (FilterBetween, FilterNotBetween)
     ]
     return [*single, *ranges, FilterEmpty(prop, name)]

@@ -1,6 +1,7 @@
 """Forms as Flask-Admin shows them: inline structures with buttons, keys that are searched for, cells that are edited."""
 
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 
@@ -9,15 +10,19 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from flask_admin.form import BaseForm
-from flask_admin.model.ajax import AjaxModelLoader
-from flask_admin.model.fields import InlineFieldList
-from flask_admin.model.widgets import AjaxSelect2Widget, InlineFormWidget, XEditableWidget
 from wtforms import HiddenField
 from wtforms.fields.choices import SelectFieldBase
 from wtforms.validators import ValidationError
 
 from kindstore import ndb
+from kindstore.flask.admin.base import (
+    AjaxModelLoader,
+    AjaxSelect2Widget,
+    BaseForm,
+    InlineFieldList,
+    InlineFormWidget,
+    XEditableWidget,
+)
 from kindstore.flask.admin.filters import starts_with
 from kindstore.flask.forms.fields import BLANK
 from kindstore.flask.forms.making import Field
@@ -33,7 +38,8 @@ from kindstore.wire.entity_v1 import encode_entity
 
 def version_of(entity: Any) -> str:
     """A text that is another one when anything in *entity* is."""
-    plain = schema_of(type(entity)).to_entity(entity, entity._key)
+    cls: Any = type(entity)
+    plain = schema_of(cls).to_entity(entity, entity._key)
     return hashlib.sha256(encode_entity(plain)).hexdigest()[:32]
 
 

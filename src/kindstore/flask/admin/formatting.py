@@ -9,11 +9,11 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from flask import g
-from flask_admin.model import typefmt
 from markupsafe import Markup
 
+from flask import g
 from kindstore import ndb
+from kindstore.flask.admin.base import formats
 from kindstore.flask.forms import texts
 from kindstore.flask.forms.ndb import ModelConverterBase
 from kindstore.flask.forms.references import key_name, keys_of
@@ -95,7 +95,8 @@ def list_text(view: Any, value: Any, name: str) -> Any:
 def list_markup(view: Any, value: Any, name: str) -> Any:
     """A list with commas between, its keys as links."""
     parts = [
-        key_link(view, each, name) if isinstance(each, Key) else plain_text(view, each, name) for each in value
+        key_link(view, each, name) if isinstance(each, Key) else plain_text(view, each, name)
+        for each in value
     ]
     return Markup(", ").join(parts)
 
@@ -137,7 +138,7 @@ def short_text(_view: Any, value: Any, _name: str) -> Any:
 
 
 EXPORT_FORMATTERS: Final[dict[Any, Any]] = {
-    type(None): typefmt.empty_formatter,
+    type(None): formats.empty_formatter,
     Key: key_label,
     ndb.Model: structure_text,
     dt.datetime: moment_text,
@@ -152,6 +153,6 @@ EXPORT_FORMATTERS: Final[dict[Any, Any]] = {
 DETAIL_FORMATTERS: Final[dict[Any, Any]] = {**EXPORT_FORMATTERS, Key: key_link, list: list_markup}
 BASE_FORMATTERS: Final[dict[Any, Any]] = {
     **DETAIL_FORMATTERS,
-    bool: typefmt.bool_formatter,
+    bool: formats.bool_formatter,
     str: short_text,
 }

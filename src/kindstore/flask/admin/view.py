@@ -1,26 +1,31 @@
 """`ModelView`: the screens of Flask-Admin for the entities of an ndb model."""
 
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
-from flask import flash, g, request
-from flask_admin.actions import action
-from flask_admin.babel import gettext, lazy_gettext, ngettext
-from flask_admin.form import recreate_field
-from flask_admin.model import BaseModelView
-from flask_admin.model.form import create_editable_list_form
 from jinja2 import ChoiceLoader, FileSystemLoader, pass_context
 
+from flask import flash, g, request
 from kindstore import ndb
 from kindstore.flask.admin import formatting
+from kindstore.flask.admin.base import (
+    BaseModelView,
+    action,
+    create_editable_list_form,
+    gettext,
+    lazy_gettext,
+    ngettext,
+    recreate_field,
+)
 from kindstore.flask.admin.filters import PropertyFilter, filters_for, starts_with
 from kindstore.flask.admin.form import (
     AdminConverter,
@@ -70,9 +75,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
     """Whose entities are shown; None: those of the namespace in which the request works.  See `get_namespace`."""
     count_limit: int = 10_000
     """Lists of up to so many entities have their number and numbers of pages; longer ones only the next and previous page."""
-    model_form_converter: ClassVar[Callable[[Any], ModelConverterBase]] = AdminConverter
+    model_form_converter: ClassVar[Any] = AdminConverter
     """What makes the fields of the forms; called with the view."""
-    form_choices: dict[str, Sequence[Any]] | None = None
+    form_choices: ClassVar[dict[str, Sequence[Any]] | None] = None
     """Choices by property: values, or pairs of a value and its label."""
     list_template = "kindstore/list.html"
     column_type_formatters = formatting.BASE_FORMATTERS
@@ -82,14 +87,16 @@ class ModelView(BaseModelView):  # type: ignore[misc]
     def __init__(self, model: Any, *args: Any, **options: Any) -> None:
         if not (isinstance(model, type) and issubclass(model, ndb.Model)):
             raise BadArgumentError(
-                "a ModelView is for a class of ndb models", model=model, hint="Classes of kindstore.db have none."
+                "a ModelView is for a class of ndb models",
+                model=model,
+                hint="Classes of kindstore.db have none.",
             )
         self._search_properties: list[Any] = []
         super().__init__(model, *args, **options)
 
     def create_blueprint(self, admin: Any) -> Any:
         """Flask-Admin's blueprint, with our templates in front of its own."""
-        blueprint = super().create_blueprint(admin)
+        blueprint: Any = super().create_blueprint(admin)
         blueprint.jinja_loader = ChoiceLoader([FileSystemLoader(_TEMPLATES), blueprint.jinja_loader])
         return blueprint
 
@@ -153,7 +160,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         if isinstance(name, ndb.Property):
             return name
         try:
-            found: Any = self.model._key if name == "key" else reduce(getattr, str(name).split("."), self.model)
+            found: Any = (
+                self.model._key if name == "key" else reduce(getattr, str(name).split("."), self.model)
+            )
         except AttributeError:
             found = None
         if not isinstance(found, ndb.Property):
@@ -238,7 +247,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         kind = self.model._get_kind() if isinstance(prop, ModelKey) else getattr(prop, "_kind", None)
         found = filters_for(prop, str(label), self._key_words(kind)) if prop._indexed else []
         if not found:
-            raise BadArgumentError("no query can filter by this property", model=self.model.__name__, name=name)
+            raise BadArgumentError(
+                "no query can filter by this property", model=self.model.__name__, name=name
+            )
         return found
 
     def is_valid_filter(self, filter: Any) -> bool:  # noqa: A002 - Flask-Admin's name
@@ -297,7 +308,7 @@ class ModelView(BaseModelView):  # type: ignore[misc]
     def _asked(self, sort_column: Any, sort_desc: Any, search: str | None, filters: Any) -> ndb.Query[Any]:
         query = self.get_query()
         for index, _, value in filters or ():
-            chosen = cast("Any", self._filters)[index]
+            chosen = self._filters[index]
             query = chosen.apply(query, chosen.clean(value))
         term = (search or "").strip()
         if term and self._search_properties:
@@ -343,7 +354,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         yield from rows
 
     def _read_references(self, rows: list[Any], columns: Iterable[tuple[Any, str]]) -> None:
-        names = [name for name, _ in columns if isinstance(getattr(self.model, str(name), None), ndb.KeyProperty)]
+        names = [
+            name for name, _ in columns if isinstance(getattr(self.model, str(name), None), ndb.KeyProperty)
+        ]
         formatting.read_for(rows, names)
 
     def _get_list_url(self, view_args: Any) -> str:
@@ -388,7 +401,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
     def scaffold_form(self) -> Any:
         """The class of forms for the entities of the model."""
         extra = self.form_extra_fields or {}
-        only = None if self.form_columns is None else [name for name in self.form_columns if name not in extra]
+        only = (
+            None if self.form_columns is None else [name for name in self.form_columns if name not in extra]
+        )
         made = model_form(
             self.model,
             self.form_base_class,
@@ -422,7 +437,7 @@ class ModelView(BaseModelView):  # type: ignore[misc]
 
     def get_edit_form(self) -> Any:
         """The class of forms for editing: it remembers which state of the entity it was made of."""
-        plain = super().get_edit_form()
+        plain: Any = super().get_edit_form()
         return type(plain.__name__, (plain, Versioned), {})
 
     def edit_form(self, obj: Any = None) -> Any:
@@ -433,7 +448,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         return form
 
     def _get_ruleset_missing_fields(self, ruleset: Any, form: Any) -> list[str]:
-        return [name for name in super()._get_ruleset_missing_fields(ruleset, form) if name != "entity_version"]
+        return [
+            name for name in super()._get_ruleset_missing_fields(ruleset, form) if name != "entity_version"
+        ]
 
     def _create_ajax_loader(self, name: str, options: dict[str, Any]) -> KeyLoader:
         prop = self._property(name)
@@ -522,7 +539,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
             return False
         return bool(super().is_action_allowed(name))
 
-    @action("delete", lazy_gettext("Delete"), lazy_gettext("Are you sure you want to delete selected records?"))
+    @action(  # type: ignore[untyped-decorator]
+        "delete", lazy_gettext("Delete"), lazy_gettext("Are you sure you want to delete selected records?")
+    )
     def action_delete(self, ids: list[str]) -> None:
         """Delete the entities that were chosen, all in one commit."""
         entities = self.get_several(ids)

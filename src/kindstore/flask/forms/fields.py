@@ -26,8 +26,11 @@ BLANK = "__None"
 
 if TYPE_CHECKING:
     _Field = fields.Field
+    FieldList = fields.FieldList[Any]
+    FormField = fields.FormField[Any]
 else:
     _Field = object
+    FieldList, FormField = fields.FieldList, fields.FormField
 
 
 class Worded(_Field):
@@ -272,7 +275,7 @@ class IntegerListPropertyField(ListPropertyField):
     items = texts.INTEGER
 
 
-class TextListPropertyField(fields.FieldList):  # type: ignore[type-arg]
+class TextListPropertyField(FieldList):
     """A list of texts of several lines, each in a field of its own; an empty field is none."""
 
     def populate_obj(self, obj: object, name: str) -> None:
@@ -309,8 +312,9 @@ class ChoicePropertyField(SelectFieldBase):
         if multiple:
             options.setdefault("widget", widgets.Select(multiple=True))
         super().__init__(label, validators, **options)
-        pairs = [each if isinstance(each, tuple) else (each, str(each)) for each in choices]
-        self.choices: list[tuple[Any, Any]] = cast("Any", pairs)
+        self.choices: list[tuple[Any, Any]] = [
+            cast("Any", each) if isinstance(each, tuple) else (each, str(each)) for each in choices
+        ]
         self.allow_blank, self.blank_text, self.multiple = allow_blank, blank_text, multiple
 
     def process_data(self, value: Any) -> None:
@@ -345,7 +349,7 @@ class ChoicePropertyField(SelectFieldBase):
             found.append(by_text[text])
         if self.multiple:
             # A browser sends each once, in the order of the choices: if they are the same ones, the list is as it was.
-            before = self.object_data or []
+            before: list[Any] = self.object_data or []
             self.data = before if set(map(str, before)) == set(valuelist) else found
         elif found:
             self.data = found[0]

@@ -53,7 +53,8 @@ class ModelConverterBase(PropertyConverter):
     def properties_of(self, model: Any) -> list[Any]:
         """See `PropertyConverter`."""
         declared: dict[str, None] = {}
-        for base in reversed(model.__mro__):
+        bases: tuple[type[Any], ...] = model.__mro__
+        for base in reversed(bases):
             declared.update(dict.fromkeys(vars(base)))
         by_name = {prop._code_name: prop for prop in model._properties.values()}
         # A property that was added to the class later is among its attributes as well.
@@ -71,7 +72,7 @@ class ModelConverterBase(PropertyConverter):
 
     def label_of(self, prop: Any) -> str:
         """See `PropertyConverter`."""
-        return prop._verbose_name or prop._code_name.replace("_", " ").title()
+        return str(prop._verbose_name or prop._code_name.replace("_", " ").title())
 
     def default_of(self, prop: Any) -> Any:
         """See `PropertyConverter`."""
@@ -79,7 +80,8 @@ class ModelConverterBase(PropertyConverter):
 
     def choices_of(self, prop: Any) -> list[Any]:
         """See `PropertyConverter`; sorted, as the property knows no order."""
-        return sorted(prop._choices or (), key=lambda value: (str(type(value)), value))
+        choices: Any = prop._choices or ()
+        return sorted(choices, key=lambda value: (type(value).__name__, value))
 
     def is_list(self, prop: Any) -> bool:
         """See `PropertyConverter`."""
@@ -145,7 +147,7 @@ class ModelConverter(ModelConverterBase):
             return self.text_list_class(TextPropertyField(label), label, **kwargs)
         return TextPropertyField(**kwargs)
 
-    convert_CompressedTextProperty = convert_TextProperty
+    convert_CompressedTextProperty = convert_TextProperty  # noqa: N815
 
     def convert_IntegerProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """A number."""
@@ -228,7 +230,7 @@ class ModelConverter(ModelConverterBase):
         kwargs.setdefault("required", prop._required)
         return self.part_class(form_class, model_class=structure, validators=validators, **kwargs)
 
-    convert_LocalStructuredProperty = convert_StructuredProperty
+    convert_LocalStructuredProperty = convert_StructuredProperty  # noqa: N815
 
     def inner(self, within: tuple[Any, ...], is_marked: bool) -> ModelConverterBase:
         """The converter for the properties of a structure."""
@@ -247,8 +249,8 @@ class ModelConverter(ModelConverterBase):
     def _convert_to_nothing(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002
         return None
 
-    convert_BlobProperty = convert_BlobKeyProperty = convert_PickleProperty = _convert_to_nothing
-    convert_UserProperty = convert_GenericProperty = convert_ComputedProperty = _convert_to_nothing
+    convert_BlobProperty = convert_BlobKeyProperty = convert_PickleProperty = _convert_to_nothing  # noqa: N815
+    convert_UserProperty = convert_GenericProperty = convert_ComputedProperty = _convert_to_nothing  # noqa: N815
 
 
 def model_fields(

@@ -11,18 +11,20 @@ from typing import Any
 from wtforms import fields
 
 from kindstore.flask.forms.checks import AcceptedByProperty
+from kindstore.flask.forms.fields import FieldList, FormField
 
 
 def is_blank(field: Any) -> bool:
     """Whether nothing was filled in."""
+    inner: Any = field
     if isinstance(field, fields.FormField):
-        return all(map(is_blank, field.form))
+        return all(map(is_blank, inner.form))
     if isinstance(field, fields.FieldList):
-        return all(map(is_blank, field.entries))
+        return all(map(is_blank, inner.entries))
     return field.data in (None, "", [], False)
 
 
-class StructurePart(fields.FormField):  # type: ignore[type-arg]
+class StructurePart(FormField):
     """A structure, an instance of *model_class*, as a form within the form.
 
     Where nothing is filled in there is no structure, but None, unless *required*; but one that was empty before stays so.
@@ -79,7 +81,7 @@ class StructurePart(fields.FormField):  # type: ignore[type-arg]
         return True
 
     @property
-    def errors(self) -> Any:
+    def errors(self) -> Any:  # type: ignore[override]  # as FormField's is
         """Those of the form within; of what is no structure there are none."""
         return {} if self.is_absent else self.form.errors
 
@@ -88,7 +90,7 @@ class StructurePart(fields.FormField):  # type: ignore[type-arg]
         setattr(obj, name, self.kept)
 
 
-class StructureListField(fields.FieldList):  # type: ignore[type-arg]
+class StructureListField(FieldList):
     """A list of structures; those in which nothing is filled in are left out.
 
     *check* raises for a list that the property does not take.
