@@ -22,7 +22,7 @@ from tests.flask.browser import shown, submission
 pytestmark = pytest.mark.kindstore
 
 
-class Author(ndb.Model):
+class Essayist(ndb.Model):
     name = ndb.StringProperty(required=True)
     city = ndb.StringProperty()
     age = ndb.IntegerProperty(required=True)
@@ -36,8 +36,8 @@ class Titled(ndb.Model):
         return self.title or ""
 
 
-class Book(ndb.Model):
-    author = ndb.KeyProperty(kind=Author)
+class Essay(ndb.Model):
+    author = ndb.KeyProperty(kind=Essayist)
 
 
 class Address(ndb.Model):
@@ -45,7 +45,7 @@ class Address(ndb.Model):
     city = ndb.StringProperty(default="Bern")
 
 
-class Person(ndb.Model):
+class Resident(ndb.Model):
     email = ndb.StringProperty(unique=True)
     address = ndb.StructuredProperty(Address)
 
@@ -56,7 +56,7 @@ def sent(**values: Any) -> MultiDict[str, str]:
 
 def fill_authors() -> list[Any]:
     names = [("fred", 26), ("Bob", 30), ("<script>", 12)]
-    return ndb.get_multi(ndb.put_multi([Author(name=name, age=age, city="x") for name, age in names]))
+    return ndb.get_multi(ndb.put_multi([Essayist(name=name, age=age, city="x") for name, age in names]))
 
 
 # What wtforms-appengine's own tests say.
@@ -69,7 +69,7 @@ def test_fields_are_those_of_wtforms_in_the_order_of_the_class() -> None:
         ("age", IntegerField),
         ("is_admin", BooleanField),
     ]
-    form = model_form(Author)()
+    form = model_form(Essayist)()
     assert [field.name for field in form] == [name for name, _ in expected]
     for field, (_, kind) in zip(form, expected, strict=True):
         assert isinstance(field, kind)
@@ -77,29 +77,29 @@ def test_fields_are_those_of_wtforms_in_the_order_of_the_class() -> None:
 
 def test_a_key_is_chosen_among_the_entities_of_its_kind() -> None:
     known = {author.key.urlsafe().decode() for author in fill_authors()} | {"__None"}
-    assert {choice.value for choice in model_form(Book)().author.iter_choices()} == known
+    assert {choice.value for choice in model_form(Essay)().author.iter_choices()} == known
 
 
 def test_a_key_field_offers_what_its_query_finds() -> None:
     authors = fill_authors()
 
     class Choosing(Form):
-        author = forms.KeyPropertyField(reference_class=Author, get_label="name")
+        author = forms.KeyPropertyField(reference_class=Essayist, get_label="name")
 
     form: Any = Choosing()
-    form.author.query = Author.query().order(Author.name)
+    form.author.query = Essayist.query().order(Essayist.name)
     assert not form.validate()
     assert [choice.label for choice in form.author.iter_choices()] == ["<script>", "Bob", "fred"]
 
     form = Choosing(sent(author=authors[0].key.urlsafe().decode()))
-    form.author.query = Author.query(Author.age > 20)
+    form.author.query = Essayist.query(Essayist.age > 20)
     assert form.validate()
     assert form.author.data == authors[0].key
     assert [choice.selected for choice in form.author.iter_choices()].count(True) == 1
 
-    for wrong in (authors[2].key, ndb.Key(Author, 5), ndb.Key("Book", authors[0].key.id())):
+    for wrong in (authors[2].key, ndb.Key(Essayist, 5), ndb.Key("Essay", authors[0].key.id())):
         form = Choosing(sent(author=wrong.urlsafe().decode()))
-        form.author.query = Author.query(Author.age > 20)
+        form.author.query = Essayist.query(Essayist.age > 20)
         assert not form.validate()
     for text in ("fooflaf", "", "__None", "é"):
         assert not Choosing(sent(author=text)).validate()
@@ -114,7 +114,7 @@ def test_labels_are_escaped() -> None:
 
     class Choosing(Form):
         author = forms.KeyPropertyField(
-            reference_class=Author, get_label="name", allow_blank=True, blank_text="<i>"
+            reference_class=Essayist, get_label="name", allow_blank=True, blank_text="<i>"
         )
         titled = forms.KeyPropertyField(reference_class=Titled)
 
@@ -127,15 +127,15 @@ def test_labels_are_escaped() -> None:
 
 
 def test_newlines_stay_in_a_text_area() -> None:
-    form_class = model_form(Author, field_args={"name": {"widget": TextArea()}})
-    form = form_class(sent(name="a\r\nb", age="1"), obj=Author(name="ab"))
+    form_class = model_form(Essayist, field_args={"name": {"widget": TextArea()}})
+    form = form_class(sent(name="a\r\nb", age="1"), obj=Essayist(name="ab"))
     assert form.validate()
     assert form.name.data == "a\nb"
 
 
 def test_values_are_escaped() -> None:
     text = "\"><script>alert('x')</script></textarea>"
-    everything = model_form(Author)(obj=Author(name=text, city=text, age=1))
+    everything = model_form(Essayist)(obj=Essayist(name=text, city=text, age=1))
     assert "<script>" not in shown(everything)
     assert submission(shown(everything))["name"] == text
 
@@ -146,7 +146,7 @@ def test_other_queries_than_plain_ones_are_looked_through(kept: Any) -> None:
 
     class Choosing(Form):
         author = forms.KeyPropertyField(
-            query=lambda: ndb.Query(kind=Author, limit=2) if kept == "limited" else kept(authors[:2])
+            query=lambda: ndb.Query(kind=Essayist, limit=2) if kept == "limited" else kept(authors[:2])
         )
 
     offered = [choice.value for choice in Choosing().author.iter_choices()]
@@ -158,18 +158,18 @@ def test_other_queries_than_plain_ones_are_looked_through(kept: Any) -> None:
 
 def test_a_key_of_what_is_gone_is_offered_and_kept() -> None:
     fill_authors()
-    book = Book(author=ndb.Key(Author, 99))
-    form_class = model_form(Book)
+    book = Essay(author=ndb.Key(Essayist, 99))
+    form_class = model_form(Essay)
     page = shown(form_class(obj=book))
-    assert "Author 99" in page
+    assert "Essayist 99" in page
     form = form_class(submission(page), obj=book)
     assert form.validate()
-    assert form.author.data == ndb.Key(Author, 99)
+    assert form.author.data == ndb.Key(Essayist, 99)
 
 
 def test_keys_of_another_namespace_are_not_offered() -> None:
-    key = Author(name="x", age=1, namespace="other").put()
-    assert not model_form(Book)(sent(author=key.urlsafe().decode())).validate()
+    key = Essayist(name="x", age=1, namespace="other").put()
+    assert not model_form(Essay)(sent(author=key.urlsafe().decode())).validate()
 
 
 def test_a_field_without_class_and_query_says_so() -> None:
@@ -184,11 +184,11 @@ def test_a_field_without_class_and_query_says_so() -> None:
 
 
 def test_only_exclude_and_arguments() -> None:
-    assert list(model_fields(Author, only=["age", "name"])) == ["age", "name"]
-    assert list(model_fields(Author, exclude=["age", "name"])) == ["city", "is_admin"]
-    assert list(model_fields(Author, only=())) == []
+    assert list(model_fields(Essayist, only=["age", "name"])) == ["age", "name"]
+    assert list(model_fields(Essayist, exclude=["age", "name"])) == ["city", "is_admin"]
+    assert list(model_fields(Essayist, only=())) == []
     form = model_form(
-        Author,
+        Essayist,
         field_args={
             "name": {"label": "Full name", "description": "yours"},
             "age": {"validators": [validators.NumberRange(min=14, max=99)]},
@@ -204,7 +204,7 @@ def test_only_exclude_and_arguments() -> None:
 def test_a_name_that_is_none_is_refused(option: str) -> None:
     given: Any = {option: {"is_amdin": {}}}
     with pytest.raises(BadArgumentError, match=option):
-        model_form(Author, **given)
+        model_form(Essayist, **given)
 
 
 def test_a_name_of_the_form_itself_is_refused() -> None:
@@ -264,10 +264,10 @@ def test_a_converter_of_ones_own() -> None:
 
 
 def test_plain_attributes_of_buttons_are_not_stored() -> None:
-    class WithButton(model_form(Author)):  # type: ignore[misc]
+    class WithButton(model_form(Essayist)):  # type: ignore[misc]
         submit = SubmitField()
 
-    author = Author()
+    author = Essayist()
     form = WithButton(sent(name="Ada", age="36", submit="Submit"))
     assert form.validate()
     form.populate_obj(author)
@@ -316,17 +316,17 @@ def test_what_the_model_refuses_the_form_refuses() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", None])
 def test_what_is_required_must_be_there(text: str | None) -> None:
-    form = model_form(Author)(sent(name="Ada", age=text) if text is not None else sent(name="Ada"))
+    form = model_form(Essayist)(sent(name="Ada", age=text) if text is not None else sent(name="Ada"))
     assert not form.validate()
     assert form.errors == {"age": ["This field is required."]}
     assert "required" in form.age()
 
 
 def test_validators_of_ones_own_are_not_asked_about_what_is_empty() -> None:
-    form_class = model_form(Author, field_args={"city": {"validators": [validators.Length(min=3)]}})
+    form_class = model_form(Essayist, field_args={"city": {"validators": [validators.Length(min=3)]}})
     assert form_class(sent(name="A", age="1", city="")).validate()
     assert not form_class(sent(name="A", age="1", city="Io")).validate()
-    wanted = model_form(Author, field_args={"city": {"validators": [validators.InputRequired()]}})
+    wanted = model_form(Essayist, field_args={"city": {"validators": [validators.InputRequired()]}})
     assert not wanted(sent(name="A", age="1", city="")).validate()
 
 
@@ -358,8 +358,8 @@ def test_formats_of_ones_own() -> None:
 
 
 def test_an_optional_structure_is_none_until_it_is_filled_in() -> None:
-    form_class = model_form(Person)
-    person = Person()
+    form_class = model_form(Resident)
+    person = Resident()
     form = form_class(submission(shown(form_class(obj=person))), obj=person)
     assert form.validate(), form.errors
     form.populate_obj(person)
@@ -408,8 +408,8 @@ def test_a_validator_sees_the_whole_structure() -> None:
 
 
 def test_a_unique_value_is_asked_for() -> None:
-    first = Person(email="ada@example.org").put()
-    form_class = model_form(Person)
+    first = Resident(email="ada@example.org").put()
+    form_class = model_form(Resident)
     form = form_class(sent(email="ada@example.org"))
     assert not form.validate()
     assert form.errors == {"email": ["Already exists."]}
@@ -419,10 +419,10 @@ def test_a_unique_value_is_asked_for() -> None:
 
 
 def test_the_slower_of_two_is_shown_it() -> None:
-    form = model_form(Person)(sent(email="ada@example.org"))
+    form = model_form(Resident)(sent(email="ada@example.org"))
     assert form.validate()
-    Person(email="ada@example.org").put()
-    person = Person()
+    Resident(email="ada@example.org").put()
+    person = Resident()
     form.populate_obj(person)
     with pytest.raises(UniqueViolationError) as caught:
         person.put()
@@ -431,9 +431,9 @@ def test_the_slower_of_two_is_shown_it() -> None:
 
 
 def test_errors_of_no_field_are_the_forms() -> None:
-    form = model_form(Author)(sent(name="Ada", age="36"))
+    form = model_form(Essayist)(sent(name="Ada", age="36"))
     assert form.validate()
-    assert forms.report(form, ndb.exceptions.BadValueError("too heavy", path="Author.weight"))
+    assert forms.report(form, ndb.exceptions.BadValueError("too heavy", path="Essayist.weight"))
     assert form.form_errors == ["too heavy"]
     assert not forms.report(form, BadArgumentError("else"))
 
@@ -445,11 +445,11 @@ def test_a_form_of_flask_wtf() -> None:
     app = Flask(__name__)
     app.secret_key = "secret"
     app.config["WTF_CSRF_ENABLED"] = True
-    form_class = model_form(Person, FlaskForm)
+    form_class = model_form(Resident, FlaskForm)
 
     @app.route("/", methods=["GET", "POST"])
     def page() -> str:
-        person = Person()
+        person = Resident()
         form = form_class(obj=person)
         if form.validate_on_submit():
             form.populate_obj(person)
@@ -461,12 +461,12 @@ def test_a_form_of_flask_wtf() -> None:
     form = submission(html, email="ada@example.org", **{"address-street": "S"})
     assert list(form).count("csrf_token") == 1
     number = browser.post("/", data=form).text
-    found = Person.get_by_id(int(number))
+    found = Resident.get_by_id(int(number))
     assert found is not None
     assert found.address == Address(street="S", city=None)
     assert "CSRF" in browser.post("/", data={"email": "eve@example.org"}).text
 
 
 def test_the_page_of_both_mappers() -> None:
-    assert forms.model_form(Author).__name__ == "AuthorForm"
-    assert list(forms.model_fields(Author, only=["age"])) == ["age"]
+    assert forms.model_form(Essayist).__name__ == "EssayistForm"
+    assert list(forms.model_fields(Essayist, only=["age"])) == ["age"]
