@@ -19,7 +19,7 @@ from flask_security.proxies import _security
 
 from kindstore import ndb
 from kindstore.mapper.context import current
-from kindstore.values.errors import BadArgumentError, BadValueError, NotFoundError
+from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError, NotFoundError
 
 from .folding import FoldedProperty, fold
 from .owned import keys_below, owned_lists
@@ -106,8 +106,8 @@ class DatastoreUserDatastore(UserDatastore):
                 if "id" in kwargs:
                     return self._by_id(**kwargs)
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
-            except BadValueError:
-                return None  # no user has a value of another type
+            except (BadKeyError, BadValueError):
+                return None  # no user has a value of another type, or an id that is none
             return self.user_model.query(*filters).get()
 
     def _by_id(self, **kwargs: Any) -> Any:
