@@ -16,6 +16,7 @@ from flask import Flask, Request, Response, g, redirect, render_template, reques
 from flask.typing import ResponseReturnValue
 from flask_security import Security, uia_email_mapper, uia_username_mapper, user_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import SecurityError
 
 from . import commands
 from .mail import ConsoleMail
@@ -192,6 +193,8 @@ def wants_json(request: Request) -> bool:
 
 def show_error(error: Any) -> ResponseReturnValue:
     """An error as a page that looks like the others, or as JSON for a program."""
+    if isinstance(error, SecurityError):  # asked for a host that is none of ours: no page of ours for it
+        return "This host is not served here.", 400
     code = getattr(error, "code", None) or 500
     if wants_json(request):
         return {"response": {"errors": [error.description]}}, code

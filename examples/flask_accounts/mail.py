@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import deque
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Letter:
     def in_a_box(self) -> str:
         """It, to be read in a terminal.  No line is broken inside of a link."""
         lines = [f"To:      {self.recipient}", f"Subject: {self.subject}", ""]
-        for paragraph in self.body.strip().splitlines():
+        for paragraph in re.sub(r"\n\s*\n+", "\n\n", self.body.strip()).splitlines():
             lines += textwrap.wrap(
                 paragraph.strip(), WIDTH - 3, break_long_words=False, break_on_hyphens=False
             ) or [""]
