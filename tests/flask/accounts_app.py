@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from flask import Flask
 from flask_security import hash_password
 from flask_security.utils import naive_utcnow
 from werkzeug.test import TestResponse
@@ -23,7 +24,6 @@ from werkzeug.test import TestResponse
 from examples.flask_accounts import create_app
 from examples.flask_accounts.mail import Letter
 from examples.flask_accounts.models import User, user_datastore
-from flask import Flask
 
 PASSWORD = "correct horse battery"
 HOST = "http://localhost"
@@ -221,7 +221,7 @@ def _unpacked(text: str) -> bytes:
 def options_in(response: TestResponse) -> Mapping[str, Any]:
     """What the page of a ceremony tells the browser."""
     found = re.search(
-        r"handle(?:Register|Signin)\((.*)\)\s*\.?then|handle\w+\((.*?)\)\s*$", response.text, re.M
+        r"handle(?:Register|Signin)\((.*)\)\s*\.?then|handle\w+\((.*?)\)\s*$", response.text, re.MULTILINE
     )
     assert found, response.text
     text = found[1] or found[2]

@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask_security.utils import naive_utcnow
 
 from examples.flask_accounts.mail import Letter
 from examples.flask_accounts.models import User, user_datastore
-from flask import Flask
 
 from .accounts_app import PASSWORD, Visitor, account, letters, link_in, make, said, stored
 
