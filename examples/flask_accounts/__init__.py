@@ -142,15 +142,15 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 def check_csrf() -> None:
     """Refuse what changes something and does not have the token of our forms.
 
-    A program that sends an authentication token needs none, nor one that sends a refresh token in the body: a browser adds
-    neither to a request by itself.
+    A program needs none that sends an authentication token and no cookies, nor one that sends a refresh token in the body:
+    no browser adds these to a request by itself.
     """
     if request.endpoint == "security.refresh_token":
         g.csrf_valid = True
-    elif request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"} and not request.headers.get(
-        "Authentication-Token"
-    ):
-        csrf.protect()
+    elif request.method not in {"GET", "HEAD", "OPTIONS", "TRACE"}:
+        is_program = bool(request.headers.get("Authentication-Token")) and not request.cookies
+        if not is_program:
+            csrf.protect()
 
 
 def use_the_name() -> ResponseReturnValue | None:

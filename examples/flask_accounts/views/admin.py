@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from flask import Flask, abort, flash, redirect, render_template, request, url_for
@@ -26,7 +25,7 @@ from wtforms.validators import InputRequired
 
 from kindstore import ndb
 from kindstore.flask.security import fold
-from kindstore.values.errors import UniqueViolationError
+from kindstore.values.errors import BadCursorError, UniqueViolationError
 
 from ..models import Role, User, user_datastore
 from ..roles import ROLES
@@ -44,7 +43,7 @@ def for_admins(view: View) -> View:
 
 def for_admins_now(view: View) -> View:
     """The same, and they must have said their password in the last minutes: for what can't be undone."""
-    fresh = auth_required("session", within=timedelta(minutes=5), grace=timedelta(minutes=2))
+    fresh = auth_required("session", within=5, grace=2)
     return fresh(roles_required("admin")(view))  # type: ignore[no-any-return]
 
 
@@ -97,7 +96,7 @@ def list_users() -> str:
     try:
         after = ndb.Cursor(urlsafe=request.args["after"]) if "after" in request.args else None
         found, cursor, more = users.fetch_page(PAGE, start_cursor=after)
-    except ValueError:
+    except BadCursorError:
         abort(400, "That is no page of this list.")
     return render_template(
         "admin/users.html",
