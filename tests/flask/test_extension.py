@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask, Response, stream_with_context
 
 import kindstore.datastore
-from flask import Flask, Response, stream_with_context
 from kindstore import db, ndb, testing
 from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import ConfigError, Kindstore, Model, NoAppContextError

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from flask import Flask
 from werkzeug.exceptions import NotFound
 
-from flask import Flask
 from kindstore import ndb
 from kindstore.flask import Kindstore, ManyResultsError, Model, NoResultError, asc, desc
 from kindstore.mapper.errors import UnknownPropertyError
@@ -165,7 +165,7 @@ def test_a_query_that_can_not_be_is_refused() -> None:
 
 def test_a_model_may_have_properties_of_these_names() -> None:
     class Odd(Model):
-        id = ndb.StringProperty()
+        id = ndb.StringProperty()  # pyright: ignore[reportAssignmentType, reportIncompatibleMethodOverride]
         query = ndb.StringProperty()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     Odd(id="x", query="q", _id="k").put()

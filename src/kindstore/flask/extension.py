@@ -9,29 +9,28 @@ Whoever works in an application context and names no client works in the app's s
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Mapping
 from contextvars import Token
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from flask.json.provider import DefaultJSONProvider
+
+from kindstore import ndb
 from kindstore.client import Client, ambient
-from kindstore.connect import DEFAULT, read_url
-from kindstore.flask.errors import ConfigError, NoAppContextError
+from kindstore.db.kinds import kind_map
+from kindstore.flask.app_client import AppClient
+from kindstore.flask.errors import NoAppContextError
+from kindstore.flask.json import with_entities
 from kindstore.flask.model import Model as FlaskModel
 from kindstore.mapper import context as contexts
 from kindstore.mapper.context import Context, LateContext
 from kindstore.mapper.identities import IdentityMap
 from kindstore.store.abc import Store
-from kindstore.values.errors import BadArgumentError, Error
-from kindstore.values.key import Partition
+from kindstore.values.errors import BadArgumentError
 
 if TYPE_CHECKING:
     from flask.sansio.app import App
-
-_SETTINGS: Final = ("url", "project", "namespace", "database", "durability", "indexes", "index_file")
-_CHOICES: Final = {"durability": ("full", "relaxed"), "indexes": ("permissive", "strict")}
 
 
 class Kindstore:
@@ -83,8 +82,17 @@ class Kindstore:
         host = self._hosts[app] = _Host(app, AppClient(app, self._given))
         app.extensions["kindstore"] = self
         host.listen(app)
+        if isinstance(app.json, DefaultJSONProvider):
+            app.json.default = with_entities(app.json.default)
+        app.shell_context_processor(self._for_shell)
 
-    def client_of(self, app: App) -> Client:
+    def _for_shell(self) -> dict[str, Any]:
+        """What ``flask shell`` knows without an import: the extension as ``db``, ``ndb``, and every model by its name."""
+        known = [*ndb.Model._kind_map.items(), *kind_map.items()]
+        models = {each.__name__: each for kind, each in known if not kind.startswith("_")}
+        return {"db": self, "ndb": ndb, **models}
+
+    def client_of(self, app: App) -> AppClient:
         """The client of *app*'s store.  `BadArgumentError` for an app that `init_app` was not called with."""
         host = self._hosts.get(app)
         if host is None:
@@ -92,7 +100,7 @@ class Kindstore:
         return host.client
 
     @property
-    def client(self) -> Client:
+    def client(self) -> AppClient:
         """The client of the store of the app in whose context this code is.  `NoAppContextError` outside of one."""
         here = ambient.instead()
         for host in self._hosts.values():
@@ -104,93 +112,6 @@ class Kindstore:
     def store(self) -> Store:
         """The store of that app, opened if it is not."""
         return self.client.store
-
-
-class AppClient(Client):
-    """The client of an app's store."""
-
-    def __init__(self, app: App, given: Mapping[str, Any]) -> None:
-        settings = {name: _setting(app, name, given[name]) for name in _SETTINGS}
-        self._folder: Path | None = None
-        self._late: Context | None = None
-        url, inside = settings["url"], Path(app.instance_path)
-        self.is_default = url is None and not os.environ.get("KINDSTORE_URL")
-        """Whether nobody said where the data is: then a test's store goes before the file."""
-        if url is None:
-            url = inside / DEFAULT if self.is_default else None
-        if url is not None:
-            try:
-                path, _ = read_url(url)
-            except BadArgumentError as error:
-                raise ConfigError(error.message, key="KINDSTORE_URL", value=url, hint=error.hint) from None
-            if (
-                path != ":memory:"
-                and not path.startswith("file:")
-                and (self.is_default or not Path(path).is_absolute())
-            ):
-                self._folder = inside
-                url = _within(inside, os.fspath(url))
-        options = {
-            name: settings[name]
-            for name in ("durability", "indexes", "index_file")
-            if settings[name] is not None
-        }
-        super().__init__(
-            settings["project"], settings["namespace"], None, None, settings["database"], url, None, options
-        )
-
-    def _opened(self) -> Context:
-        if self.is_default and ambient.stand_in is not None:
-            return ambient.stand_in._opened()
-        if self._base is None and self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        try:
-            return super()._opened()
-        except Error as error:
-            error.facts.setdefault("config", "KINDSTORE_URL")
-            raise
-
-    @property
-    def base(self) -> Context:
-        """The context of code that entered none while an application context is open; its store may not be open yet."""
-        if self.is_default and ambient.stand_in is not None:
-            return ambient.stand_in._opened()
-        if self._late is None:
-            partition = Partition.of(self.project, self.database, self.namespace)
-            self._late = LateContext(lambda: self.store, partition)
-        return self._late
-
-    def close(self) -> None:
-        """Close the store; without effect if it is not open.  A later application context opens it again."""
-        super().close()
-        self._late = None
-
-
-def _setting(app: App, name: str, given: Any) -> Any:
-    """What *app*'s configuration says, else what was *given*; `ConfigError` for what is no such setting."""
-    key = f"KINDSTORE_{name.upper()}"
-    config: Mapping[str, Any] = app.config
-    value = config.get(key, given)
-    value = given if value is None else value
-    if value is None:
-        return None
-    paths = name in ("url", "index_file")
-    if not isinstance(value, str) and not (paths and isinstance(value, os.PathLike)):
-        raise ConfigError("a setting of the wrong type", key=key, value=value, hint="It is a str.")
-    if paths and not os.fspath(cast("str", value)):
-        raise ConfigError("an empty setting", key=key, hint="Leave it out for the default.")
-    allowed = _CHOICES.get(name)
-    if allowed is not None and value not in allowed:
-        raise ConfigError("an unknown setting", key=key, value=value, hint=f"It is one of {allowed}.")
-    return cast("Any", value)
-
-
-def _within(folder: Path, url: str) -> str:
-    """*url*, a relative path or a URL with one, seen from *folder*."""
-    if not url.startswith("sqlite:"):
-        return str(folder / url)
-    path = str(folder).replace("%", "%25").replace("?", "%3F").replace("#", "%23")
-    return f"sqlite:{path}/{url.removeprefix('sqlite:')}"
 
 
 class _Visit:
@@ -211,18 +132,8 @@ class _Host:
 
     def __init__(self, app: App, client: AppClient) -> None:
         self.client = client
-        self._name = app.name
-        root = next(
-            (
-                root
-                for each in type(app).__mro__
-                if (root := each.__module__.partition(".")[0]) in ("flask", "quart")
-            ),
-            "flask",
-        )
-        # Quart has all of this under Flask's names, but with coroutines.
-        self._framework: Any = sys.modules[root]
-        self._is_async = root == "quart"
+        self._framework = client.framework
+        self._is_async = iscoroutinefunction(getattr(app, "do_teardown_appcontext", None))
 
     def listen(self, app: App) -> None:
         """Be told of the application contexts of *app*."""

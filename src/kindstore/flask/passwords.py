@@ -7,15 +7,14 @@ import functools
 import secrets
 import unicodedata
 from enum import Enum
-from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError, VerifyMismatchError
 
 from kindstore.values.errors import BadValueError
 
-HASHER: Final = PasswordHasher()
-"""Argon2id by the second recommendation of RFC 9106: 64 MiB, three passes, four lanes."""
+HASHER = PasswordHasher()
+"""Whose parameters count where none are given: argon2id by RFC 9106's second recommendation, 64 MiB and three passes."""
 
 
 class PasswordCheck(Enum):
@@ -30,22 +29,25 @@ class PasswordCheck(Enum):
         return self is not PasswordCheck.WRONG
 
 
-def hash_password(password: str, *, hasher: PasswordHasher = HASHER) -> str:
+def hash_password(password: str, *, hasher: PasswordHasher | None = None) -> str:
     """What to store of *password*: a text of about 100 characters with a random salt, for an unindexed property.
 
     Passwords that look the same are the same (Unicode's NFKC).  `BadValueError` for an empty one.
     """
     if not password:
         raise BadValueError("an empty password", hint="Let the form require one.")
-    return hasher.hash(_bytes(password))
+    return (hasher or HASHER).hash(_bytes(password))
 
 
-def verify_password(stored: str | None, password: str, *, hasher: PasswordHasher = HASHER) -> PasswordCheck:
+def verify_password(
+    stored: str | None, password: str, *, hasher: PasswordHasher | None = None
+) -> PasswordCheck:
     """Whether *stored*, a result of `hash_password`, was made of *password*.
 
     Pass None as *stored* if there is no such user, so that the answer takes as long as for one whom there is: names
     cannot be found out by the time.  A *stored* that is no hash of argon2 is WRONG, after the same time.
     """
+    hasher = hasher or HASHER
     nobody = _of_nobody(hasher)  # made by the first call, whatever that asks
     given = _bytes(password)
     if stored:
@@ -62,7 +64,7 @@ def verify_password(stored: str | None, password: str, *, hasher: PasswordHasher
     return PasswordCheck.WRONG
 
 
-@functools.cache
+@functools.lru_cache(maxsize=8)
 def _of_nobody(hasher: PasswordHasher) -> str:
     """The hash of a password that nobody knows."""
     return hasher.hash(secrets.token_bytes())

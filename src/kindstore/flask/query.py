@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, cast, overload
 from werkzeug.exceptions import NotFound
 
 from kindstore.client import ambient
+from kindstore.flask import asked, pagination
 from kindstore.flask.errors import ManyResultsError, NoAppContextError, NoResultError
+from kindstore.flask.pagination import CursorPagination, Pagination, Place, Wanted
 from kindstore.mapper.context import is_ambient
 from kindstore.mapper.errors import UnknownPropertyError
 from kindstore.mapper.filters import Node, PropertyOrder
+from kindstore.mapper.future import Future
 from kindstore.mapper.property import Property
 from kindstore.ndb.asking import FetchOptions, Ordering
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import Model, delete_multi
 from kindstore.ndb.query import Query as NdbQuery
-from kindstore.values.errors import BadKeyError
+from kindstore.values.errors import BadCursorError, BadKeyError
 from kindstore.values.key import Id
 from kindstore.values.key import Key as PlainKey
 
@@ -180,9 +183,109 @@ class Query(NdbQuery[M]):
         except (BadKeyError, UnicodeError):
             return None
 
+    # The same for an event loop: ``await User.query.first_async()``, beside NDB's `get_async`, `fetch_async` and `count_async`.
+
+    def all_async(self) -> Future[list[M]]:
+        """`all`, as a future."""
+        return self.fetch_async()
+
+    def first_async(self) -> Future[M | None]:
+        """`first`, as a future."""
+        return super().get_async()
+
+    def first_or_404_async(self, description: str | None = None) -> Future[M]:
+        """`first_or_404`, as a future."""
+        return self.first_async().then(lambda found: _found(found, description))
+
+    def get_or_404_async(self, ident: Id | PlainKey, description: str | None = None) -> Future[M]:
+        """`get_or_404`, as a future."""
+        key = self._key_of(ident)
+        if key is None:
+            raise NotFound(description)
+        found: Future[M | None] = key.get_async()
+        return found.then(lambda entity: _found(entity, description))
+
     def exists(self) -> bool:
         """Whether there is a result."""
         return self.count(1) > 0
+
+    def paginate(
+        self,
+        page: int | None = None,
+        per_page: int | None = None,
+        max_per_page: int | None = 100,
+        error_out: bool = True,
+        count: bool = True,
+    ) -> Pagination[M]:
+        """Page number *page* of the results, with *per_page* of them, at most *max_per_page*.
+
+        What is not given is what the request says (``?page=3&per_page=50``), else 1 and 20.  With *error_out* the response
+        is 404 Not Found for a page without results but the first, and for what is no number of a page; without, that is the first
+        page.  With *count* False `Pagination.total` is None.  All results before the page are read too:
+        `paginate_by_cursor` is for many.
+        """
+        return pagination.read(self, Wanted(page, per_page, max_per_page, error_out, count))
+
+    async def paginate_async(
+        self,
+        page: int | None = None,
+        per_page: int | None = None,
+        max_per_page: int | None = 100,
+        error_out: bool = True,
+        count: bool = True,
+    ) -> Pagination[M]:
+        """`paginate`, for an event loop."""
+        return await pagination.aread(self, Wanted(page, per_page, max_per_page, error_out, count))
+
+    def paginate_by_cursor(
+        self,
+        cursor: str | None = None,
+        per_page: int | None = None,
+        max_per_page: int | None = 100,
+        error_out: bool = True,
+    ) -> CursorPagination[M]:
+        """The page at the place *cursor*, a page's `next_cursor` or `prev_cursor`; the first one without.
+
+        What is not given is what the request says (``?cursor=…&per_page=50``).  With *error_out* the response is 404 Not
+        Found for what is no cursor of this query; without, that is the first page.
+        """
+        number = asked.size(per_page, max_per_page, error_out)
+        place = self._place(cursor, error_out)
+        try:
+            page = pagination.sized(self, place).fetch_page(number, start_cursor=place.cursor)
+        except BadCursorError:
+            if error_out:
+                raise NotFound from None
+            place = Place(None)
+            page = pagination.sized(self, place).fetch_page(number)
+        return pagination.paged(self, place, number, page)
+
+    async def paginate_by_cursor_async(
+        self,
+        cursor: str | None = None,
+        per_page: int | None = None,
+        max_per_page: int | None = 100,
+        error_out: bool = True,
+    ) -> CursorPagination[M]:
+        """`paginate_by_cursor`, for an event loop."""
+        number = asked.size(per_page, max_per_page, error_out)
+        place = self._place(cursor, error_out)
+        try:
+            page = await pagination.sized(self, place).fetch_page_async(number, start_cursor=place.cursor)
+        except BadCursorError:
+            if error_out:
+                raise NotFound from None
+            place = Place(None)
+            page = await pagination.sized(self, place).fetch_page_async(number)
+        return pagination.paged(self, place, number, page)
+
+    def _place(self, cursor: str | None, error_out: bool) -> Place:
+        try:
+            return Place(asked.arguments().get("cursor") if cursor is None else cursor)
+        except BadCursorError:
+            if error_out:
+                raise NotFound from None
+            return Place(None)
 
     def delete(self) -> int:
         """Remove all results; how many there were.  500 in each commit: in a transaction, all of it or nothing."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask_security import Security
 
-from flask import Flask
 from kindstore import ndb
 from kindstore.flask import security
 

@@ -8,8 +8,7 @@ Every put is committed when it returns, so `commit` has nothing to do.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +17,10 @@ from flask_security.datastore import UserDatastore
 from flask_security.proxies import _security
 
 from kindstore import ndb
-from kindstore.mapper.context import current
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError, NotFoundError
 
 from .folding import FoldedProperty, fold
-from .owned import keys_below, owned_lists
+from .owned import context_of, keys_below, owned_lists
 from .role_copies import delete_role, finish, is_gone, save_role
 from .saving import remember, save
 
@@ -67,7 +65,7 @@ class DatastoreUserDatastore(UserDatastore):
                 save_role(model, self.user_model)
             else:
                 save(model)
-        return model
+        return self._known(model)
 
     def delete(self, model: Any) -> None:
         """Delete *model*: a user with its credentials, a role from all users that have it."""
@@ -90,6 +88,15 @@ class DatastoreUserDatastore(UserDatastore):
         for owned in owned_lists(type(model)):
             owned.forget(model)
 
+    def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
+        values: dict[str, Any] = super()._prepare_create_user_args(**kwargs)
+        for name, value in values.items():
+            prop = getattr(self.user_model, name, None)
+            if isinstance(value, str) and isinstance(prop, ndb.IntegerProperty):
+                # ``flask users create ada@example.org number:12`` knows texts only.
+                values[name] = int(value)
+        return values
+
     # Reading.
 
     def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Any:
@@ -104,11 +111,11 @@ class DatastoreUserDatastore(UserDatastore):
         with self._context():
             try:
                 if "id" in kwargs:
-                    return self._by_id(**kwargs)
+                    return self._known(self._by_id(**kwargs))
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
             except (BadKeyError, BadValueError):
-                return None  # no user has a value of another type, or an id that is none
-            return self.user_model.query(*filters).get()
+                return None  # no user has a value of another type
+            return self._known(self.user_model.query(*filters).get())
 
     def _by_id(self, **kwargs: Any) -> Any:
         user_id = kwargs.pop("id")
@@ -225,11 +232,12 @@ class DatastoreUserDatastore(UserDatastore):
 
     # Where.
 
-    @contextmanager
-    def _context(self) -> Generator[None]:
+    def _known(self, model: Any) -> Any:
+        """*model*, which reads what it owns from where it was read."""
+        if model is not None and isinstance(self.db, ndb.Client):
+            vars(model)["_client"] = self.db
+        return model
+
+    def _context(self) -> AbstractContextManager[object]:
         """A context of the client *db*, unless the code is in one."""
-        if isinstance(self.db, ndb.Client) and current().client is not self.db:
-            with self.db.context():
-                yield
-        else:
-            yield
+        return context_of(self.db if isinstance(self.db, ndb.Client) else None)

@@ -11,9 +11,12 @@ from kindstore.mapper.computed import ComputedProperty
 
 
 def fold(text: str) -> str:
-    """*text* as it is compared: NFKC and case-folded, so that "Ada", "ADA" and "Ａｄａ" are one."""
-    # Once more, since folding may undo the normal form.
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    """*text* as it is compared: Unicode's canonical caseless form (definition D145), so that "Ada" and "ADA" are one.
+
+    Letters that only look alike stay different, as "Ⅰ" (a Roman numeral) and "I": whoever wants them to be one
+    normalizes what is typed in, as Flask-Security does by default.
+    """
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).casefold())
 
 
 class FoldedProperty(ComputedProperty[str | None]):

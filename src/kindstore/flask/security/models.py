@@ -8,7 +8,7 @@ moves changes its import lines.  docs/accounts.md is the guide.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from flask_security import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
 
@@ -18,6 +18,16 @@ from .folding import FoldedProperty
 from .owned import OwnedList
 from .role_copies import RoleKeysProperty, RolesProperty
 from .saving import Saved
+
+
+class TextListProperty(ndb.TextProperty[list[str]]):
+    """A list of texts; None, which Flask-Security says for none, is the empty list."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name, repeated=True)
+
+    def _checked(self, value: Any) -> Any:
+        return super()._checked([] if value is None else value)
 
 
 class _Numbered(Saved):
@@ -35,7 +45,7 @@ class FsRoleMixin(RoleMixin, _Numbered):
 
     name = ndb.StringProperty(required=True, unique=True)
     description = ndb.TextProperty()
-    permissions = ndb.TextProperty(repeated=True)
+    permissions = TextListProperty()
     update_datetime = ndb.DateTimeProperty(auto_now=True, indexed=False)
     copies_behind = ndb.IntegerProperty()
     """Set while users may have older copies of this role (`role_copies`)."""
@@ -77,7 +87,7 @@ class FsUserMixin(FsUserBaseMixin):
     tf_primary_method = ndb.StringProperty()
     tf_totp_secret = ndb.TextProperty()
     tf_phone_number = ndb.TextProperty()
-    mf_recovery_codes = ndb.TextProperty(repeated=True)
+    mf_recovery_codes = TextListProperty()
 
     # unified sign-in
     us_totp_secrets = ndb.TextProperty()
@@ -111,7 +121,7 @@ class FsWebAuthnMixin(WebAuthnMixin, _Owned):
     credential_id = ndb.BlobProperty(indexed=True, required=True, unique=True)
     public_key = ndb.BlobProperty(required=True)
     sign_count = ndb.IntegerProperty(default=0, indexed=False)
-    transports = ndb.TextProperty(repeated=True)
+    transports = TextListProperty()
     backup_state = ndb.BooleanProperty(required=True, indexed=False)
     device_type = ndb.TextProperty(required=True)
     extensions = ndb.TextProperty()

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from kindstore import ndb
+from kindstore.mapper.context import current
 from kindstore.mapper.property import ModelAttribute
 
 
@@ -44,7 +46,8 @@ class OwnedList(ModelAttribute):
             if model is None or not user._has_complete_key():
                 held = []
             else:
-                held = model.query(ancestor=user.key).fetch()
+                with context_of(fields.get("_client")):
+                    held = model.query(ancestor=user.key).fetch()
             fields[f"_{self.name}"] = held
         elif any("_gone" in vars(each) for each in held):
             held = fields[f"_{self.name}"] = [each for each in held if "_gone" not in vars(each)]
@@ -56,6 +59,11 @@ class OwnedList(ModelAttribute):
     def forget(self, user: Any) -> None:
         """Read the list anew at the next access."""
         vars(user).pop(f"_{self.name}", None)
+
+
+def context_of(client: ndb.Client | None) -> AbstractContextManager[object]:
+    """A context of *client*, if there is one, unless the code is in one."""
+    return nullcontext() if client is None or current().client is client else client.context()
 
 
 def owned_lists(cls: type[Any]) -> list[OwnedList]:

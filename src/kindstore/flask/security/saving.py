@@ -49,6 +49,11 @@ class Saved(ndb.Model):
 
         return loaded
 
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        rebuilt, (cls, state) = super().__reduce_ex__(protocol)
+        state.pop("_client", None)  # of this process
+        return rebuilt, (cls, state)
+
 
 def remember(entity: Any) -> None:
     """Take what *entity* holds now for what is stored."""
