@@ -58,13 +58,10 @@ class Saved(ndb.Model):
 
         return loaded
 
-<<<<<<< HEAD
-=======
     def _prepare_for_put(self) -> None:
         if not fields_of(self).pop(_QUIET, False):
             super()._prepare_for_put()
 
->>>>>>> f-sec
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         rebuilt, (cls, state) = super().__reduce_ex__(protocol)
         return rebuilt, (cls, {name: value for name, value in state.items() if name != CLIENT})
