@@ -14,13 +14,15 @@ from typing import Any
 
 from flask import Flask, Request, Response, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_security import Security, uia_email_mapper, uia_username_mapper, user_registered
+from flask_security import user_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import SecurityError
 
+from kindstore.flask.security import Security
+
 from . import commands
 from .mail import ConsoleMail
-from .models import User, db, user_datastore
+from .models import User, db, make_roles, user_datastore
 from .own_secrets import own_secrets
 from .roles import FIRST_ROLE, HIERARCHY
 from .views import admin, api, pages
@@ -43,10 +45,7 @@ DEFAULTS: Mapping[str, Any] = {
     "WTF_CSRF_CHECK_DEFAULT": False,  # `check_csrf` does it
     "MAX_CONTENT_LENGTH": 256 * 1024,
     # What an account is.
-    "SECURITY_USER_IDENTITY_ATTRIBUTES": [
-        {"email": {"mapper": uia_email_mapper, "case_insensitive": True}},
-        {"username": {"mapper": uia_username_mapper, "case_insensitive": True}},
-    ],
+    "SECURITY_USER_IDENTITY_ATTRIBUTES": ["email", "username"],
     "SECURITY_USERNAME_ENABLE": True,
     "SECURITY_PASSWORD_HASH": "argon2",
     "SECURITY_PASSWORD_LENGTH_MIN": 12,
@@ -181,7 +180,8 @@ def own_content_only(response: Response) -> Response:
 
 def give_first_role(_: Flask, user: User, **__: Any) -> None:
     """Who registers has the first role."""
-    user_datastore.find_or_create_role(FIRST_ROLE)
+    if not user_datastore.find_role(FIRST_ROLE):
+        make_roles()
     user_datastore.add_role_to_user(user, FIRST_ROLE)
 
 

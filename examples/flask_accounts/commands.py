@@ -10,8 +10,7 @@ from flask.cli import with_appcontext
 from flask_security import hash_password
 from flask_security.utils import naive_utcnow
 
-from .models import user_datastore
-from .views.admin import make_roles
+from .models import make_roles, user_datastore
 
 ADMIN = "admin@example.com"
 

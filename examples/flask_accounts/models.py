@@ -13,7 +13,10 @@ from kindstore.flask.security import (
     FsRoleMixin,
     FsUserMixin,
     FsWebAuthnMixin,
+    UserMixin,
 )
+
+from .roles import ROLES
 
 db = Kindstore()
 
@@ -22,11 +25,16 @@ class Role(Model, FsRoleMixin):
     """A role with its permissions."""
 
 
-class User(Model, FsUserMixin):
-    """An account."""
+class User(Model, UserMixin, FsUserMixin):
+    """An account.  `UserMixin` knows which roles imply others."""
 
     # With it the tokens of programs can be revoked without ending anybody's session.
     fs_token_uniquifier = ndb.StringProperty(unique=True)
+
+    def permissions(self) -> list[str]:
+        """All that the account may do, by its roles and by those that they imply."""
+        roles = [role for role in Role.query.all() if self.has_role(role.name)]
+        return sorted({permission for role in roles for permission in role.permissions})
 
 
 class WebAuthn(Model, FsWebAuthnMixin):
@@ -46,3 +54,11 @@ class Note(Model):
 
 
 user_datastore = DatastoreUserDatastore(db, User, Role, WebAuthn, RefreshTracker)
+
+
+def make_roles() -> None:
+    """Make those of `ROLES` that there are not."""
+    for role_name, (description, permissions) in ROLES.items():
+        if not user_datastore.find_role(role_name):
+            user_datastore.create_role(name=role_name, description=description, permissions=permissions)
+    user_datastore.commit()

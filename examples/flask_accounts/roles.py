@@ -5,13 +5,11 @@ from collections.abc import Mapping
 FIRST_ROLE = "user"
 
 ROLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "admin": (
-        "Administrator with full access",
-        ("notes-read", "notes-write", "notes-delete", "users-read", "users-write"),
-    ),
-    "moderator": ("Content moderator", ("notes-read", "notes-write", "notes-delete")),
+    "admin": ("Administrator with full access", ("users-read", "users-write")),
+    "moderator": ("Content moderator", ("notes-delete", "notes-write")),
     "user": ("Regular user", ("notes-read",)),
 }
+"""By name: what it is, and what it permits beside what the roles permit that it implies."""
 
 HIERARCHY: Mapping[str, list[str]] = {"admin": ["moderator", "user"], "moderator": ["user"]}
-"""Whoever has the role before the colon has those after it too."""
+"""Whoever has the role before the colon has those after it too, with all they permit."""

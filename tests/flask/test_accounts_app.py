@@ -394,3 +394,18 @@ def test_times_are_kept_as_flask_security_compares_them(app: Flask, visitor: Vis
     assert at is not None
     assert at.tzinfo is None
     assert abs(naive_utcnow() - at) < timedelta(minutes=1)
+
+
+def test_a_role_has_the_permissions_of_those_that_it_implies(app: Flask, visitor: Visitor) -> None:
+    account(app, ADA, "admin")
+    visitor.sign_in(ADA)
+    page = visitor.get("/dashboard").text
+    assert re.findall(r'class="tag">(\w+)', page) == ["admin"]
+    assert re.findall(r'class="tag plain">([\w-]+)', page) == [
+        "notes-delete",
+        "notes-read",
+        "notes-write",
+        "users-read",
+        "users-write",
+    ]
+    assert [visitor.get(path).status_code for path in ("/board", "/moderation", "/admin/")] == [200, 200, 200]

@@ -25,9 +25,9 @@ from wtforms.validators import InputRequired
 
 from kindstore import ndb
 from kindstore.flask.security import fold
-from kindstore.values.errors import BadCursorError, UniqueViolationError
+from kindstore.values.errors import UniqueViolationError
 
-from ..models import Role, User, user_datastore
+from ..models import Role, User, make_roles, user_datastore
 from ..roles import ROLES
 
 View = Callable[..., Any]
@@ -93,18 +93,8 @@ def list_users() -> str:
         users = users.filter(
             ndb.OR(_begins(User.email_folded, wanted), _begins(User.username_folded, wanted))
         )
-    try:
-        after = ndb.Cursor(urlsafe=request.args["after"]) if "after" in request.args else None
-        found, cursor, more = users.fetch_page(PAGE, start_cursor=after)
-    except BadCursorError:
-        abort(400, "That is no page of this list.")
-    return render_template(
-        "admin/users.html",
-        users=found,
-        wanted=wanted,
-        after=cursor.urlsafe().decode() if more else None,
-        form=NewUser(),
-    )
+    page = users.paginate_by_cursor(per_page=PAGE)
+    return render_template("admin/users.html", page=page, wanted=wanted, form=NewUser())
 
 
 def _begins(prop: Any, text: str) -> Any:
@@ -188,14 +178,6 @@ def setup_roles() -> Response:
     make_roles()
     flash("Default roles created", "success")
     return redirect(url_for("admin_dashboard"))
-
-
-def make_roles() -> None:
-    """Make those of `ROLES` that there are not."""
-    for role_name, (description, permissions) in ROLES.items():
-        if not user_datastore.find_role(role_name):
-            user_datastore.create_role(name=role_name, description=description, permissions=permissions)
-    user_datastore.commit()
 
 
 @for_admins

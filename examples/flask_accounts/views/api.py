@@ -20,7 +20,7 @@ def me() -> dict[str, Any]:
         "email": current_user.email,
         "username": current_user.username,
         "roles": sorted(role.name for role in current_user.roles),
-        "permissions": sorted({each for role in current_user.roles for each in role.permissions}),
+        "permissions": current_user.permissions(),
         "two_factor": current_user.tf_primary_method,
     }
 

@@ -26,12 +26,11 @@ def start() -> str:
 def dashboard() -> str:
     """The state of one's account."""
     trackers = sorted(current_user.refresh_trackers, key=lambda each: each.last_used_at, reverse=True)
-    permissions = {each for role in current_user.roles for each in role.permissions}
     methods = user_datastore.us_get_totp_secrets(current_user)
     return render_template(
         "dashboard.html",
         trackers=[each for each in trackers if each.revoked_at is None],
-        permissions=sorted(permissions),
+        permissions=current_user.permissions(),
         unified=sorted(methods),
         recovery_codes=len(current_user.mf_recovery_codes),
     )
