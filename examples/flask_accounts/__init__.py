@@ -24,6 +24,7 @@ from . import commands
 from .mail import ConsoleMail
 from .models import User, db, make_roles, user_datastore
 from .own_secrets import own_secrets
+from .passkeys import AnyPasskey
 from .roles import FIRST_ROLE, HIERARCHY
 from .views import admin, api, pages
 
@@ -124,7 +125,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.before_request(make_script_nonce)
     app.before_request(use_the_name)
     app.before_request(check_csrf)
-    security = Security(app, user_datastore, mail_util_cls=ConsoleMail)
+    security = Security(app, user_datastore, mail_util_cls=ConsoleMail, webauthn_util_cls=AnyPasskey)
     security.want_json(wants_json)
     user_registered.connect(give_first_role, app)
 

@@ -142,7 +142,8 @@ class Browser:
         return [
             each["message"]
             for each in self.driver.get_log("browser")
-            if not any(f" {status} " in each["message"] for status in (400, 403))
+            if each["level"] in {"SEVERE", "WARNING"}
+            and not any(f" {status} " in each["message"] for status in (400, 403))
         ]
 
     def shoot(self, name: str) -> None:

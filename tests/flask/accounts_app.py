@@ -150,12 +150,14 @@ def said(response: TestResponse) -> str:
 class Passkeys:
     """An authenticator without a screen: does what a phone or a security key does in the two ceremonies."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, knows_owner: bool = True) -> None:
         from cryptography.hazmat.primitives.asymmetric import ec
 
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._id = secrets.token_bytes(32)
         self._count = 0
+        self.knows_owner = knows_owner
+        """Whether it has seen a finger, a face or a PIN."""
         self._user = b""
 
     def create(self, options: Mapping[str, Any]) -> str:
@@ -169,7 +171,7 @@ class Passkeys:
         proof = {
             "fmt": "none",
             "attStmt": {},
-            "authData": self._state(options["rp"]["id"], 0b0100_0101) + attested,
+            "authData": self._state(options["rp"]["id"], 0b0100_0001) + attested,
         }
         answer = {
             "attestationObject": _packed(cbor2.dumps(proof)),
@@ -184,7 +186,7 @@ class Passkeys:
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import ec
 
-        state = self._state(options["rpId"], 0b0000_0101)
+        state = self._state(options["rpId"], 0b0000_0001)
         client = self._said("webauthn.get", options["challenge"])
         signature = self._key.sign(state + hashlib.sha256(client).digest(), ec.ECDSA(hashes.SHA256()))
         answer = {
@@ -197,7 +199,11 @@ class Passkeys:
 
     def _state(self, rp_id: str, flags: int) -> bytes:
         self._count += 1
-        return hashlib.sha256(rp_id.encode()).digest() + bytes([flags]) + self._count.to_bytes(4)
+        return (
+            hashlib.sha256(rp_id.encode()).digest()
+            + bytes([flags | 4 * self.knows_owner])
+            + self._count.to_bytes(4)
+        )
 
     def _said(self, kind: str, challenge: str) -> bytes:
         return json.dumps(

@@ -220,6 +220,17 @@ def test_a_passkey_of_nobody_signs_nobody_in(app: Flask, visitor: Visitor) -> No
     assert not again.signed_in
 
 
+def test_a_passkey_that_does_not_know_its_owner_signs_nobody_in_alone(app: Flask, visitor: Visitor) -> None:
+    keys = Passkeys()
+    add_passkey(visitor, keys)
+    keys.knows_owner = False
+    again = Visitor(app)
+    assert use_passkey(again, keys)["userVerification"] == "required"
+    assert not again.signed_in
+    refused = add_passkey(visitor, Passkeys(knows_owner=False), name="found in the street")
+    assert "found in the street" not in refused.text
+
+
 def test_a_passkey_is_a_second_factor(app: Flask, visitor: Visitor) -> None:
     keys = Passkeys()
     add_passkey(visitor, keys, usage="secondary")
