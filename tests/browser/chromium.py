@@ -176,7 +176,13 @@ class Browser:
         )
 
     def prefer(self, colours: str) -> None:
-        self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
+        self.tell(
+            "Emulation.setEmulatedMedia",
+            features=[
+                {"name": "prefers-color-scheme", "value": colours},
+                {"name": "prefers-reduced-motion", "value": "reduce"},
+            ],
+        )
 
     def close(self) -> None:
         self.driver.quit()

@@ -184,7 +184,7 @@ def test_a_second_factor_is_set_up_by_its_key_and_asked_for(browser: Browser, si
     browser.press("Help me")
     browser.look("recovery-code")
     browser.fill(code=codes[3])
-    browser.click("#submit")
+    browser.press("Sign in")
     assert browser.path == "/dashboard"
     assert "7 left" in browser.text
 
@@ -221,7 +221,7 @@ def test_a_passkey_signs_in_without_a_password(browser: Browser, site: Site) -> 
     browser.open("/login")
     browser.click("#with-passkey")
     browser.look("passkey-sign-in")
-    browser.click("form input[type=submit]")
+    browser.press("Go on")
     browser.await_that("return location.pathname === '/dashboard'")
     assert "Hello, lovelace" in browser.text
 
@@ -244,8 +244,7 @@ def test_a_code_by_mail_signs_in(browser: Browser, site: Site) -> None:
     browser.open("/us-signin")
     browser.look("code-sign-in")
     browser.fill(identity=ADA)
-    browser.tick("input[name=chosen_method][value=email]")
-    browser.press("Send me a code")
+    browser.press("Mail me one")
     browser.fill(passcode=site.code())
     browser.press("Sign in")
     assert browser.path == "/dashboard"
