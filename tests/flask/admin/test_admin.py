@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from flask_admin import Admin
 from flask_admin.actions import action
@@ -18,7 +19,6 @@ from flask_admin.form import SecureForm
 from werkzeug.datastructures import MultiDict
 from wtforms import StringField
 
-from flask import Flask
 from kindstore import db, ndb
 from kindstore.flask.admin import FilterStartsWith, ModelView
 from kindstore.flask.forms import checks

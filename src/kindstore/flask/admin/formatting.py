@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from flask import g
 from markupsafe import Markup
 
-from flask import g
 from kindstore import ndb
 from kindstore.flask.admin.base import formats
 from kindstore.flask.forms import texts

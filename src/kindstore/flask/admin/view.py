@@ -12,9 +12,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
+from flask import flash, g, request
 from jinja2 import ChoiceLoader, FileSystemLoader, pass_context
 
-from flask import flash, g, request
 from kindstore import ndb
 from kindstore.flask.admin import formatting
 from kindstore.flask.admin.base import (
