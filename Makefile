@@ -73,6 +73,7 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 bench: $(BENCH_STAMP) ## Compare with other mappers, raw apsw and google-cloud-ndb; writes docs/performance.md
 	$(BIN)/python -m bench.ndb_cost --write docs/performance.md
 	$(BIN)/python -m bench.query_cost --write docs/performance.md
+	$(BIN)/python -m bench.flask_accounts --write docs/performance.md
 	$(BIN)/python -m bench --growth 1000,10000,100000,1000000 --write docs/performance.md
 
 soak: setup ## What takes numbers, with large ones: kills, faults, power loss, races, random queries and texts (long)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import msgspec
-
 from flask import Flask, current_app
+
 from kindstore import ndb
 from kindstore.backends.memory import MemoryStore
 from kindstore.connect import connect

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from flask import Flask
 from flask_security import Security
 
-from flask import Flask
 from kindstore.flask.security import DatastoreUserDatastore
 
 PASSWORD = "correct horse battery staple"

@@ -7,6 +7,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+<<<<<<< HEAD
+from flask import Flask
+=======
+>>>>>>> f-app
 
 from flask import Flask
 from kindstore import ndb

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask_security import (
     auth_token_required,
     confirm_instructions_sent,
@@ -20,7 +21,6 @@ from flask_security import (
 )
 from flask_security.signals import us_security_token_sent
 
-from flask import Flask
 from kindstore.flask.security import DatastoreUserDatastore
 from kindstore.testing import Calls, Recorder
 from tests.flask.security.accounts import PASSWORD, MakeApp, log_in, sign_up

@@ -7,8 +7,8 @@ import threading
 from typing import Any, cast
 
 import pytest
-
 from flask import current_app
+
 from kindstore import ndb
 from kindstore.flask.security import DatastoreUserDatastore, RefreshTracker, User, WebAuthn, datastore, owned
 from kindstore.ndb.unique import check

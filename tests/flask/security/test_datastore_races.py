@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from flask import Flask
+
 from kindstore import ndb
 from kindstore.flask.security import DatastoreUserDatastore, RefreshTracker, Role, User, WebAuthn
 from kindstore.ndb.exceptions import UniqueViolationError

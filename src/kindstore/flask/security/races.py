@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from werkzeug.exceptions import abort
-
 from flask import current_app, g, has_request_context, request
+from werkzeug.exceptions import abort
 
 _ANSWERED = "_kindstore_answered_again"
 
