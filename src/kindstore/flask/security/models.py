@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from flask_security import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
-
 from kindstore import ndb
+from kindstore.flask.model import Model
 
 from .folding import FoldedProperty
+from .mixins import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
 from .owned import OwnedList
 from .role_copies import RoleKeysProperty, RolesProperty
 from .saving import Saved
@@ -59,7 +59,7 @@ class FsUserBaseMixin(UserMixin, _Numbered):
     email_folded = FoldedProperty("email", unique=True)
     password = ndb.TextProperty()
     active = ndb.BooleanProperty(default=True)
-    fs_uniquifier = ndb.StringProperty(required=True, unique=True)
+    fs_uniquifier = ndb.StringProperty(unique=True)
     roles = RolesProperty()
     role_keys = RoleKeysProperty()
 
@@ -146,17 +146,17 @@ class FsRefreshTrackerMixin(RefreshTrackerMixin, _Owned):
     name = ndb.StringProperty(required=True)
 
 
-class Role(FsRoleMixin):
+class Role(Model, FsRoleMixin):
     """The role of the ready-made models."""
 
 
-class User(FsUserMixin):
+class User(Model, FsUserMixin):
     """The user of the ready-made models."""
 
 
-class WebAuthn(FsWebAuthnMixin):
+class WebAuthn(Model, FsWebAuthnMixin):
     """The passkey of the ready-made models."""
 
 
-class RefreshTracker(FsRefreshTrackerMixin):
+class RefreshTracker(Model, FsRefreshTrackerMixin):
     """The family of refresh tokens of the ready-made models."""
