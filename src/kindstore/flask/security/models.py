@@ -9,10 +9,11 @@ moves changes its import lines.  docs/accounts.md is the guide.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kindstore import ndb
 from kindstore.flask.model import Model
+from kindstore.values.key import Id
 
 from .folding import FoldedProperty
 from .mixins import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
@@ -35,7 +36,7 @@ class _Numbered(Saved):
     """A model whose instances have an ``id``: that of the key, None before the first put."""
 
     @property
-    def id(self) -> int | str | None:
+    def id(self) -> Id | None:
         """The id in the key."""
         key = self.key
         return None if key is None else key.id()
@@ -50,6 +51,8 @@ class FsRoleMixin(RoleMixin, _Numbered):
     update_datetime = ndb.DateTimeProperty(auto_now=True, indexed=False)
     copies_behind = ndb.IntegerProperty()
     """Set while users may have older copies of this role (`role_copies`)."""
+
+    __hash__ = RoleMixin.__hash__
 
 
 class FsUserBaseMixin(UserMixin, _Numbered):
@@ -103,6 +106,9 @@ class FsUserMixin(FsUserBaseMixin):
 
     create_datetime = ndb.DateTimeProperty(auto_now_add=True)
     update_datetime = ndb.DateTimeProperty(auto_now=True, indexed=False)
+
+    if TYPE_CHECKING:  # which a class may have
+        fs_token_uniquifier: Any
 
 
 class _Owned(_Numbered):
