@@ -181,6 +181,6 @@ def test_a_large_value_that_changes_while_it_is_read(after: object) -> None:
                 cache.sweep_all()
             return original(keys, *args, **options)
 
-        box.store.lookup = lookup  # type: ignore[method-assign, assignment]
+        box.store.lookup = lookup  # type: ignore[method-assign]
         assert cache.get("a") == after
         assert cache.has("a") is (after is not None)
