@@ -209,7 +209,8 @@ def test_without_an_application_context_models_say_so(app: Flask) -> None:
         Note.query.all()
     extension = app.extensions["kindstore"]
     assert extension.client is extension.client_of(app)  # there is but one
-    extension.init_app(Flask("other"))
+    other = Flask("other")
+    extension.init_app(other)
     with pytest.raises(RuntimeError, match="app_context"):
         _ = extension.client
 

@@ -135,14 +135,14 @@ def test_the_id_is_the_key_as_text_with_the_version(case: Case) -> None:
 
 
 def test_the_id_of_a_user_without_a_version_is_the_key() -> None:
-    class Plain(UserMixin, ndb.Model):
+    class UnversionedUser(UserMixin, ndb.Model):
         session_version = ndb.StringProperty()
 
-    user = Plain()
+    user = UnversionedUser()
     user.put()
     text = user.get_id()
     assert text == user.key.urlsafe().decode()
-    load = load_users(flask_login.LoginManager(), Plain)
+    load = load_users(flask_login.LoginManager(), UnversionedUser)
     assert load(text) == user
     user.session_version = "2.x"
     user.put()
@@ -184,7 +184,7 @@ def test_the_id_leads_back_to_the_user(case: Case, load: Callable[[Any], Any]) -
 
 def test_a_user_with_ancestors_and_a_name_is_found() -> None:
     load = load_users(flask_login.LoginManager(), NdbUser)
-    ada = NdbUser(id="Ada Ł.", parent=ndb.Key("Company", 7), name="ada")
+    ada = NdbUser(id="Ada Ł.", parent=ndb.Key("LoginCompany", 7), name="ada")
     ada.put()
     assert load(ada.get_id()) == ada
 
@@ -278,30 +278,30 @@ def test_who_is_deleted_is_nobody(case: Case, load: Callable[[Any], Any]) -> Non
 
 
 def test_another_class_of_the_same_kind_is_nobody() -> None:
-    class Person(UserMixin, ndb.PolyModel):
+    class PolyPerson(UserMixin, ndb.PolyModel):
         pass
 
-    class Customer(Person):
+    class PolyCustomer(PolyPerson):
         pass
 
-    load = load_users(flask_login.LoginManager(), Customer)
-    person, customer = Person(), Customer()
+    load = load_users(flask_login.LoginManager(), PolyCustomer)
+    person, customer = PolyPerson(), PolyCustomer()
     ndb.put_multi([person, customer])
     assert load(customer.get_id()) == customer
     assert load(person.get_id()) is None
 
 
 def test_a_class_of_the_same_kind_that_was_made_later_does_not_take_its_users() -> None:
-    class Twin(UserMixin, ndb.Model):
+    class TwinUser(UserMixin, ndb.Model):
         name = ndb.StringProperty()
 
-    first = Twin
+    first = TwinUser
     load = load_users(flask_login.LoginManager(), first)
 
-    class Twin(ndb.Model):  # type: ignore[no-redef]
+    class TwinUser(ndb.Model):  # type: ignore[no-redef]
         pass
 
-    ada = first(name="ada", parent=ndb.Key("Company", 1))
+    ada = first(name="ada", parent=ndb.Key("LoginCompany", 1))
     ada.put()
     for use_cache in (True, False):
         with ndb.get_context().new(cache_policy=use_cache).use():
@@ -350,13 +350,13 @@ def test_a_class_that_can_be_no_user_is_refused(wrong: type[Any]) -> None:
 
 
 def test_flask_logins_own_mixin_is_refused_where_it_would_fail_later() -> None:
-    class Plain(flask_login.UserMixin, ndb.Model):  # type: ignore[misc]
+    class UnversionedUser(flask_login.UserMixin, ndb.Model):  # type: ignore[misc]
         pass
 
     class Entity(flask_login.UserMixin, DatastoreEntity):  # type: ignore[misc]
         __kind__ = "User"
 
-    for model in (Plain, Entity):
+    for model in (UnversionedUser, Entity):
         with pytest.raises(BadArgumentError, match=r"Write it first: class \w+\(UserMixin, …\)"):
             load_users(flask_login.LoginManager(), model)
 

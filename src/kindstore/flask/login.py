@@ -21,6 +21,8 @@ from kindstore.values.errors import BadArgumentError, BadKeyError
 from kindstore.values.key import Key, Partition
 from kindstore.values.reference import from_urlsafe, to_urlsafe
 
+__all__ = ["UserMixin", "load_users", "safe_redirect_target"]
+
 if TYPE_CHECKING:
 
     class _FlaskLoginUser:
