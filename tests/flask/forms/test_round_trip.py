@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from kindstore import ndb
-from kindstore.flask.forms import model_form, report
+from kindstore.flask.forms import model_form
 from kindstore.testing import store
-from kindstore.values.errors import Error
 from tests.flask.browser import shown, submission
 
 ZURICH = dt.timezone(dt.timedelta(hours=2))
@@ -30,7 +29,7 @@ class Step(ndb.Model):
     at = ndb.TimeProperty()
 
 
-class Everything(ndb.Model):
+class FilledIn(ndb.Model):
     name = ndb.StringProperty(required=True)
     note = ndb.StringProperty(default="a note")
     text = ndb.TextProperty()
@@ -46,8 +45,8 @@ class Everything(ndb.Model):
     point = ndb.GeoPtProperty()
     json = ndb.JsonProperty()
     anything = ndb.KeyProperty()
-    other = ndb.KeyProperty(kind="Everything")
-    others = ndb.KeyProperty(kind="Everything", repeated=True)
+    other = ndb.KeyProperty(kind="FilledIn")
+    others = ndb.KeyProperty(kind="FilledIn", repeated=True)
     colour = ndb.StringProperty(choices=["red", "green"])
     sizes = ndb.IntegerProperty(choices=[1, 2, 3], repeated=True)
     tags = ndb.StringProperty(repeated=True)
@@ -69,7 +68,7 @@ INTS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False)
 MOMENTS = st.datetimes(dt.datetime(2, 1, 1), dt.datetime(9998, 1, 1))
 POINTS = st.builds(ndb.GeoPt, st.floats(-90, 90), st.floats(-180, 180))
-KEYS = st.builds(ndb.Key, st.just("Everything"), st.integers(1, 9))
+KEYS = st.builds(ndb.Key, st.just("FilledIn"), st.integers(1, 9))
 JSON = st.recursive(
     st.none() | st.booleans() | INTS | FLOATS | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -123,19 +122,19 @@ ENTITIES = st.fixed_dictionaries(
 def test_a_form_that_is_sent_as_it_was_shown_changes_nothing(values: dict[str, Any]) -> None:
     with store():
         for number in (1, 2, 3):
-            Everything(id=number, name=f"<b>{number}</b>", home=Place()).put()
-        before = Everything(id="it", **values)
+            FilledIn(id=number, name=f"<b>{number}</b>", home=Place()).put()
+        before = FilledIn(id="it", **values)
         before.put()
-        form_class = model_form(Everything)
-        sent = submission(shown(form_class(obj=ndb.Key(Everything, "it").get(use_cache=False))))
+        form_class = model_form(FilledIn)
+        sent = submission(shown(form_class(obj=ndb.Key(FilledIn, "it").get(use_cache=False))))
 
-        entity = ndb.Key(Everything, "it").get(use_cache=False)
+        entity = ndb.Key(FilledIn, "it").get(use_cache=False)
         form = form_class(sent, obj=entity)
         assert form.validate(), form.errors
         form.populate_obj(entity)
         assert entity == before
         entity.put()
-        assert ndb.Key(Everything, "it").get(use_cache=False) == before
+        assert ndb.Key(FilledIn, "it").get(use_cache=False) == before
 
 
 JUNK = (
@@ -144,24 +143,29 @@ JUNK = (
     | FLOATS.map(str)
     | MOMENTS.map(str)
     | st.sampled_from(
-        ["", " ", "__None", "nan", "1e999", "9" * 5000, "x" * 1501, "é" * 800, "\0", "-", "null", "NaN"]
-        + [
-            "1,2",
-            "91,0",
-            "0001-01-01T00:00+14:00",
-            "9999-12-31T23:59:59",
-            "0001-01-01T00:00",
-            "2020-01-01T25:00",
+        [
+            *("", " ", "__None", "nan", "1e999", "9" * 5000, "x" * 1501, "é" * 800, "\0", "-", "null", "NaN"),
+            *("1,2", "91,0", "0001-01-01T00:00+14:00", "9999-12-31T23:59:59", "0001-01-01T00:00"),
+            *(
+                "2020-01-01T25:00",
+                "true\nfalse",
+                "1\n2",
+                "\ud800",
+                "y",
+                "red",
+                "2",
+                '{"a": "\ud800"}',
+                '"\\ud800"',
+            ),
         ]
-        + ["true\nfalse", "1\n2", "\ud800", "y", "red", "2", '{"a": "\ud800"}', '"\\ud800"']
     )
-    | st.just("").map(lambda _: ndb.Key("Everything", 1).urlsafe().decode())
-    | st.just("").map(lambda _: ndb.Key("Everything", "x" * 1501).urlsafe().decode())
+    | st.just("").map(lambda _: ndb.Key("FilledIn", 1).urlsafe().decode())
+    | st.just("").map(lambda _: ndb.Key("FilledIn", "x" * 1501).urlsafe().decode())
 )
 NAMES = [
     *(
         name
-        for name in Everything._properties
+        for name in FilledIn._properties
         if name not in ("place", "home", "places", "step", "steps", "texts")
     ),
     *("texts-0", "texts-7", "place-city", "place-zip_code", "home-city", "home-zip_code", "home-open"),
@@ -181,28 +185,24 @@ NAMES = [
 @given(st.lists(st.tuples(st.sampled_from(NAMES), JUNK), max_size=12), st.booleans())
 def test_what_a_form_accepts_the_model_accepts(sent: list[tuple[str, str]], filled: bool) -> None:
     with store():
-        Everything(id=1, name="one", home=Place()).put()
-        form_class = model_form(Everything)
-        good = submission(shown(form_class(obj=Everything(name="x", home=Place()))))
+        FilledIn(id=1, name="one", home=Place()).put()
+        form_class = model_form(FilledIn)
+        good = submission(shown(form_class(obj=FilledIn(name="x", home=Place()))))
         formdata = MultiDict([*sent, *((k, v) for k, v in good.items(multi=True) if filled)])
         form = form_class(formdata)
         shown(form)  # a form with wrong values can be shown again
-        entity = Everything()
+        entity = FilledIn()
         if form.validate():
             form.populate_obj(entity)
-            try:
-                entity.put()
-            except Error as error:  # more than a megabyte together: no single field is to blame
-                assert "1,048,572" in str(error), error
-                assert report(form, error)
+            entity.put()
         else:
             assert form.errors
 
 
 @pytest.mark.parametrize("name", ["tags", "places"])
 def test_lists_can_be_emptied(datastore: Any, name: str) -> None:
-    entity = Everything(name="x", home=Place(), tags=["a"], places=[Place(city="Bern")])
-    form_class = model_form(Everything)
+    entity = FilledIn(name="x", home=Place(), tags=["a"], places=[Place(city="Bern")])
+    form_class = model_form(FilledIn)
     changes = {"tags": ""} if name == "tags" else {"places-0-city": "", "places-0-zip_code": ""}
     sent = submission(shown(form_class(obj=entity)), **changes)
     form = form_class(sent, obj=entity)
@@ -216,8 +216,8 @@ def test_lists_can_be_emptied(datastore: Any, name: str) -> None:
     [("text", "x" * 1_048_488), ("json", "[" * 99_999), ("tags", "x" * 1501), ("packed", "x" * 1_048_488)],
 )
 def test_what_is_too_much_is_a_message_or_is_stored(datastore: Any, name: str, text: str) -> None:
-    form = model_form(Everything)(MultiDict({"name": "x", name: text}), home=Place())
-    entity = Everything()
+    form = model_form(FilledIn)(MultiDict({"name": "x", name: text}), home=Place())
+    entity = FilledIn()
     assert form.validate() == (name == "packed"), form.errors
     assert list(form.errors) == ([] if name == "packed" else [name])
     if name == "packed":

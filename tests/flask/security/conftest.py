@@ -7,8 +7,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+<<<<<<< HEAD
 from flask import Flask
+=======
+>>>>>>> f-app
 
+from flask import Flask
 from kindstore import ndb
 from kindstore.backends.memory import MemoryStore
 from kindstore.connect import connect

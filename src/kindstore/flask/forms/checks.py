@@ -26,7 +26,8 @@ class Given:
         self.message = message
         self.field_flags = {"required": True} if marked else {}
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        """Raise if it is not so."""
         if not field.process_errors and (field.data is None or field.data == []):
             raise StopValidation(self.message or field.gettext("This field is required."))
 
@@ -36,7 +37,8 @@ class NotGiven:
 
     field_flags: Final = {"optional": True}
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        """Raise if it is not so."""
         if not field.process_errors and field.data is None:
             raise StopValidation
 
@@ -48,7 +50,8 @@ class MaxBytes:
         self.most = most
         self.field_flags = {"maxlength": most}
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        """Raise if it is not so."""
         if isinstance(field.data, str):
             size = len(field.data.encode(errors="surrogatepass"))
             if size > self.most:
@@ -63,7 +66,8 @@ class Within:
     def __init__(self, least: int, most: int) -> None:
         self.least, self.most = least, most
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        """Raise if it is not so."""
         if isinstance(field.data, int) and not self.least <= field.data <= self.most:
             text = field.gettext("Number must be between %(min)s and %(max)s.")
             raise ValidationError(text % {"min": self.least, "max": self.most})
@@ -75,7 +79,8 @@ class AcceptedByProperty:
     def __init__(self, check: Callable[[Any], object]) -> None:
         self._check = check
 
-    def __call__(self, form: Any, field: Any) -> None:
+    def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        """Raise if it is not so."""
         if field.errors or field.data is None:
             return
         try:
@@ -94,6 +99,7 @@ class Unique:
         self._model, self._prop, self.message = model, prop, message
 
     def __call__(self, form: Any, field: Any) -> None:
+        """Raise if it is not so."""
         if field.errors or field.data is None or field.data == field.object_data:
             return
         entity = getattr(form, "_obj", None)
@@ -126,7 +132,7 @@ def report(form: Any, error: Error) -> bool:
     if isinstance(error, UniqueViolationError):
         given: Any = error.facts.get("property", ())
         names = [given] if isinstance(given, str) else list(given)
-        message = taken(form.meta.get_translations(form).gettext)
+        message = taken(next((field.gettext for field in form._fields.values()), str))
     elif isinstance(error, BadValueError):
         names = [each.partition(".")[2] for each in str(error.facts.get("path") or "").split(", ")]
         message = message_of(error)

@@ -79,7 +79,7 @@ class ModelConverter(PropertyConverter):
 
     def label_of(self, prop: Any) -> str:
         """See `PropertyConverter`."""
-        return prop.verbose_name or self.name_of(prop).replace("_", " ").title()
+        return str(prop.verbose_name) if prop.verbose_name else self.name_of(prop).replace("_", " ").title()
 
     def default_of(self, prop: Any) -> Any:
         """See `PropertyConverter`."""
@@ -121,13 +121,13 @@ class ModelConverter(PropertyConverter):
         """A text of several lines."""
         return TextPropertyField(**kwargs)
 
-    convert_PostalAddressProperty = convert_TextProperty
+    convert_PostalAddressProperty = convert_TextProperty  # noqa: N815
 
     def convert_CategoryProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """A text on one line."""
         return StringPropertyField(**kwargs)
 
-    convert_EmailProperty = convert_PhoneNumberProperty = convert_CategoryProperty
+    convert_EmailProperty = convert_PhoneNumberProperty = convert_CategoryProperty  # noqa: N815
 
     def convert_LinkProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """An address in the web."""
@@ -138,7 +138,7 @@ class ModelConverter(PropertyConverter):
         """A number."""
         return IntegerPropertyField(**kwargs)
 
-    convert_RatingProperty = convert_IntegerProperty
+    convert_RatingProperty = convert_IntegerProperty  # noqa: N815
 
     def convert_FloatProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """A number."""

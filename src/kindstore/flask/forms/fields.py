@@ -26,8 +26,11 @@ BLANK = "__None"
 
 if TYPE_CHECKING:
     _Field = fields.Field
+    FieldList = fields.FieldList[Any]
+    FormField = fields.FormField[Any]
 else:
     _Field = object
+    FieldList, FormField = fields.FieldList, fields.FormField
 
 
 class Worded(_Field):
@@ -55,14 +58,12 @@ class Worded(_Field):
             self.data = self._blank()
         else:
             self.data = None  # what an error leaves
-            self.data = self.wording.value_of(self._received(text))
+            self.data = self.wording.value_of(texts.with_plain_newlines(text))
 
     def _is_as_shown(self, text: str) -> bool:
-        return self._received(text) == self._received(self.wording.text_of(self.object_data))
-
-    def _received(self, text: str) -> str:
-        """*text* as the browser sends it."""
-        return texts.one_line(text)
+        # An input knows no newlines; a text area has those of its own.
+        as_sent = texts.one_line if hasattr(self.widget, "input_type") else texts.with_plain_newlines
+        return as_sent(text) == as_sent(self.wording.text_of(self.object_data))
 
     def _is_blank(self, text: str) -> bool:
         return not text.strip()
@@ -83,9 +84,6 @@ class TextPropertyField(Worded, fields.TextAreaField):
 
     def _is_blank(self, text: str) -> bool:
         return not text
-
-    def _received(self, text: str) -> str:
-        return texts.with_plain_newlines(text)
 
 
 class IntegerPropertyField(Worded, fields.IntegerField):
@@ -215,9 +213,6 @@ class JsonPropertyField(Worded, fields.TextAreaField):
 
     wording = texts.JSON
 
-    def _received(self, text: str) -> str:
-        return texts.with_plain_newlines(text)
-
 
 class BooleanPropertyField(fields.BooleanField):
     """A box to check.  One that is left unchecked leaves a None as it is, unless there *must_be* a value."""
@@ -266,9 +261,6 @@ class ListPropertyField(Worded, fields.TextAreaField):
                     raise ValueError(f"Line {number}: {error}") from None
         return found
 
-    def _received(self, text: str) -> str:
-        return texts.with_plain_newlines(text)
-
     def _blank(self) -> Any:
         return []
 
@@ -283,7 +275,7 @@ class IntegerListPropertyField(ListPropertyField):
     items = texts.INTEGER
 
 
-class TextListPropertyField(fields.FieldList):  # type: ignore[type-arg]
+class TextListPropertyField(FieldList):
     """A list of texts of several lines, each in a field of its own; an empty field is none."""
 
     def populate_obj(self, obj: object, name: str) -> None:
@@ -320,8 +312,9 @@ class ChoicePropertyField(SelectFieldBase):
         if multiple:
             options.setdefault("widget", widgets.Select(multiple=True))
         super().__init__(label, validators, **options)
-        pairs = [each if isinstance(each, tuple) else (each, str(each)) for each in choices]
-        self.choices: list[tuple[Any, Any]] = cast("Any", pairs)
+        self.choices: list[tuple[Any, Any]] = [
+            cast("Any", each) if isinstance(each, tuple) else (each, str(each)) for each in choices
+        ]
         self.allow_blank, self.blank_text, self.multiple = allow_blank, blank_text, multiple
 
     def process_data(self, value: Any) -> None:
@@ -356,7 +349,7 @@ class ChoicePropertyField(SelectFieldBase):
             found.append(by_text[text])
         if self.multiple:
             # A browser sends each once, in the order of the choices: if they are the same ones, the list is as it was.
-            before = self.object_data or []
+            before: list[Any] = self.object_data or []
             self.data = before if set(map(str, before)) == set(valuelist) else found
         elif found:
             self.data = found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from wtforms import Form, fields
 from wtforms.validators import InputRequired
@@ -95,17 +95,17 @@ class PropertyConverter:
             "default": self.default_of(prop),
             **(field_args or {}),
         }
-        names = [each.__name__ for each in cast("type[Any]", type(prop)).__mro__]
-        given = list(kwargs.get("validators") or ())
+        names = [each.__name__ for each in type(prop).__mro__]
+        given: list[Any] = list(kwargs.get("validators") or ())
         required = self.is_required(prop) and self.NO_AUTO_REQUIRED.isdisjoint(names)
-        first: list[Any]
-        if required:
-            first = [Given(marked=self.is_marked)]
-        else:
-            wanted = any(isinstance(each, Given | InputRequired) for each in given)
-            first = [] if wanted else [NotGiven()]
+        wanted = any(isinstance(each, Given | InputRequired) for each in given)
+        first: list[Any] = [Given(marked=self.is_marked)] if required else [] if wanted else [NotGiven()]
         own = [*self.validators_of(model, prop), AcceptedByProperty(self.check_of(prop))]
         kwargs["validators"] = [*first, *given, *own]
+        return self.field_of(model, prop, kwargs, names)
+
+    def field_of(self, model: Any, prop: Any, kwargs: dict[str, Any], names: list[str]) -> Field:
+        """The field of *prop* with these arguments; *names* are those of its class and the bases of that."""
         if kwargs.get("choices") or self.choices_of(prop):
             return self.convert_choices(model, prop, kwargs)
         converter = next((self.converters[name] for name in names if name in self.converters), None)

@@ -53,7 +53,8 @@ class ModelConverterBase(PropertyConverter):
     def properties_of(self, model: Any) -> list[Any]:
         """See `PropertyConverter`."""
         declared: dict[str, None] = {}
-        for base in reversed(model.__mro__):
+        bases: tuple[type[Any], ...] = model.__mro__
+        for base in reversed(bases):
             declared.update(dict.fromkeys(vars(base)))
         by_name = {prop._code_name: prop for prop in model._properties.values()}
         # A property that was added to the class later is among its attributes as well.
@@ -71,7 +72,7 @@ class ModelConverterBase(PropertyConverter):
 
     def label_of(self, prop: Any) -> str:
         """See `PropertyConverter`."""
-        return prop._verbose_name or prop._code_name.replace("_", " ").title()
+        return str(prop._verbose_name or prop._code_name.replace("_", " ").title())
 
     def default_of(self, prop: Any) -> Any:
         """See `PropertyConverter`."""
@@ -79,7 +80,8 @@ class ModelConverterBase(PropertyConverter):
 
     def choices_of(self, prop: Any) -> list[Any]:
         """See `PropertyConverter`; sorted, as the property knows no order."""
-        return sorted(prop._choices or (), key=lambda value: (str(type(value)), value))
+        choices: Any = prop._choices or ()
+        return sorted(choices, key=lambda value: (type(value).__name__, value))
 
     def is_list(self, prop: Any) -> bool:
         """See `PropertyConverter`."""
@@ -119,6 +121,9 @@ class ModelConverter(ModelConverterBase):
     form_class: Any = Form
     part_class: Any = StructurePart
     part_list_class: Any = StructureListField
+    text_list_class: Any = TextListPropertyField
+    min_entries: int = 1
+    """How many fields a list of structures or texts has at least, so that there is an empty one to fill in."""
 
     def __init__(
         self,
@@ -137,12 +142,12 @@ class ModelConverter(ModelConverterBase):
     def convert_TextProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """A text of several lines; repeated: several of them."""
         if prop._repeated:
-            kwargs.setdefault("min_entries", 1)
+            kwargs.setdefault("min_entries", self.min_entries)
             label = kwargs.pop("label")
-            return TextListPropertyField(TextPropertyField(label), label, **kwargs)
+            return self.text_list_class(TextPropertyField(label), label, **kwargs)
         return TextPropertyField(**kwargs)
 
-    convert_CompressedTextProperty = convert_TextProperty
+    convert_CompressedTextProperty = convert_TextProperty  # noqa: N815
 
     def convert_IntegerProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002, N802
         """A number."""
@@ -214,18 +219,22 @@ class ModelConverter(ModelConverterBase):
         structure = prop._model_class
         if structure in self.within:
             return None
-        inner = type(self)(self._given, (*self.within, model, structure), prop._required)
+        inner = self.inner((*self.within, model, structure), prop._required)
         form_class = self.inner_form(structure, inner, kwargs.pop("field_args", None), prop)
         validators = [each for each in kwargs.pop("validators") if not hasattr(each, "field_flags")]
         if prop._repeated:
             label = kwargs.pop("label")
-            kwargs.setdefault("min_entries", 1)
+            kwargs.setdefault("min_entries", self.min_entries)
             part = self.part_class(form_class, structure.__name__, model_class=structure)
             return self.part_list_class(part, label, validators, **kwargs)
         kwargs.setdefault("required", prop._required)
         return self.part_class(form_class, model_class=structure, validators=validators, **kwargs)
 
-    convert_LocalStructuredProperty = convert_StructuredProperty
+    convert_LocalStructuredProperty = convert_StructuredProperty  # noqa: N815
+
+    def inner(self, within: tuple[Any, ...], is_marked: bool) -> ModelConverterBase:
+        """The converter for the properties of a structure."""
+        return type(self)(self._given, within, is_marked)
 
     def inner_form(self, structure: Any, converter: ModelConverterBase, field_args: Any, prop: Any) -> Any:
         """The form for *structure*, the class of the structured property *prop*."""
@@ -240,8 +249,8 @@ class ModelConverter(ModelConverterBase):
     def _convert_to_nothing(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: ARG002
         return None
 
-    convert_BlobProperty = convert_BlobKeyProperty = convert_PickleProperty = _convert_to_nothing
-    convert_UserProperty = convert_GenericProperty = convert_ComputedProperty = _convert_to_nothing
+    convert_BlobProperty = convert_BlobKeyProperty = convert_PickleProperty = _convert_to_nothing  # noqa: N815
+    convert_UserProperty = convert_GenericProperty = convert_ComputedProperty = _convert_to_nothing  # noqa: N815
 
 
 def model_fields(

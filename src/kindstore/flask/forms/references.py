@@ -53,7 +53,8 @@ def key_name(key: Key) -> str:
 
 def label_of(entity: Any) -> Any:
     """What stands for *entity* where nothing else was said: its `__str__`, if its class has one, else its key."""
-    if type(entity).__str__ is not object.__str__:
+    own: Any = type(entity).__str__
+    if own is not object.__str__:
         return str(entity)
     key = entity.key() if isinstance(entity, db.Model) else entity._key
     return key_name(key)
@@ -63,7 +64,7 @@ def labelling(get_label: Any) -> Callable[[Any], Any]:
     """The function that *get_label* is: one already, the name of an attribute, or None for `label_of`."""
     if get_label is None:
         return label_of
-    return operator.attrgetter(get_label) if isinstance(get_label, str) else cast("Any", get_label)
+    return operator.attrgetter(get_label) if isinstance(get_label, str) else get_label
 
 
 class _ReferenceField(SelectFieldBase):
@@ -151,7 +152,7 @@ class _ReferenceField(SelectFieldBase):
                 self.data = None
                 self.data = self._taken(valuelist[0])
             return
-        before = self.object_data or []
+        before: list[Any] = self.object_data or []
         if set(map(key_text, map(self._key, before))) == set(valuelist):
             self.data = before  # a browser sends each once, in the order of the choices
         else:
@@ -264,5 +265,5 @@ def keys_of(values: Iterable[Any]) -> list[Key]:
         if isinstance(value, Key):
             found.append(value)
         elif isinstance(value, list):
-            found += [each for each in cast("list[Any]", value) if isinstance(each, Key)]
+            found += keys_of(cast("Any", value))
     return found

@@ -11,18 +11,20 @@ from typing import Any
 from wtforms import fields
 
 from kindstore.flask.forms.checks import AcceptedByProperty
+from kindstore.flask.forms.fields import FieldList, FormField
 
 
 def is_blank(field: Any) -> bool:
     """Whether nothing was filled in."""
+    inner: Any = field
     if isinstance(field, fields.FormField):
-        return all(map(is_blank, field.form))
+        return all(map(is_blank, inner.form))
     if isinstance(field, fields.FieldList):
-        return all(map(is_blank, field.entries))
+        return all(map(is_blank, inner.entries))
     return field.data in (None, "", [], False)
 
 
-class StructurePart(fields.FormField):  # type: ignore[type-arg]
+class StructurePart(FormField):
     """A structure, an instance of *model_class*, as a form within the form.
 
     Where nothing is filled in there is no structure, but None, unless *required*; but one that was empty before stays so.
@@ -43,7 +45,6 @@ class StructurePart(fields.FormField):  # type: ignore[type-arg]
         # Of WTForms a FormField has none, and refuses them; these are asked about the structure as a whole.
         self._checks = [*(validators or ()), *([] if check is None else [AcceptedByProperty(check)])]
         self._model_class, self._required = model_class, required
-        self._own_errors: list[str] = []
 
     @property
     def is_absent(self) -> bool:
@@ -67,35 +68,29 @@ class StructurePart(fields.FormField):  # type: ignore[type-arg]
 
     def validate(self, form: Any, extra_validators: Any = ()) -> bool:
         """Validate what was filled in; nothing, if that is no structure."""
-        self._own_errors = []
         if self.is_absent:
             return True
         if not super().validate(form, extra_validators):
             return False
-        self._run(form)
-        return not self._own_errors
-
-    def _run(self, form: Any) -> None:
         for check in self._checks:
             try:
                 check(form, self)
             except ValueError as error:
-                self._own_errors += [str(part) for part in error.args[:1]]
-                return
+                self.form.form_errors = [*self.form.form_errors, *map(str, error.args[:1])]
+                return False
+        return True
 
     @property
-    def errors(self) -> Any:
-        """Those of the form within, by field; those of the structure as a whole under None."""
-        if self.is_absent:
-            return {}
-        return {**self.form.errors, None: self._own_errors} if self._own_errors else self.form.errors
+    def errors(self) -> Any:  # type: ignore[override]  # as FormField's is
+        """Those of the form within; of what is no structure there are none."""
+        return {} if self.is_absent else self.form.errors
 
     def populate_obj(self, obj: object, name: str) -> None:
         """Set the structure."""
         setattr(obj, name, self.kept)
 
 
-class StructureListField(fields.FieldList):  # type: ignore[type-arg]
+class StructureListField(FieldList):
     """A list of structures; those in which nothing is filled in are left out.
 
     *check* raises for a list that the property does not take.

@@ -68,19 +68,16 @@ __all__ = [
     "Datastore",
     "DatastoreUserDatastore",
     "FSQLALiteUserDatastore",
-<<<<<<< HEAD
     "FoldedProperty",
     "FsRefreshTrackerMixin",
     "FsRoleMixin",
     "FsUserBaseMixin",
     "FsUserMixin",
     "FsWebAuthnMixin",
-    "RefreshTracker",
-=======
     "MongoEngineUserDatastore",
     "PeeweeUserDatastore",
     "PonyUserDatastore",
->>>>>>> f-orm
+    "RefreshTracker",
     "RefreshTrackerMixin",
     "Role",
     "RoleMixin",

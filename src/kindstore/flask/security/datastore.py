@@ -16,7 +16,13 @@ from flask_security.datastore import UserDatastore
 from flask_security.proxies import _security
 
 from kindstore import ndb
-from kindstore.values.errors import BadArgumentError, BadValueError, NotFoundError, UniqueViolationError
+from kindstore.values.errors import (
+    BadArgumentError,
+    BadKeyError,
+    BadValueError,
+    NotFoundError,
+    UniqueViolationError,
+)
 
 from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
@@ -159,7 +165,7 @@ class DatastoreUserDatastore(UserDatastore):
                 if "id" in kwargs:
                     return self._known(self._by_id(**kwargs))
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
-            except BadValueError:
+            except (BadKeyError, BadValueError):
                 return None  # no user has a value of another type
             return self._known(self.user_model.query(*filters).get())
 
