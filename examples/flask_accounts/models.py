@@ -13,7 +13,6 @@ from kindstore.flask.security import (
     FsRoleMixin,
     FsUserMixin,
     FsWebAuthnMixin,
-    UserMixin,
 )
 
 from .roles import ROLES
@@ -25,8 +24,8 @@ class Role(Model, FsRoleMixin):
     """A role with its permissions."""
 
 
-class User(Model, UserMixin, FsUserMixin):
-    """An account.  `UserMixin` knows which roles imply others."""
+class User(Model, FsUserMixin):
+    """An account."""
 
     # With it the tokens of programs can be revoked without ending anybody's session.
     fs_token_uniquifier = ndb.StringProperty(unique=True)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from flask_security import Security
 
-from kindstore.flask.security import DatastoreUserDatastore
+from kindstore.flask.security import DatastoreUserDatastore, Security
 
 PASSWORD = "correct horse battery staple"
 MakeApp = Callable[..., Flask]

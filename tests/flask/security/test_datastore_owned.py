@@ -70,6 +70,9 @@ def test_deletion_in_a_request_shows_on_its_user(
         assert len(user.webauthn) == 2
         ds.delete_webauthn(ds.find_webauthn(b"phone"))
         assert [each.name for each in user.webauthn] == ["laptop"]
+        create_passkey(ds, user, "tablet")
+        ds.delete_webauthn(ds.find_webauthn(b"tablet"))
+        assert [each.name for each in user.webauthn] == ["laptop"]
     assert len(ada.webauthn) == 2
     ds.reload(ada)
     assert [each.name for each in ada.webauthn] == ["laptop"]

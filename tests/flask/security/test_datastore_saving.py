@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from kindstore import ndb
 from kindstore.flask.security import DatastoreUserDatastore, Role, User, saving
 from kindstore.ndb.exceptions import UniqueViolationError
+from kindstore.testing import Calls, Recorder
 from kindstore.values.errors import ConflictError, NotFoundError
 
 
@@ -212,6 +214,29 @@ def test_many_at_once_lose_nothing(ds: DatastoreUserDatastore, client: ndb.Clien
     user = read(ds)
     assert (user.login_count, sorted(set(user.mf_recovery_codes))) == (40, ["0", "1", "2", "3"])
     assert (user.last_login_ip, user.current_login_ip, user.tf_phone_number, user.username) == ("x",) * 4
+
+
+def test_what_it_costs(ds: DatastoreUserDatastore, recorder: Recorder) -> None:
+    """docs/accounts.md says so."""
+    ds.create_role(name="admin")
+    calls = Calls()
+    with recorder.telling(calls):
+        ds.create_user(email="ada@example.org", username="ada", us_phone_number="+1555")
+    assert [each.call.verb for each in calls] == ["allocate_ids", "lookup", "commit"]
+    calls.clear()
+    with recorder.telling(calls):
+        user = read(ds)
+        user.login_count = 1
+        ds.put(user)
+    assert [each.call.verb for each in calls] == ["run_query", "lookup", "lookup", "commit"]
+    ds.add_role_to_user(user, "admin")
+    role = ds.find_role("admin")
+    calls.clear()
+    with recorder.telling(calls):
+        role.description = "all of it"
+        ds.put(role)
+    kept = Counter(each.call.verb for each in calls)
+    assert kept == {"lookup": 3 + 3 + 2, "commit": 3, "run_query": 1}
 
 
 def test_structures_changed_in_place_are_noticed(client: ndb.Client) -> None:

@@ -7,13 +7,10 @@ Every put is committed when it returns, so `commit` has nothing to do.
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
-
-from flask_security.datastore import UserDatastore
-from flask_security.proxies import _security
 
 from kindstore import ndb
 from kindstore.values.errors import (
@@ -24,6 +21,7 @@ from kindstore.values.errors import (
     UniqueViolationError,
 )
 
+from .base import UserDatastore, key_of_type, new_family, now, role_name, single_criterion
 from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
@@ -36,28 +34,23 @@ class DatastoreUserDatastore(UserDatastore):
     """Accounts, roles and credentials of Flask-Security in Kindstore.
 
     *db*: the `kindstore.flask.Kindstore` of the application, an `ndb.Client`, or None for the store that code without a
-    client works on.  *user_model*, *role_model*, *webauthn_model* and *refresh_tracker_model* are models of
-    `kindstore.flask.security.models`, or classes of its mixins (else `BadArgumentError`).
+    client works on.  *user_model*, *role_model*, *webauthn_model* and *refresh_tracker_model* are the models of
+    `kindstore.flask.security`, or classes of its mixins (else `BadArgumentError`); without *role_model* users have no roles.
     """
-
-    user_model: Any
-    role_model: Any
-    webauthn_model: Any
-    refresh_tracker_model: Any
 
     def __init__(
         self,
         db: Any,
         user_model: type[Any],
-        role_model: type[Any],
+        role_model: type[Any] | None = None,
         webauthn_model: type[Any] | None = None,
         refresh_tracker_model: type[Any] | None = None,
     ) -> None:
         _check(user_model, FsUserBaseMixin)
-        _check(role_model, FsRoleMixin)
-        super().__init__(user_model, role_model, webauthn_model, refresh_tracker_model)
-        self.db = db
-        self._finished = False
+        if role_model is not None:
+            _check(role_model, FsRoleMixin)
+        super().__init__(db, user_model, role_model, webauthn_model, refresh_tracker_model)
+        self._finished = role_model is None
         told = {"webauthn": webauthn_model, "refresh_trackers": refresh_tracker_model}
         for owned in owned_lists(user_model):
             model = told.get(owned.name)
@@ -69,45 +62,46 @@ class DatastoreUserDatastore(UserDatastore):
     def commit(self) -> None:
         """Nothing: what was put is stored."""
 
-    def put(self, model: Any) -> Any:
-        """Write what was changed in *model*; the result is *model*.
+    def put(self, obj: Any) -> Any:
+        """Write what was changed in *obj*; the result is *obj*.
 
         Raises `UniqueViolationError` for an address, name or number that somebody else has; in a view of Flask-Security,
-        which has looked before, the user gets to read that instead.  `NotFoundError` if *model* was deleted
+        which has looked before, the user gets to read that instead.  `NotFoundError` if *obj* was deleted
         meanwhile, `ConflictError` if others would not stop changing it.
         """
         with self._context():
             self._finish_roles()
             try:
-                if isinstance(model, self.role_model):
-                    save_role(model, self.user_model)
+                if isinstance(obj, FsRoleMixin):
+                    save_role(obj, self.user_model)
                 else:
-                    save(model)
+                    save(obj)
             except UniqueViolationError:
                 answer_again()
                 raise
-        return self._known(model)
+        return self._known(obj)
 
-    def delete(self, model: Any) -> None:
-        """Delete *model*: a user with all its credentials, in one commit; a role, once it is taken from all users."""
+    def delete(self, obj: Any) -> Any:
+        """Delete *obj*: a user with all its credentials, in one commit; a role, once it is taken from all users."""
         with self._context():
             self._finish_roles()
-            if isinstance(model, self.role_model):
-                delete_role(model, self.user_model)
-            elif isinstance(model, self.user_model):
-                in_transaction(lambda: ndb.delete_multi([*keys_below(model), model.key]))
+            if isinstance(obj, FsRoleMixin):
+                delete_role(obj, self.user_model)
+            elif isinstance(obj, FsUserBaseMixin):
+                in_transaction(lambda: ndb.delete_multi([*keys_below(obj), obj.key]))
             else:
-                model.key.delete()
-        mark_gone(model)
+                obj.key.delete()
+        mark_gone(obj)
+        return obj
 
-    def reload(self, model: Any) -> None:
-        """Read *model* again; without effect if it was deleted."""
+    def reload(self, obj: Any) -> None:
+        """Read *obj* again; without effect if it was deleted."""
         with self._context():
-            stored = model.key.get(use_cache=False)
+            stored = obj.key.get(use_cache=False)
         if stored is not None:
-            fields_of(model).update(fields_of(stored))
-        for owned in owned_lists(model.__class__):
-            owned.forget(model)
+            fields_of(obj).update(fields_of(stored))
+        for owned in owned_lists(obj.__class__):
+            owned.forget(obj)
 
     def _finish_roles(self) -> None:
         """Once per process: finish what one that was stopped has begun."""
@@ -141,7 +135,7 @@ class DatastoreUserDatastore(UserDatastore):
         return not used
 
     def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
-        values: dict[str, Any] = super()._prepare_create_user_args(**kwargs)  # type: ignore[no-untyped-call]
+        values: dict[str, Any] = super()._prepare_create_user_args(**kwargs)
         for name, value in values.items():
             prop = getattr(self.user_model, name, None)
             if isinstance(value, str) and isinstance(prop, ndb.IntegerProperty):
@@ -156,23 +150,44 @@ class DatastoreUserDatastore(UserDatastore):
 
         With *case_insensitive* one value, in any spelling.
         """
-        if case_insensitive and len(kwargs) > 1:
-            raise ValueError("Case insensitive option only supports single key")
-        if not kwargs or any(value is None or value == "" for value in kwargs.values()):
+        single_criterion(kwargs, case_insensitive)
+        if any(value is None or value == "" for value in kwargs.values()):
             return None
         with self._context():
             try:
                 if "id" in kwargs:
-                    return self._known(self._by_id(**kwargs))
+                    return self._found(self._by_id(**kwargs))
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
             except (BadKeyError, BadValueError):
                 return None  # no user has a value of another type
-            return self._known(self.user_model.query(*filters).get())
+            return self._found(self.user_model.query(*filters).get())
 
     def _by_id(self, **kwargs: Any) -> Any:
         user_id = kwargs.pop("id")
-        user = self.user_model.get_by_id(user_id) if isinstance(user_id, int | str) else None
-        return user if all(getattr(user, name) == value for name, value in kwargs.items()) else None
+        if type(user_id) is not str and not (type(user_id) is int and 0 < user_id < 2**63):
+            return None
+        user = self.user_model.get_by_id(user_id)
+        return user if all(getattr(user, name, None) == value for name, value in kwargs.items()) else None
+
+    def find_user_by_key(self, key: Any) -> Any:
+        """The user of this key; or of this id, which may be a text of digits.  None if there is none."""
+        if isinstance(key, ndb.Key):
+            with self._context():
+                found = key.get()
+            return self._known(found) if isinstance(found, self.user_model) else None
+        user_id = key_of_type(key, int)
+        return None if user_id is None else self.find_user(id=user_id)
+
+    def users(self) -> Iterator[Any]:
+        """Every user, in the order of the keys."""
+        with self._context():
+            for user in self.user_model.query().order(self.user_model.key):
+                yield self._known(user)
+
+    def is_stored(self, obj: Any) -> bool:
+        """Whether the store has *obj*."""
+        with self._context():
+            return bool(obj.has_complete_key() and obj.key.get(use_cache=False) is not None)
 
     def _filter(self, name: str, value: Any, case_insensitive: bool) -> Any:
         if case_insensitive and isinstance(value, str):
@@ -187,13 +202,22 @@ class DatastoreUserDatastore(UserDatastore):
         return getattr(self.user_model, name) == value
 
     def find_role(self, role: Any) -> Any:
-        """The role of this name; None if there is none."""
+        """The role of this name, or the stored one like this role object; None if there is none."""
+        found = self.find_roles([role_name(role)])
+        return found[0] if found else None
+
+    def find_roles(self, names: Iterable[str]) -> list[Any]:
+        """The roles of these names, by one query."""
+        wanted = list(names)
+        if self.role_model is None or not wanted:
+            return []
+        found: list[Any] = []
         with self._context():
-            found = self.role_model.query(self.role_model.name == getattr(role, "name", role)).get()
-            if found is not None and found.copies_behind is not None:
-                gone = is_gone(found)
-                finish(found, self.user_model)
-                found = None if gone else found
+            for role in self.role_model.query(self.role_model.name.IN(wanted)).fetch():
+                gone = is_gone(role)
+                finish(role, self.user_model)
+                if not gone:
+                    found.append(role)
         return found
 
     # Passkeys and refresh tokens.
@@ -228,7 +252,7 @@ class DatastoreUserDatastore(UserDatastore):
             backup_state=backup_state,
             transports=transports or [],
             extensions=extensions,
-            lastuse_datetime=_security.datetime_factory(),
+            lastuse_datetime=now(),
             **kwargs,
         )
 
@@ -247,8 +271,8 @@ class DatastoreUserDatastore(UserDatastore):
             gen=1,
             name=name,
             expires_at=expires_at,
-            refresh_family=uuid.uuid4().hex,
-            last_used_at=_security.datetime_factory(),
+            refresh_family=new_family(),
+            last_used_at=now(),
             **kwargs,
         )
 
@@ -289,6 +313,9 @@ class DatastoreUserDatastore(UserDatastore):
         if model is not None and isinstance(self.db, ndb.Client):
             fields_of(model)[CLIENT] = self.db
         return model
+
+    def _found(self, user: Any) -> Any:
+        return self.with_uniquifier(self._known(user))
 
     def _context(self) -> AbstractContextManager[object]:
         """A context of the client *db*, unless the code is in one."""

@@ -9,13 +9,14 @@ moves changes its import lines.  docs/accounts.md is the guide.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-from flask_security import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kindstore import ndb
+from kindstore.flask.model import Model
+from kindstore.values.key import Id
 
 from .folding import FoldedProperty
+from .mixins import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
 from .owned import OwnedList
 from .role_copies import RoleKeysProperty, RolesProperty
 from .saving import Saved
@@ -35,7 +36,7 @@ class _Numbered(Saved):
     """A model whose instances have an ``id``: that of the key, None before the first put."""
 
     @property
-    def id(self) -> int | str | None:
+    def id(self) -> Id | None:
         """The id in the key."""
         key = self.key
         return None if key is None else key.id()
@@ -51,6 +52,8 @@ class FsRoleMixin(RoleMixin, _Numbered):
     copies_behind = ndb.IntegerProperty()
     """Set while users may have older copies of this role (`role_copies`)."""
 
+    __hash__ = RoleMixin.__hash__
+
 
 class FsUserBaseMixin(UserMixin, _Numbered):
     """The attributes without which Flask-Security does not work: for users that are to have no others."""
@@ -59,7 +62,7 @@ class FsUserBaseMixin(UserMixin, _Numbered):
     email_folded = FoldedProperty("email", unique=True)
     password = ndb.TextProperty()
     active = ndb.BooleanProperty(default=True)
-    fs_uniquifier = ndb.StringProperty(required=True, unique=True)
+    fs_uniquifier = ndb.StringProperty(unique=True)
     roles = RolesProperty()
     role_keys = RoleKeysProperty()
 
@@ -104,6 +107,9 @@ class FsUserMixin(FsUserBaseMixin):
     create_datetime = ndb.DateTimeProperty(auto_now_add=True)
     update_datetime = ndb.DateTimeProperty(auto_now=True, indexed=False)
 
+    if TYPE_CHECKING:  # which a class may have
+        fs_token_uniquifier: Any
+
 
 class _Owned(_Numbered):
     """What belongs to a user: its key is below the user's."""
@@ -146,17 +152,17 @@ class FsRefreshTrackerMixin(RefreshTrackerMixin, _Owned):
     name = ndb.StringProperty(required=True)
 
 
-class Role(FsRoleMixin):
+class Role(Model, FsRoleMixin):
     """The role of the ready-made models."""
 
 
-class User(FsUserMixin):
+class User(Model, FsUserMixin):
     """The user of the ready-made models."""
 
 
-class WebAuthn(FsWebAuthnMixin):
+class WebAuthn(Model, FsWebAuthnMixin):
     """The passkey of the ready-made models."""
 
 
-class RefreshTracker(FsRefreshTrackerMixin):
+class RefreshTracker(Model, FsRefreshTrackerMixin):
     """The family of refresh tokens of the ready-made models."""

@@ -114,10 +114,15 @@ def save(entity: Any) -> None:
     except BaseException:
         fields_of(entity).update(mine)
         raise
-    if context.identities is not None:
-        # A commit makes the context forget what was written, but the request goes on with this object.
-        context.identities.keep(entity._key, entity)
+    _saved(entity)
+
+
+def _saved(entity: Any) -> None:
     remember(entity)
+    identities = current().identities
+    if identities is not None:
+        # A commit makes the context forget what was written, but the request goes on with this object.
+        identities.keep(entity._key, entity)
 
 
 def in_transaction(work: Callable[[], object]) -> None:
@@ -138,7 +143,7 @@ class _Ending:
 
     def committed(self) -> None:
         self._done = True
-        remember(self._entity)
+        _saved(self._entity)
 
     def complete(self) -> None:
         if not self._done:

@@ -192,7 +192,9 @@ def test_users_are_all_users_over_any_number_of_pages(backend: Backend, ds: Any,
     for number in range(5):
         ds.create_user(email=f"{number}@example.org", password="x")
     ds.commit()
-    assert [user.email for user in ds.users()] == [f"{number}@example.org" for number in range(5)]
+    found = list(ds.users())
+    assert sorted(user.email for user in found) == [f"{number}@example.org" for number in range(5)]
+    assert [user.id for user in found] == sorted(user.id for user in found)
 
 
 def test_delete_user_tells_whether_there_was_one(ds: Any) -> None:
