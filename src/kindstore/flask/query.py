@@ -295,6 +295,13 @@ class Query(NdbQuery[M]):
         return len(keys)
 
 
+def as_query(query: NdbQuery[M]) -> Query[M]:
+    """The same query with the verbs."""
+    made: Query[M] = object.__new__(cast("type[Query[M]]", Query))
+    made.__dict__.update(query.__dict__)
+    return made
+
+
 def _found(result: M | None, description: str | None) -> M:
     if result is None:
         raise NotFound(description)
@@ -328,7 +335,6 @@ class ModelQuery(Query[M]):
     ) -> Query[M]:
         """A query as NDB's `Model.query` makes it."""
         require_app()
-        made: Query[M] = object.__new__(cast("type[Query[M]]", Query))
         plain: Any = Model.query.__func__(  # type: ignore[attr-defined]
             self._model,
             *filters,
@@ -344,8 +350,7 @@ class ModelQuery(Query[M]):
             group_by=group_by,
             default_options=default_options,
         )
-        made.__dict__.update(plain.__dict__)
-        return made
+        return as_query(plain)
 
     def _changed(self, **changes: Any) -> NdbQuery[M]:
         return self()._changed(**changes)
