@@ -152,16 +152,17 @@ class _Host:
             self._framework.signals.appcontext_pushed.connect(self._entered, app)
             app.teardown_appcontext(self._left)
 
-    def _app_context(self) -> Any:
-        return self._framework.globals.app_ctx._get_current_object()
+    def _attributes(self) -> tuple[object, dict[str, Any]]:
+        """The application context, and its attributes."""
+        owner: Any = self._framework.globals.app_ctx._get_current_object()
+        return owner, owner.__dict__
 
     def _entered(self, _: App, **__: Any) -> None:
         # A function of the app that fails at the end of an application context keeps those registered before it, ours among
         # them, from being called: such a visit ends when the next begins.
         while (last := _here.get()) is not None and last.owner() is None:
             self._leave(last)
-        owner = self._app_context()
-        attributes: dict[str, Any] = vars(owner)
+        owner, attributes = self._attributes()
         visit: _Visit | None = attributes.get(_VISIT)  # an application context may be pushed more than once
         if visit is None:
             client, base = self.client, self.client.base
@@ -177,7 +178,7 @@ class _Host:
         self._entered(app)
 
     def _left(self, error: BaseException | None) -> None:
-        visit: _Visit | None = vars(self._app_context()).pop(_VISIT, None)
+        visit: _Visit | None = self._attributes()[1].pop(_VISIT, None)
         if visit is None:
             return
         try:
@@ -187,7 +188,7 @@ class _Host:
             self._leave(visit)
 
     async def _left_async(self, error: BaseException | None) -> None:
-        visit: _Visit | None = vars(self._app_context()).pop(_VISIT, None)
+        visit: _Visit | None = self._attributes()[1].pop(_VISIT, None)
         if visit is None:
             return
         try:

@@ -25,7 +25,7 @@ class Model(ndb.Model):
         return None if key is None else key.id()
 
     @classmethod
-    def gql(cls, query_string: str, *args: Any, **kwds: Any) -> Query[Self]:
+    def gql(cls, query_string: str, *args: Any, **kwds: Any) -> Query[Self]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """A query for the entities of this class: ``Author.gql("WHERE age > :1 ORDER BY age", 3)``; see `ndb.gql`."""
         require_app()
         return as_query(super().gql(query_string, *args, **kwds))
