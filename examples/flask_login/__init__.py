@@ -15,7 +15,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from kindstore.flask.login import load_users
 
-from . import commands, pages, store
+from . import commands, pages
+from .store import db
 
 HERE = Path(__file__).parent.resolve()
 
@@ -31,15 +32,13 @@ def create_app(config: Mapping[str, Any] | None = None, folder: Path = HERE / "i
         SESSION_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_SAMESITE="Lax",
     )
-    if "KINDSTORE_URL" in os.environ:
-        app.config["KINDSTORE_URL"] = os.environ["KINDSTORE_URL"]
     app.config.from_prefixed_env()
     app.config.update(config or {})
     folder.mkdir(exist_ok=True)
     if not app.config["SECRET_KEY"]:
         app.config["SECRET_KEY"] = secret_key(folder / "secret_key")
 
-    store.init_app(app)
+    db.init_app(app)
     users = importlib.import_module(f".users_{app.config['USER_MODEL']}", __name__)
     app.config["USERS"] = users.User
 
@@ -58,15 +57,19 @@ def create_app(config: Mapping[str, Any] | None = None, folder: Path = HERE / "i
 
 def secret_key(file: Path) -> str:
     """The key that signs the cookies: made once, and kept where only this user of the machine can read it."""
-    with suppress(FileExistsError):
-        file.touch(0o600, exist_ok=False)
-        file.write_text(secrets.token_hex())
+    if not file.exists():
+        made = file.with_name(f"{file.name}.{os.getpid()}")
+        made.touch(0o600)
+        made.write_text(secrets.token_hex())
+        with suppress(FileExistsError):  # of several processes that start at once, the first one's counts
+            file.hardlink_to(made)
+        made.unlink()
     return file.read_text()
 
 
-def stale_form(error: CSRFError) -> ResponseReturnValue:
+def stale_form(_: CSRFError) -> ResponseReturnValue:
     """What somebody sees whose form has no valid token."""
-    return render_template("stale_form.html", reason=error.description), 400
+    return render_template("stale_form.html"), 400
 
 
 def own_content_only(response: Response) -> Response:

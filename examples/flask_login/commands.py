@@ -10,11 +10,10 @@ def init_app(app: Flask) -> None:
     """Give *app* its commands."""
 
     def set_status(name: str, status: int) -> None:
-        with app.extensions["store"].context():
-            user = app.config["USERS"].named(name.casefold())
-            if user is None:
-                raise click.ClickException(f"nobody is called {name!r}")
-            user.change(status=status)
+        user = app.config["USERS"].named(name.casefold())
+        if user is None:
+            raise click.ClickException(f"nobody is called {name!r}")
+        user.change(status=status)
 
     @app.cli.command("deactivate")
     @click.argument("name")

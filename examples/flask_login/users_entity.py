@@ -3,8 +3,6 @@
 import datetime as dt
 from typing import Any, Self
 
-from flask import current_app
-
 from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask.passwords import hash_password
 from kindstore.ndb.exceptions import ConflictError
@@ -27,9 +25,6 @@ class User(Account, DatastoreEntity):
 
     # what no query asks for
     __exclude_from_index__ = ("password", "session_version", "date_last_login")
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(url=current_app.config["KINDSTORE_URL"], **options)
 
     @classmethod
     def named(cls, username: str) -> Self | None:

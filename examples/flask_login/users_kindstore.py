@@ -7,9 +7,10 @@ from kindstore import ndb
 from kindstore.flask.passwords import hash_password
 
 from .accounts import ACTIVE, Account
+from .store import db
 
 
-class User(Account, ndb.Model):
+class User(Account, db.Model):
     """A user, in an entity of the kind User."""
 
     username = ndb.StringProperty(required=True)
@@ -40,7 +41,7 @@ class User(Account, ndb.Model):
 
         @ndb.transactional()
         def change() -> None:
-            user = self.key.get()
+            user = self.named(self.username)
             if user is not None:
                 user.populate(**values)
                 user.put()

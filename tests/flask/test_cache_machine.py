@@ -135,8 +135,8 @@ class CacheMachine(RuleBasedStateMachine):
         """Afterwards nothing is stored but what lives."""
         self.caches[number].sweep_all()
         cache = self.caches[number]
-        entries = cache._keys(self.store, "CacheEntry", (), 100)
-        parts = cache._keys(self.store, "CacheEntryPart", (), 100)
+        entries = cache._keys(*cache._place(), "CacheEntry", (), 100)
+        parts = cache._keys(*cache._place(), "CacheEntryPart", (), 100)
         alive = [
             entry[0]
             for number, entries_ in enumerate(self.model)

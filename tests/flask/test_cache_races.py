@@ -87,7 +87,8 @@ def test_a_sweep_takes_nothing_that_is_renewed_meanwhile(tmp_path: Path) -> None
         cache.set("session", "old", 10)
         cache.set("dead", "old", 10)
         clock.advance(10)
-        original, done = box.store.commit, []
+        original = box.store.commit
+        done: list[bool] = []
 
         def commit(mutations: Any, transaction: Any = None) -> Any:
             if transaction is not None and not done:
@@ -119,15 +120,13 @@ def test_a_sweep_that_ends_in_the_middle_is_gone_on_with(tmp_path: Path) -> None
                 break
         assert cache.sweep_all() == 0
         assert cache.get("alive") == bytes(3_000_000)
-        assert len(cache._keys(cache.store, "CacheEntry", (), 1000)) == 1
+        assert len(cache._keys(*cache._place(), "CacheEntry", (), 1000)) == 1
 
 
 def _add_and_count(path: str) -> tuple[int, int]:
     cache = KindstoreCache(path)
     won = sum(cache.add(f"key {number}", "mine") for number in range(30))
-    for _ in range(30):
-        last = cache.inc("n")
-    return won, last
+    return won, [cache.inc("n") for _ in range(30)][-1]
 
 
 def test_processes_share_all_this(tmp_path: Path) -> None:
@@ -163,3 +162,25 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
     with ProcessPoolExecutor(1, mp_context=SPAWN) as process:
         process.submit(_set_and_get, path, "a", "kept").result(60)
     assert KindstoreCache(path).get("a") == "kept"
+
+
+@pytest.mark.parametrize("after", ["small", b"another" * 400_000, None])
+def test_a_large_value_that_changes_while_it_is_read(after: object) -> None:
+    """Its entity has been read, and its parts are gone before they are."""
+    with sandbox.store() as box:
+        cache = KindstoreCache(box.store, sweep_every=0)
+        cache.set("a", bytes(3_000_000))
+        original = box.store.lookup
+        looked: list[Any] = []
+
+        def lookup(keys: Any, *args: Any, **options: Any) -> Any:
+            looked.append(keys)
+            if len(looked) == 2:  # the parts
+                assert len(keys) > 1
+                cache.set("a", after) if after else cache.delete("a")
+                cache.sweep_all()
+            return original(keys, *args, **options)
+
+        box.store.lookup = lookup  # type: ignore[method-assign, assignment]
+        assert cache.get("a") == after
+        assert cache.has("a") is (after is not None)

@@ -1,5 +1,6 @@
 """Flask-Login on models of every kind: ids, the loader, and what Flask-Login itself does with them."""
 
+import base64
 import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,9 +9,12 @@ from typing import Any
 import flask
 import flask_login
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kindstore import datastore, db, ndb, testing
 from kindstore.entity import DatastoreEntity, EntityValue
+from kindstore.flask import Kindstore, Model
 from kindstore.flask.login import UserMixin, load_users
 from kindstore.values.errors import BadArgumentError, BadKeyError, BusyError
 from kindstore.values.key import Key, Partition
@@ -27,6 +31,12 @@ class DbUser(UserMixin, db.Model):
     name = db.StringProperty()
     is_active = db.BooleanProperty(default=True)
     session_version = db.IntegerProperty(default=1)
+
+
+class FlaskUser(UserMixin, Model):
+    name = ndb.StringProperty()
+    is_active = ndb.BooleanProperty(default=True)
+    session_version = ndb.IntegerProperty(default=1)
 
 
 class EntityUser(UserMixin, DatastoreEntity):
@@ -78,6 +88,7 @@ class Case:
 
 
 CASES = {
+    "flask": Case(FlaskUser, lambda name: FlaskUser(name=name)),
     "ndb": Case(NdbUser, lambda name: NdbUser(name=name)),
     "db": Case(DbUser, lambda name: DbUser(name=name)),
     "entity": Case(EntityUser, new_entity),
@@ -124,12 +135,20 @@ def test_the_id_is_the_key_as_text_with_the_version(case: Case) -> None:
 
 
 def test_the_id_of_a_user_without_a_version_is_the_key() -> None:
-    class Plain(UserMixin, ndb.Model):
-        pass
+    class UnversionedUser(UserMixin, ndb.Model):
+        session_version = ndb.StringProperty()
 
-    user = Plain()
+    user = UnversionedUser()
     user.put()
-    assert user.get_id() == user.key.urlsafe().decode()
+    text = user.get_id()
+    assert text == user.key.urlsafe().decode()
+    load = load_users(flask_login.LoginManager(), UnversionedUser)
+    assert load(text) == user
+    user.session_version = "2.x"
+    user.put()
+    assert user.get_id() == f"{text}.2.x"
+    assert load(text) is None
+    assert load(user.get_id()) == user
 
 
 def test_a_user_who_was_not_saved_has_no_id(case: Case) -> None:
@@ -165,7 +184,7 @@ def test_the_id_leads_back_to_the_user(case: Case, load: Callable[[Any], Any]) -
 
 def test_a_user_with_ancestors_and_a_name_is_found() -> None:
     load = load_users(flask_login.LoginManager(), NdbUser)
-    ada = NdbUser(id="Ada Ł.", parent=ndb.Key("Company", 7), name="ada")
+    ada = NdbUser(id="Ada Ł.", parent=ndb.Key("LoginCompany", 7), name="ada")
     ada.put()
     assert load(ada.get_id()) == ada
 
@@ -259,17 +278,42 @@ def test_who_is_deleted_is_nobody(case: Case, load: Callable[[Any], Any]) -> Non
 
 
 def test_another_class_of_the_same_kind_is_nobody() -> None:
-    class Person(UserMixin, ndb.PolyModel):
+    class PolyPerson(UserMixin, ndb.PolyModel):
         pass
 
-    class Customer(Person):
+    class PolyCustomer(PolyPerson):
         pass
 
-    load = load_users(flask_login.LoginManager(), Customer)
-    person, customer = Person(), Customer()
+    load = load_users(flask_login.LoginManager(), PolyCustomer)
+    person, customer = PolyPerson(), PolyCustomer()
     ndb.put_multi([person, customer])
     assert load(customer.get_id()) == customer
     assert load(person.get_id()) is None
+
+
+def test_a_class_of_the_same_kind_that_was_made_later_does_not_take_its_users() -> None:
+    class TwinUser(UserMixin, ndb.Model):
+        name = ndb.StringProperty()
+
+    first = TwinUser
+    load = load_users(flask_login.LoginManager(), first)
+
+    class TwinUser(ndb.Model):  # type: ignore[no-redef]
+        pass
+
+    ada = first(name="ada", parent=ndb.Key("LoginCompany", 1))
+    ada.put()
+    for use_cache in (True, False):
+        with ndb.get_context().new(cache_policy=use_cache).use():
+            assert type(load(ada.get_id())) is first
+
+
+@given(st.binary(max_size=60), st.text("1.x=", max_size=3))
+@settings(max_examples=300)
+def test_no_text_is_an_error(written: bytes, suffix: str) -> None:
+    load = load_users(flask_login.LoginManager(), NdbUser)
+    assert load(base64.urlsafe_b64encode(written).decode().rstrip("=") + suffix) is None
+    assert load(written.decode("latin-1") + suffix) is None
 
 
 def test_names_as_long_as_keys_can_be_are_no_error(case: Case, load: Callable[[Any], Any]) -> None:
@@ -306,13 +350,13 @@ def test_a_class_that_can_be_no_user_is_refused(wrong: type[Any]) -> None:
 
 
 def test_flask_logins_own_mixin_is_refused_where_it_would_fail_later() -> None:
-    class Plain(flask_login.UserMixin, ndb.Model):  # type: ignore[misc]
+    class UnversionedUser(flask_login.UserMixin, ndb.Model):  # type: ignore[misc]
         pass
 
     class Entity(flask_login.UserMixin, DatastoreEntity):  # type: ignore[misc]
         __kind__ = "User"
 
-    for model in (Plain, Entity):
+    for model in (UnversionedUser, Entity):
         with pytest.raises(BadArgumentError, match=r"Write it first: class \w+\(UserMixin, …\)"):
             load_users(flask_login.LoginManager(), model)
 
@@ -335,9 +379,11 @@ def test_the_tutorials_order_of_bases_works_but_not_with_versions() -> None:
 # In an application.
 
 
-def application(case: Case, **config: Any) -> flask.Flask:
+def application(case: Case, extended: bool = True, **config: Any) -> flask.Flask:
     made = flask.Flask("application")
     made.config.update(SECRET_KEY="for a test", TESTING=True, **config)
+    if extended:
+        Kindstore(made)  # of the store of the test
     manager: Any = flask_login.LoginManager(made)
     manager.login_view = "enter"
     manager.refresh_view = "enter_again"
@@ -376,8 +422,8 @@ def application(case: Case, **config: Any) -> flask.Flask:
     return made
 
 
-def in_request_contexts(app: flask.Flask, sandbox: testing.Sandbox) -> Any:
-    """A browser whose requests each have a context of their own, as in a server."""
+def served_in_contexts(app: flask.Flask, sandbox: testing.Sandbox) -> None:
+    """Give each request a context, as applications without the extension do."""
     changed: Any = app
     serve = app.wsgi_app
 
@@ -386,7 +432,6 @@ def in_request_contexts(app: flask.Flask, sandbox: testing.Sandbox) -> Any:
             return serve(environ, start)
 
     changed.wsgi_app = served
-    return app.test_client()
 
 
 def is_in(browser: Any) -> bool:
@@ -395,8 +440,14 @@ def is_in(browser: Any) -> bool:
     return bool(answer.status_code == 200)
 
 
-def test_a_request_reads_the_user_once_and_only_where_asked(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+@pytest.mark.parametrize("extended", [True, False], ids=["extension", "contexts"])
+def test_a_request_reads_the_user_once_and_only_where_asked(
+    case: Case, sandbox: testing.Sandbox, extended: bool
+) -> None:
+    app = application(case, extended)
+    if not extended:
+        served_in_contexts(app, sandbox)
+    browser = app.test_client()
     browser.post(f"/login/{case.saved().get_id()}")
     sandbox.calls.clear()
     assert browser.get("/me").text == "ada"
@@ -406,9 +457,9 @@ def test_a_request_reads_the_user_once_and_only_where_asked(case: Case, sandbox:
     assert len(sandbox.calls) == 0
 
 
-def test_two_users_are_two(case: Case, sandbox: testing.Sandbox) -> None:
+def test_two_users_are_two(case: Case) -> None:
     app = application(case)
-    one, other = in_request_contexts(app, sandbox), app.test_client()
+    one, other = app.test_client(), app.test_client()
     one.post(f"/login/{case.saved('ada').get_id()}")
     other.post(f"/login/{case.saved('bob').get_id()}")
     assert (one.get("/me").text, other.get("/me").text) == ("ada", "bob")
@@ -416,8 +467,8 @@ def test_two_users_are_two(case: Case, sandbox: testing.Sandbox) -> None:
     assert (is_in(one), is_in(other)) == (False, True)
 
 
-def test_who_is_not_active_cannot_log_in_nor_stay(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+def test_who_is_not_active_cannot_log_in_nor_stay(case: Case) -> None:
+    browser = application(case).test_client()
     ada, bob = case.saved("ada"), case.saved("bob")
     deactivate(bob)
     assert browser.post(f"/login/{bob.get_id()}").text == "False"
@@ -429,7 +480,7 @@ def test_who_is_not_active_cannot_log_in_nor_stay(case: Case, sandbox: testing.S
 
 
 def test_a_remembered_user_needs_no_session_but_is_not_fresh(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+    browser = application(case).test_client()
     browser.post(f"/login/{case.saved().get_id()}?remember=1")
     assert browser.get("/secret").text == "fresh"
     browser.delete_cookie("session")
@@ -442,35 +493,36 @@ def test_a_remembered_user_needs_no_session_but_is_not_fresh(case: Case, sandbox
     assert not is_in(browser)
 
 
-def test_a_remember_me_cookie_that_was_changed_is_nobodys(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+def test_a_remember_me_cookie_that_was_changed_is_nobodys(case: Case) -> None:
+    browser = application(case).test_client()
     ada, bob = case.saved("ada"), case.saved("bob")
     browser.post(f"/login/{ada.get_id()}?remember=1")
-    cookie = browser.get_cookie("remember_token").value
-    forged = cookie.replace(ada.get_id(), bob.get_id())
-    assert forged != cookie
+    cookie = browser.get_cookie("remember_token")
+    assert cookie is not None
+    forged = cookie.value.replace(ada.get_id(), bob.get_id())
+    assert forged != cookie.value
     browser.delete_cookie("session")
     browser.set_cookie("remember_token", forged)
     assert not is_in(browser)
 
 
-def test_strong_session_protection_ends_a_stolen_session(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case, SESSION_PROTECTION="strong"), sandbox)
+def test_strong_session_protection_ends_a_stolen_session(case: Case) -> None:
+    browser = application(case, SESSION_PROTECTION="strong").test_client()
     browser.post(f"/login/{case.saved().get_id()}", headers={"User-Agent": "mine"})
     assert browser.get("/me", headers={"User-Agent": "mine"}).text == "ada"
     assert browser.get("/me", headers={"User-Agent": "a thief's"}).status_code == 302
 
 
-def test_basic_session_protection_makes_a_session_stale(case: Case, sandbox: testing.Sandbox) -> None:
-    browser = in_request_contexts(application(case, SESSION_PROTECTION="basic"), sandbox)
+def test_basic_session_protection_makes_a_session_stale(case: Case) -> None:
+    browser = application(case, SESSION_PROTECTION="basic").test_client()
     browser.post(f"/login/{case.saved().get_id()}", headers={"User-Agent": "mine"})
     assert browser.get("/me", headers={"User-Agent": "another"}).text == "ada"
     assert browser.get("/secret", headers={"User-Agent": "another"}).status_code == 302
 
 
-def test_a_new_session_version_logs_out_everywhere(case: Case, sandbox: testing.Sandbox) -> None:
+def test_a_new_session_version_logs_out_everywhere(case: Case) -> None:
     app = application(case, REMEMBER_COOKIE_DURATION=dt.timedelta(days=1))
-    one, other = in_request_contexts(app, sandbox), app.test_client()
+    one, other = app.test_client(), app.test_client()
     ada, bob = case.saved("ada"), case.saved("bob")
     third = app.test_client()
     third.post(f"/login/{bob.get_id()}")
@@ -485,10 +537,8 @@ def test_a_new_session_version_logs_out_everywhere(case: Case, sandbox: testing.
     assert (is_in(one), is_in(other)) == (True, False)
 
 
-def test_the_session_of_an_application_on_another_database_is_nobodys(
-    case: Case, sandbox: testing.Sandbox
-) -> None:
-    browser = in_request_contexts(application(case), sandbox)
+def test_the_session_of_an_application_on_another_database_is_nobodys(case: Case) -> None:
+    browser = application(case).test_client()
     for user_id in ("1", 1):  # what other mappers put there
         with browser.session_transaction() as session:
             session["_user_id"] = user_id

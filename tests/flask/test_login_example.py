@@ -14,9 +14,25 @@ from argon2 import PasswordHasher
 from kindstore import ndb
 from kindstore.flask import passwords
 
-create_app: Any = importlib.import_module("examples.flask_login").create_app
+example: Any = importlib.import_module("examples.flask_login")
+
+
+def _users_are_loaded() -> None:
+    """Load the models now, and leave their kind to the classes that other tests have for it."""
+    kinds = ndb.Model._kind_map
+    before = kinds.get("User")
+    for name in MODELS:
+        importlib.import_module(f"examples.flask_login.users_{name}")
+    if before is not None:
+        kinds["User"] = before
+    else:
+        del kinds["User"]
+
+
 MODELS = ("entity", "kindstore")
 PASSWORD = "correct horse"
+
+_users_are_loaded()
 
 
 @pytest.fixture(autouse=True)
@@ -32,19 +48,12 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[flask.Flask]
 
 
 def application(folder: Path, model: str, **config: Any) -> flask.Flask:
-    app: flask.Flask = create_app({"USER_MODEL": model, "TESTING": True, **config}, folder)
-    users = app.config["USERS"]
-    if model == "kindstore":
-        # Other tests have classes of this kind, too.
-        ndb.Model._kind_map["User"] = users
+    app: flask.Flask = example.create_app({"USER_MODEL": model, "TESTING": True, **config}, folder)
     return app
 
 
 def close(app: flask.Flask) -> None:
-    if not issubclass(app.config["USERS"], ndb.Model):
-        with app.app_context():
-            app.config["USERS"]().get_client().close()
-    app.extensions["store"].close()
+    example.db.client_of(app).close()
 
 
 class Browser:
@@ -285,13 +294,13 @@ def test_passwords_are_kept_as_hashes_and_renewed_when_parameters_change(
 ) -> None:
     browser = Browser(app)
     browser.register()
-    with app.extensions["store"].context(), app.app_context():
+    with app.app_context():
         before = app.config["USERS"].named("komla").password
     assert before.startswith("$argon2id$")
     monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=8, parallelism=1))
     browser.log_out()
     browser.log_in()
-    with app.extensions["store"].context(), app.app_context():
+    with app.app_context():
         after = app.config["USERS"].named("komla").password
     assert before.split("$")[3] != after.split("$")[3] == "m=8,t=2,p=1"
 

@@ -21,6 +21,8 @@ from kindstore.values.errors import BadArgumentError, BadKeyError
 from kindstore.values.key import Key, Partition
 from kindstore.values.reference import from_urlsafe, to_urlsafe
 
+__all__ = ["UserMixin", "load_users", "safe_redirect_target"]
+
 if TYPE_CHECKING:
 
     class _FlaskLoginUser:
@@ -128,7 +130,14 @@ def _key_in(user_id: Any) -> Key | None:
 def _kind_and_reader(model: type[Any]) -> tuple[str, _Reader]:
     """The kind of *model*, and what reads an instance: None for a key of another place than the model's, too."""
     if issubclass(model, ndb.Model):
-        return model._get_kind(), _reads_here(lambda key: ndb.Key.of(key.partition, key.path).get())
+        ndb_class = model
+
+        def get(key: Key) -> Any:
+            # Not by key.get(), which makes an instance of the class that took the kind last.
+            parent = Key.of(key.partition, key.path[:-2]) if len(key.path) > 2 else None
+            return ndb_class.get_by_id(key.path[-1], parent=parent)
+
+        return model._get_kind(), _reads_here(get)
     if issubclass(model, db.Model):
         return model.kind(), _reads_here(lambda key: db.get(db.Key.like(key)))
     if issubclass(model, DatastoreEntity):

@@ -13,6 +13,8 @@ from argon2.exceptions import VerificationError, VerifyMismatchError
 
 from kindstore.values.errors import BadValueError
 
+__all__ = ["HASHER", "PasswordCheck", "hash_password", "verify_password"]
+
 HASHER = PasswordHasher()
 """Whose parameters count where none are given: argon2id by RFC 9106's second recommendation, 64 MiB and three passes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import msgspec
 from flask import Flask, current_app
@@ -23,6 +23,7 @@ from kindstore.flask.security import (
     FsUserMixin,
     FsWebAuthnMixin,
 )
+from kindstore.mapper.model import MetaModel
 from kindstore.store.abc import Store
 
 from .recording import Calls, Recorder
@@ -91,7 +92,7 @@ def _backend(app: Flask, store: Store) -> Backend:
 
         def __init__(self, *args: Any, **values: Any) -> None:
             super().__init__(*args, **values)
-            for name, value in (current_app.config.get("TESTING_USER_INJECT") or {}).items():
+            for name, value in config_of(current_app)["TESTING_USER_INJECT"].items():
                 setattr(type(self), name, value)
 
         @classmethod
@@ -102,13 +103,17 @@ def _backend(app: Flask, store: Store) -> Backend:
             return {"email": str(self.email), "last_update": self.update_datetime}
 
         def augment_auth_token(self, tdata: Any) -> None:
-            augment = current_app.config.get("TESTING_AUGMENT_AUTH_TOKEN")
-            if augment is not None:
-                augment(tdata)
+            config_of(current_app)["TESTING_AUGMENT_AUTH_TOKEN"](tdata)
+
+    # The suite's tests set these, some of them only after this.
+    config = config_of(app)
+    config.setdefault("TESTING_USER_MIXIN", object)
+    config.setdefault("TESTING_USER_INJECT", {})
+    config.setdefault("TESTING_AUGMENT_AUTH_TOKEN", _as_it_is)
 
     recorder = Recorder(store)
     client = ndb.Client(store=recorder)
-    models = (_mixed(Plain, app.config.get("TESTING_USER_MIXIN")), Role, WebAuthn, FsRefreshTracker)
+    models = (_mixed(Plain, config["TESTING_USER_MIXIN"]), Role, WebAuthn, FsRefreshTracker)
 
     def teardown() -> None:
         client.close()
@@ -117,9 +122,17 @@ def _backend(app: Flask, store: Store) -> Backend:
     return TestedUserDatastore(recorder, client, *models), teardown
 
 
-def _mixed(cls: type[Any], mixin: type[Any] | None) -> type[Any]:
+def _as_it_is(tdata: Any) -> None:
+    """Leave a token alone."""
+
+
+def _mixed(cls: type[FsUserMixin], mixin: type[Any]) -> type[FsUserMixin]:
     """*cls* with what the suite mixes into its users: a class with columns of SQLAlchemy."""
-    if mixin is None:
-        return cls
-    names = [name for name in vars(mixin) if not name.startswith("__")]
-    return type(cls)("User", (cls,), {name: ndb.StringProperty(unique=True) for name in names})
+    names = [name for name in vars(mixin) if not name.startswith("__")] if mixin is not object else []
+    made: Any = MetaModel("User", (cls,), {name: ndb.StringProperty(unique=True) for name in names})
+    return cast("type[FsUserMixin]", made)
+
+
+def config_of(app: Any) -> dict[str, Any]:
+    """The settings of *app*."""
+    return cast("dict[str, Any]", app.config)

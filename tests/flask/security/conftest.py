@@ -1,27 +1,34 @@
-"""An application with accounts, on each of the two stores."""
+"""Accounts, on each of the two stores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
-from flask_security import Security
 
 from kindstore import ndb
+from kindstore.backends.memory import MemoryStore
+from kindstore.connect import connect
 from kindstore.flask import security
-
-MakeApp = Callable[..., Flask]
-
-PASSWORD = "correct horse battery staple"
+from kindstore.testing import Recorder
+from tests.flask.security.accounts import app_with
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ndb.Client]:
-    """A client of an empty store."""
-    with ndb.Client(url=":memory:" if request.param == "memory" else str(tmp_path / "accounts.db")) as made:
+def recorder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Recorder]:
+    """An empty store, whose calls can be recorded."""
+    store = MemoryStore() if request.param == "memory" else connect(str(tmp_path / "accounts.db"))
+    yield Recorder(store)
+    store.close()
+
+
+@pytest.fixture
+def client(recorder: Recorder) -> Iterator[ndb.Client]:
+    """A client of that store."""
+    with ndb.Client(store=recorder) as made:
         yield made
 
 
@@ -34,24 +41,14 @@ def accounts(client: ndb.Client) -> security.DatastoreUserDatastore:
 
 
 @pytest.fixture
-def make_app(accounts: security.DatastoreUserDatastore) -> MakeApp:
+def make_app(accounts: security.DatastoreUserDatastore) -> Callable[..., Flask]:
     """Makes an application; the arguments are its settings."""
+    return partial(app_with, accounts)
 
-    def make(**settings: Any) -> Flask:
-        app = Flask(__name__)
-        app.config.update(
-            {
-                "SECRET_KEY": "secret",
-                "SECURITY_PASSWORD_SALT": "salt",
-                "SECURITY_PASSWORD_HASH": "argon2",
-                "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
-                "SECURITY_PASSWORD_COMPLEXITY_CHECKER": None,
-                "TESTING": True,
-                "WTF_CSRF_ENABLED": False,
-                **settings,
-            }
-        )
-        Security(app, accounts)
-        return app
 
-    return make
+@pytest.fixture
+def ds(accounts: security.DatastoreUserDatastore) -> Iterator[security.DatastoreUserDatastore]:
+    """The same, in an application with everything switched on, in whose context the test is."""
+    app = app_with(accounts, SECURITY_WEBAUTHN=True, SECURITY_USERNAME_ENABLE=True)
+    with app.app_context():
+        yield accounts

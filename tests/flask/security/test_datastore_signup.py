@@ -6,14 +6,9 @@ from typing import Any
 
 from kindstore import ndb
 from kindstore.flask.security import User
-
-from .conftest import PASSWORD, MakeApp
+from tests.flask.security.accounts import MakeApp, log_in, sign_up
 
 SETTINGS: dict[str, Any] = {"SECURITY_REGISTERABLE": True, "SECURITY_SEND_REGISTER_EMAIL": False}
-
-
-def sign_up(email: str) -> dict[str, Any]:
-    return {"email": email, "password": PASSWORD, "password_confirm": PASSWORD}
 
 
 def test_who_signs_up_has_an_account_and_can_log_in(make_app: MakeApp, client: ndb.Client) -> None:
@@ -22,7 +17,7 @@ def test_who_signs_up_has_an_account_and_can_log_in(make_app: MakeApp, client: n
     with client.context():
         [user] = User.query().fetch()
         assert (user.email, user.active) == ("Ada@example.org", True)
-    logged_in = app.test_client().post("/login", json={"email": "ada@EXAMPLE.org", "password": PASSWORD})
+    logged_in = app.test_client().post("/login", json=log_in("ada@EXAMPLE.org"))
     assert logged_in.status_code == 200
 
 

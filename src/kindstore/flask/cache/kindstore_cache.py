@@ -18,7 +18,17 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+    runtime_checkable,
+)
 
 from cachelib.serializers import BaseSerializer
 from flask import Flask
@@ -35,7 +45,6 @@ from kindstore.flask.cache.entries import (
     upserts,
 )
 from kindstore.flask.cache.serializers import PlainSerializer
-from kindstore.flask.extension import Kindstore
 from kindstore.mapper.transaction import Attempts
 from kindstore.store.abc import Store
 from kindstore.store.messages import (
@@ -83,21 +92,26 @@ _log = logging.getLogger("kindstore.cache")
 
 
 @runtime_checkable
-class HasStore(Protocol):
-    """A client, or Flask's extension: what knows a store."""
+class HasClient(Protocol):
+    """Flask's extension: what knows the client of the application at work."""
 
     @property
-    def store(self) -> Store:
-        """The store; opened if it is not open."""
+    def client(self) -> Client:
+        """The client."""
         ...
+
+
+Place: TypeAlias = Store | Client | HasClient | str | os.PathLike[str]
+"""What says where the entries are."""
 
 
 class KindstoreCache(BaseCache):
     """A cache in a store, shared by every process that has the store open.
 
-    *store*: a path or URL, a `Client`, the extension, or an open store; default: the ambient store, of code that
-    names none.  *default_timeout*: seconds, or a timedelta, that entries live which are set without; 0 is for ever.
-    *key_prefix*, *kind*, *namespace*: where the entries are: caches that differ in one of them don't see each other.
+    *store*: a path or URL, a `Client`, the extension, or an open store; default: the store of code that names none: in an
+    application context the one of the extension.  *default_timeout*: seconds, or a timedelta, that entries live which
+    are set without; 0 is for ever.  *key_prefix*, *kind*, *namespace*: where the entries are: caches that differ in one
+    of them don't see each other; the namespace is the client's unless it is given.
     *serializer*: what values may be; default: `PlainSerializer`.  *sweep_every*: seconds after which a write also deletes
     some of what has expired; 0 for never.  *ignore_delete_many_errors* is cachelib's, and without effect: `delete_many`
     deletes all or raises.
@@ -105,23 +119,24 @@ class KindstoreCache(BaseCache):
     Errors of the store are raised, not hidden: a session that was not stored must not look like one that was.
     """
 
-    serializer: BaseSerializer
+    serializer: BaseSerializer = PlainSerializer()
 
     def __init__(
         self,
-        store: Store | HasStore | str | os.PathLike[str] | None = None,
+        store: Place | None = None,
         default_timeout: Timeout = 300,
         *,
         key_prefix: str = "",
         kind: str = "CacheEntry",
-        namespace: str = "",
+        namespace: str | None = None,
         serializer: BaseSerializer | None = None,
         sweep_every: float = SWEEP_EVERY,
         ignore_delete_many_errors: bool = True,
     ) -> None:
         super().__init__(default_timeout=_seconds(default_timeout))
         self.ignore_delete_many_errors = ignore_delete_many_errors
-        self.serializer = serializer or PlainSerializer()
+        if serializer is not None:
+            self.serializer = serializer
         self.key_prefix, self.kind, self.namespace = key_prefix, kind, namespace
         self.sweep_every = sweep_every
         self._naming = Naming(kind, key_prefix)
@@ -139,21 +154,20 @@ class KindstoreCache(BaseCache):
         *config* has ``CACHE_KEY_PREFIX``; *args* and *kwargs*, ``CACHE_ARGS`` and ``CACHE_OPTIONS``, are the class's.
         """
         kwargs.setdefault("key_prefix", config.get("CACHE_KEY_PREFIX") or "")
-        if not args:
-            extensions: dict[str, Any] = app.extensions
+        if not args and "store" not in kwargs:
+            extension: Any = app.extensions.get("kindstore")
             settings = cast("Mapping[str, Any]", app.config)
-            extension = extensions.get("kindstore")
-            of_app = extension.client_of(app) if isinstance(extension, Kindstore) else None
-            kwargs.setdefault("store", of_app or extension or settings.get("KINDSTORE_URL"))
+            kwargs["store"] = extension.client_of(app) if extension else settings.get("KINDSTORE_URL")
         return cls(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"<KindstoreCache {self.key_prefix!r} in kind {self.kind!r} of namespace {self.namespace!r}>"
+        space = "" if self.namespace is None else f" of namespace {self.namespace!r}"
+        return f"<KindstoreCache {self.key_prefix!r} in kind {self.kind!r}{space}>"
 
     @property
     def store(self) -> Store:
         """Where the entries are; opened if it is not open."""
-        return self._open()
+        return self._open().store
 
     # Reading
 
@@ -313,7 +327,7 @@ class KindstoreCache(BaseCache):
         for kind in (self._naming.kind, self._naming.part_kind):
             low, high = self._naming.all(partition)
             while True:
-                keys = self._keys(store, kind, (low, high), BATCH)
+                keys = self._keys(store, partition, kind, (low, high), BATCH)
                 if not keys:
                     break
                 store.run(store.commit([Delete(key) for key in keys]))
@@ -331,7 +345,7 @@ class KindstoreCache(BaseCache):
         if limit < 1:
             raise BadArgumentError("a sweep deletes at least one entry", limit=limit)
         store, partition = self._place()
-        return self._sweep_expired(store, partition, limit) + self._sweep_parts(store, limit)
+        return self._sweep_expired(store, partition, limit) + self._sweep_parts(store, partition, limit)
 
     def sweep_all(self) -> int:
         """Delete all that has expired, in as many steps as it takes; how much it was."""
@@ -341,7 +355,7 @@ class KindstoreCache(BaseCache):
             total += removed
         self._last_part = None
         while True:
-            total += self._sweep_parts(store, BATCH)
+            total += self._sweep_parts(store, partition, BATCH)
             if self._last_part is None:
                 return total
 
@@ -369,12 +383,12 @@ class KindstoreCache(BaseCache):
                 return len(keys)
         return 0
 
-    def _sweep_parts(self, store: Store, limit: int) -> int:
+    def _sweep_parts(self, store: Store, partition: Partition, limit: int) -> int:
         """Go on where the last call ended: delete of the next *limit* parts those that no entry names."""
         after: tuple[Filter, ...] = ()
         if self._last_part is not None:
             after = (PropertyFilter("__key__", ">", self._last_part),)
-        parts = self._keys(store, self._naming.part_kind, after, limit)
+        parts = self._keys(store, partition, self._naming.part_kind, after, limit)
         self._last_part = parts[-1] if len(parts) == limit else None
         # Read after the parts: an entry is committed with its parts, so that one that does not name a part never will.
         entries = list(dict.fromkeys(map(entry_of, parts)))
@@ -403,8 +417,9 @@ class KindstoreCache(BaseCache):
     # The store
 
     def _place(self) -> tuple[Store, Partition]:
-        store = self._open()
-        return store, store.partition(self.namespace)
+        opened = self._open()
+        namespace = opened.namespace if self.namespace is None else self.namespace
+        return opened.store, opened.store.partition(namespace, opened.database)
 
     def _expiry(self, store: Store, timeout: Timeout | None) -> dt.datetime | None:
         seconds = self.default_timeout if timeout is None else _seconds(timeout)
@@ -436,31 +451,49 @@ class KindstoreCache(BaseCache):
                 return result
         raise AssertionError("the last try raises or returns")
 
-    def _keys(self, store: Store, kind: str, filters: tuple[Filter, ...], limit: int) -> list[Key]:
-        partition = store.partition(self.namespace)
+    def _keys(
+        self, store: Store, partition: Partition, kind: str, filters: tuple[Filter, ...], limit: int
+    ) -> list[Key]:
         query = Query(
             partition, kind, filters=filters, orders=(Order("__key__"),), keys_only=True, limit=limit
         )
         return [_key(entity) for entity in store.run(store.run_query(query)).results]
 
 
-def _opener(store: Store | HasStore | str | os.PathLike[str] | None) -> Callable[[], Store]:
-    """What answers the store that *store* says, at each call; `BadArgumentError` for what says none."""
-    if store is None:
-        return lambda: ambient.context().store
-    if isinstance(store, (str, os.PathLike)):
-        client = Client(url=store)
-        return lambda: client.store
-    if isinstance(store, Client):  # before what follows, which looks at its store, and so opens that
-        return lambda: store.store
-    if hasattr(store, "run_query"):  # first, for what wraps a store knows that too
-        opened = cast("Store", store)
+class _Opened(NamedTuple):
+    """A store, and where in it code works that does not say."""
+
+    store: Store
+    namespace: str = ""
+    database: str = ""
+
+
+def _opener(place: Place | None) -> Callable[[], _Opened]:
+    """What answers where the entries are, at each call; `BadArgumentError` for what says no place."""
+    if place is None:
+        return _ambient
+    if isinstance(place, (str, os.PathLike)):
+        place = Client(url=place)
+    if isinstance(place, Client):
+        client = place
+        return lambda: _of_client(client)
+    if hasattr(place, "run_query"):
+        opened = _Opened(cast("Store", place))
         return lambda: opened
-    if isinstance(store, HasStore):
-        return lambda: store.store
+    if isinstance(place, HasClient):
+        return lambda: _of_client(place.client)
     raise BadArgumentError(
-        "a cache is in a store", store=store, hint="Give a path or URL, a Client, the extension, or a store."
+        "a cache is in a store", store=place, hint="Give a path or URL, a Client, the extension, or a store."
     )
+
+
+def _ambient() -> _Opened:
+    context = ambient.context()
+    return _Opened(context.store, context.partition.namespace, context.partition.database)
+
+
+def _of_client(client: Client) -> _Opened:
+    return _Opened(client.store, client.namespace, client.database)
 
 
 def _seconds(timeout: Timeout) -> int:

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
         verify_password,
     )
 
+    from kindstore.flask.security.mongoengine import MongoEngineUserDatastore
+    from kindstore.flask.security.peewee import PeeweeUserDatastore
+    from kindstore.flask.security.pony import PonyUserDatastore
     from kindstore.flask.security.sqlalchemy import (
         FSQLALiteUserDatastore,
         SQLAlchemySessionUserDatastore,
@@ -53,6 +56,9 @@ if TYPE_CHECKING:
 
 _LOADED_WHEN_ASKED_FOR = {
     "FSQLALiteUserDatastore": "sqlalchemy",
+    "MongoEngineUserDatastore": "mongoengine",
+    "PeeweeUserDatastore": "peewee",
+    "PonyUserDatastore": "pony",
     "SQLAlchemySessionUserDatastore": "sqlalchemy",
     "SQLAlchemyUserDatastore": "sqlalchemy",
 }
@@ -68,6 +74,9 @@ __all__ = [
     "FsUserBaseMixin",
     "FsUserMixin",
     "FsWebAuthnMixin",
+    "MongoEngineUserDatastore",
+    "PeeweeUserDatastore",
+    "PonyUserDatastore",
     "RefreshTracker",
     "RefreshTrackerMixin",
     "Role",

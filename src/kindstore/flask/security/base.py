@@ -90,7 +90,7 @@ class UserDatastore(Datastore, FsUserDatastore):
         return None
 
     def find_user_by_key(self, key: Any) -> Any:
-        """The user whose primary key *key* is, None if there is none or if no primary key looks like that."""
+        """The user whose primary key is *key*, None if there is none or if no primary key looks like that."""
         return self.find_user(id=key) if isinstance(key, int) else None
 
     def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Any:
@@ -145,6 +145,15 @@ class UserDatastore(Datastore, FsUserDatastore):
                 filled += 1
         self.commit()
         return filled
+
+    def cleanup_refresh_trackers(self, user: Any, expired: bool = True, revoked: bool = False) -> None:
+        """Delete the refresh trackers of *user* that are expired, and those that are revoked if asked to."""
+        time = now()
+        for tracker in list(user.refresh_trackers):
+            if (expired and tracker.expires_at < time) or (revoked and tracker.revoked_at is not None):
+                self.delete(tracker)
+        self.put(user)
+        self.reload(user)
 
     def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
         if self.role_model is not None:

@@ -12,17 +12,18 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from flask_security import UserMixin
 from flask_security.datastore import UserDatastore
 from flask_security.proxies import _security
 
 from kindstore import ndb
-from kindstore.values.errors import BadArgumentError, BadValueError, NotFoundError
+from kindstore.values.errors import BadArgumentError, BadValueError, NotFoundError, UniqueViolationError
 
 from .folding import FoldedProperty, fold
-from .owned import context_of, keys_below, owned_lists
-from .role_copies import delete_role, finish, is_gone, save_role
-from .saving import remember, save
+from .models import FsRoleMixin, FsUserBaseMixin
+from .owned import context_of, keys_below, mark_gone, owned_lists
+from .races import answer_again
+from .role_copies import delete_role, finish, is_gone, save_role, unfinished
+from .saving import CLIENT, fields_of, in_transaction, save
 
 
 class DatastoreUserDatastore(UserDatastore):
@@ -30,8 +31,13 @@ class DatastoreUserDatastore(UserDatastore):
 
     *db*: the `kindstore.flask.Kindstore` of the application, an `ndb.Client`, or None for the store that code without a
     client works on.  *user_model*, *role_model*, *webauthn_model* and *refresh_tracker_model* are models of
-    `kindstore.flask.security.models`, or classes of its mixins.
+    `kindstore.flask.security.models`, or classes of its mixins (else `BadArgumentError`).
     """
+
+    user_model: Any
+    role_model: Any
+    webauthn_model: Any
+    refresh_tracker_model: Any
 
     def __init__(
         self,
@@ -41,8 +47,11 @@ class DatastoreUserDatastore(UserDatastore):
         webauthn_model: type[Any] | None = None,
         refresh_tracker_model: type[Any] | None = None,
     ) -> None:
+        _check(user_model, FsUserBaseMixin)
+        _check(role_model, FsRoleMixin)
         super().__init__(user_model, role_model, webauthn_model, refresh_tracker_model)
         self.db = db
+        self._finished = False
         told = {"webauthn": webauthn_model, "refresh_trackers": refresh_tracker_model}
         for owned in owned_lists(user_model):
             model = told.get(owned.name)
@@ -57,39 +66,76 @@ class DatastoreUserDatastore(UserDatastore):
     def put(self, model: Any) -> Any:
         """Write what was changed in *model*; the result is *model*.
 
-        The errors of `kindstore.flask.security.saving.save`; `UniqueViolationError` for an address, name or number that another
-        user has.
+        Raises `UniqueViolationError` for an address, name or number that somebody else has; in a view of Flask-Security,
+        which has looked before, the user gets to read that instead.  `NotFoundError` if *model* was deleted
+        meanwhile, `ConflictError` if others would not stop changing it.
         """
         with self._context():
-            if isinstance(model, self.role_model):
-                save_role(model, self.user_model)
-            else:
-                save(model)
+            self._finish_roles()
+            try:
+                if isinstance(model, self.role_model):
+                    save_role(model, self.user_model)
+                else:
+                    save(model)
+            except UniqueViolationError:
+                answer_again()
+                raise
         return self._known(model)
 
     def delete(self, model: Any) -> None:
-        """Delete *model*: a user with its credentials, a role from all users that have it."""
+        """Delete *model*: a user with all its credentials, in one commit; a role, once it is taken from all users."""
         with self._context():
+            self._finish_roles()
             if isinstance(model, self.role_model):
                 delete_role(model, self.user_model)
             elif isinstance(model, self.user_model):
-                ndb.transaction(lambda: ndb.delete_multi([*keys_below(model), model.key]), join=True)
+                in_transaction(lambda: ndb.delete_multi([*keys_below(model), model.key]))
             else:
                 model.key.delete()
-        vars(model)["_gone"] = True
+        mark_gone(model)
 
     def reload(self, model: Any) -> None:
-        """Read *model* again."""
+        """Read *model* again; without effect if it was deleted."""
         with self._context():
             stored = model.key.get(use_cache=False)
         if stored is not None:
-            vars(model).update(vars(stored))
-            remember(model)
-        for owned in owned_lists(type(model)):
+            fields_of(model).update(fields_of(stored))
+        for owned in owned_lists(model.__class__):
             owned.forget(model)
 
+    def _finish_roles(self) -> None:
+        """Once per process: finish what one that was stopped has begun."""
+        if not self._finished:
+            self._finished = True
+            for role in unfinished(self.role_model):
+                finish(role, self.user_model)
+
+    def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
+        """Take a recovery code from *user*; False if there is none, or if another request has used it meanwhile."""
+        codes = list(self.mf_get_recovery_codes(user))
+        try:
+            code = codes[idx]
+        except IndexError:
+            return False
+        used = False
+
+        def use() -> None:
+            nonlocal used
+            stored = self.user_model.get_by_id(user.id, use_cache=False)
+            used = stored is None or code not in stored.mf_recovery_codes
+            if not used:
+                user.mf_recovery_codes = [each for each in codes if each != code]
+                save(user)
+
+        with self._context():
+            in_transaction(use)
+        if used:
+            self.reload(user)
+            answer_again()
+        return not used
+
     def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
-        values: dict[str, Any] = super()._prepare_create_user_args(**kwargs)
+        values: dict[str, Any] = super()._prepare_create_user_args(**kwargs)  # type: ignore[no-untyped-call]
         for name, value in values.items():
             prop = getattr(self.user_model, name, None)
             if isinstance(value, str) and isinstance(prop, ndb.IntegerProperty):
@@ -148,7 +194,7 @@ class DatastoreUserDatastore(UserDatastore):
 
     def create_webauthn(
         self,
-        user: UserMixin,
+        user: Any,
         credential_id: bytes,
         public_key: bytes,
         name: str,
@@ -184,7 +230,7 @@ class DatastoreUserDatastore(UserDatastore):
         """The passkey of this id; None if there is none."""
         return self._find_owned(self.webauthn_model, credential_id=credential_id)
 
-    def create_refresh_tracker(self, user: UserMixin, name: str, expires_at: datetime, **kwargs: Any) -> Any:
+    def create_refresh_tracker(self, user: Any, name: str, expires_at: datetime, **kwargs: Any) -> Any:
         """Begin a family of refresh tokens of *user*."""
         if not self.refresh_tracker_model:
             raise NotImplementedError
@@ -216,7 +262,7 @@ class DatastoreUserDatastore(UserDatastore):
                 save(created)
                 save(user)
 
-            ndb.transaction(write, join=True)
+            in_transaction(write)
         held.append(created)
         return created
 
@@ -235,9 +281,18 @@ class DatastoreUserDatastore(UserDatastore):
     def _known(self, model: Any) -> Any:
         """*model*, which reads what it owns from where it was read."""
         if model is not None and isinstance(self.db, ndb.Client):
-            vars(model)["_client"] = self.db
+            fields_of(model)[CLIENT] = self.db
         return model
 
     def _context(self) -> AbstractContextManager[object]:
         """A context of the client *db*, unless the code is in one."""
         return context_of(self.db if isinstance(self.db, ndb.Client) else None)
+
+
+def _check(model: Any, mixin: type[Any]) -> None:
+    if not (isinstance(model, type) and issubclass(model, mixin)):
+        raise BadArgumentError(
+            "not a model of accounts",
+            model=model,
+            hint=f"Derive it from kindstore.flask.security.{mixin.__name__}.",
+        )

@@ -41,6 +41,8 @@ class FoldedProperty(ComputedProperty[str | None]):
             super().__init__(folded, name, unique=unique, **options)
             self._of = of
 
+    _of: str = ""
+
     @property
     def of(self) -> str:
         """The code name of the property that it is the copy of."""

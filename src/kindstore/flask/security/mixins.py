@@ -3,17 +3,29 @@
 They serve any mapper: what needs one (the missing `fs_uniquifier`) asks the class which mapper's it is.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask_security
 
-from kindstore.flask.security import roles, uniquifier
+from kindstore.flask.security import adapting, roles
 from kindstore.flask.security.as_a_list import AsaList
 from kindstore.flask.security.base import role_name
 
 
 class RoleMixin(flask_security.RoleMixin):
     """A role: `name`, and if the model has it `permissions`, a list or a text with commas."""
+
+    if TYPE_CHECKING:
+        # Declared by the model, in the words of its mapper (`Mapped[str]`, `CharField()`).
+        id: Any
+        name: Any
+        description: Any
+        permissions: Any
+        update_datetime: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapting.adapt_role(cls)
 
     def get_permissions(self) -> set[str]:
         """The names of what this role may do."""
@@ -30,9 +42,37 @@ class UserMixin(flask_security.UserMixin):
     64 characters, unique, with a new value for each new user.
     """
 
+    if TYPE_CHECKING:
+        # Declared by the model, in the words of its mapper (`Mapped[str]`, `CharField()`).
+        id: Any
+        email: Any
+        username: Any
+        password: Any
+        active: Any
+        fs_uniquifier: Any
+        fs_token_uniquifier: Any
+        fs_webauthn_user_handle: Any
+        confirmed_at: Any
+        last_login_at: Any
+        current_login_at: Any
+        last_login_ip: Any
+        current_login_ip: Any
+        login_count: Any
+        tf_primary_method: Any
+        tf_totp_secret: Any
+        tf_phone_number: Any
+        mf_recovery_codes: Any
+        us_phone_number: Any
+        us_totp_secrets: Any
+        create_datetime: Any
+        update_datetime: Any
+        roles: Any
+        webauthn: Any
+        refresh_trackers: Any
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        uniquifier.declare(cls)
+        adapting.adapt_user(cls)
 
     def has_role(self, role: Any) -> bool:
         """Whether the user has *role* (a name or a role), or one that implies it by SECURITY_ROLE_HIERARCHY."""
@@ -52,6 +92,24 @@ class UserMixin(flask_security.UserMixin):
 class WebAuthnMixin(flask_security.WebAuthnMixin):
     """A passkey of a user; the model has `user_id`, or `user`."""
 
+    if TYPE_CHECKING:
+        # Declared by the model, in the words of its mapper (`Mapped[str]`, `CharField()`).
+        id: Any
+        name: Any
+        credential_id: Any
+        public_key: Any
+        sign_count: Any
+        transports: Any
+        backup_state: Any
+        device_type: Any
+        extensions: Any
+        lastuse_datetime: Any
+        usage: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapting.adapt_role(cls)
+
     def get_user_mapping(self) -> dict[str, Any]:
         """What `find_user` is asked for to get the user of this passkey."""
         user_id: Any = getattr(self, "user_id", None)
@@ -63,3 +121,17 @@ class WebAuthnMixin(flask_security.WebAuthnMixin):
 
 class RefreshTrackerMixin(flask_security.RefreshTrackerMixin):
     """A family of refresh tokens of a user."""
+
+    if TYPE_CHECKING:
+        # Declared by the model, in the words of its mapper (`Mapped[str]`, `CharField()`).
+        id: Any
+        name: Any
+        refresh_family: Any
+        gen: Any
+        expires_at: Any
+        revoked_at: Any
+        last_used_at: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        adapting.adapt_role(cls)

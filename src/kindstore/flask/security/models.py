@@ -4,7 +4,8 @@ What ``flask_security.models.fsqla_v4`` is for SQLAlchemy, for `ndb.Model`: the 
 moves changes its import lines.  docs/accounts.md is the guide.
 """
 
-# pyright: reportPrivateUsage=false, reportIncompatibleVariableOverride=false, reportIncompatibleMethodOverride=false
+# mypy: disable-error-code="assignment, misc"
+# pyright: reportPrivateUsage=false, reportIncompatibleVariableOverride=false, reportIncompatibleMethodOverride=false, reportAssignmentType=false
 
 from __future__ import annotations
 
@@ -133,6 +134,8 @@ class FsWebAuthnMixin(WebAuthnMixin, _Owned):
 
 class FsRefreshTrackerMixin(RefreshTrackerMixin, _Owned):
     """A family of refresh tokens of a user."""
+
+    counters: ClassVar[tuple[str, ...]] = ("gen",)
 
     refresh_family = ndb.StringProperty(required=True, unique=True)
     gen = ndb.IntegerProperty(default=1, indexed=False)

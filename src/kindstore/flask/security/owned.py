@@ -5,15 +5,19 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from kindstore import ndb
 from kindstore.mapper.context import current
 from kindstore.mapper.property import ModelAttribute
 
+from .saving import CLIENT, fields_of
+
+_GONE: Final = "_gone"
+
 
 class OwnedList(ModelAttribute):
-    """The entities of one kind below a user, as a list.
+    """The entities of one kind below a user, as a list, in the order in which they were made.
 
     It is read at the first access and kept with the instance; `kindstore.flask.security.DatastoreUserDatastore` adds what it
     creates.  What was deleted is not in it any more at the next access; loops that run meanwhile are not disturbed.
@@ -27,7 +31,7 @@ class OwnedList(ModelAttribute):
     def _fix_up(self, cls: type[Any], code_name: str) -> None:  # noqa: ARG002
         self.name = code_name
 
-    def model(self, cls: type[Any]) -> type[Any] | None:
+    def model(self, cls: Any) -> Any:
         """The class of what users of the class *cls* own here; None if there is none."""
         said = getattr(cls, f"_{self.name}_model", None)
         return cls._kind_map.get(self._kind) if said is None else said
@@ -39,31 +43,48 @@ class OwnedList(ModelAttribute):
     def __get__(self, user: Any, owner: type[Any] | None = None) -> Any:
         if user is None:
             return self
-        fields = vars(user)
-        held = fields.get(f"_{self.name}")
+        fields = fields_of(user)
+        held: list[Any] | None = fields.get(f"_{self.name}")
         if held is None:
             model = self.model(type(user))
             if model is None or not user._has_complete_key():
                 held = []
             else:
-                with context_of(fields.get("_client")):
-                    held = model.query(ancestor=user.key).fetch()
+                with context_of(fields.get(CLIENT)):
+                    held = sorted(model.query(ancestor=user.key).fetch(), key=_age)
             fields[f"_{self.name}"] = held
-        elif any("_gone" in vars(each) for each in held):
-            held = fields[f"_{self.name}"] = [each for each in held if "_gone" not in vars(each)]
+        elif any(_GONE in fields_of(each) for each in held):
+            held = fields[f"_{self.name}"] = [each for each in held if _GONE not in fields_of(each)]
         return held
 
     def __set__(self, user: Any, value: Any) -> None:
-        vars(user)[f"_{self.name}"] = list(value)
+        fields_of(user)[f"_{self.name}"] = list(value)
 
     def forget(self, user: Any) -> None:
         """Read the list anew at the next access."""
-        vars(user).pop(f"_{self.name}", None)
+        fields = fields_of(user)
+        fields.pop(f"_{self.name}", None)
+
+
+def _age(entity: Any) -> Any:
+    return entity.create_datetime
 
 
 def context_of(client: ndb.Client | None) -> AbstractContextManager[object]:
     """A context of *client*, if there is one, unless the code is in one."""
     return nullcontext() if client is None or current().client is client else client.context()
+
+
+def mark_gone(entity: Any) -> None:
+    """Let *entity*, which was deleted, be in no list any more."""
+    fields_of(entity)[_GONE] = True
+    owner = entity.key.parent()
+    identities = current().identities
+    user = None if owner is None or identities is None else identities.get(owner)
+    if isinstance(user, ndb.Model):
+        # The object that the request has of its user may hold another one of this key.
+        for owned in owned_lists(type(user)):
+            owned.forget(user)
 
 
 def owned_lists(cls: type[Any]) -> list[OwnedList]:
@@ -75,8 +96,9 @@ def owned_lists(cls: type[Any]) -> list[OwnedList]:
 def keys_below(user: Any) -> list[ndb.Key]:
     """The keys of all that *user* owns."""
     keys: list[ndb.Key] = []
-    for owned in owned_lists(type(user)):
-        model = owned.model(type(user))
+    cls: type[Any] = user.__class__
+    for owned in owned_lists(cls):
+        model = owned.model(cls)
         if model is not None:
             keys.extend(model.query(ancestor=user.key).fetch(keys_only=True))
     return keys

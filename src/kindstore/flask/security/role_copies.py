@@ -13,18 +13,21 @@ Laws, which hold between any programs that write users and roles through `Datast
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from kindstore import ndb
 from kindstore.mapper.computed import ComputedProperty
+from kindstore.mapper.context import current
 from kindstore.mapper.model import Model
 from kindstore.mapper.property import Property, Undecoded, as_list
+from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadValueError, NotFoundError
 
-from .saving import RETRIES, decoded, is_known, save
+from .saving import decoded, fields_of, forget_change, in_transaction, is_known, quietly, save
 
 BATCH: Final = 20
 """Users whose copies are renewed in one transaction."""
@@ -50,7 +53,7 @@ class RolesProperty(Property[list[Any]]):
             raise BadValueError(
                 "a role must be put before a user can have it", path=self._path(), role=value.name
             )
-        entity = schema_of(type(value)).to_entity(value, value.key)
+        entity = schema_of(value.__class__).to_entity(value, value.key)
         at = entity.shape.positions["copies_behind"]
         entity.values[at] = None
         return entity
@@ -91,9 +94,13 @@ def _present(key: ndb.Key, name: str) -> Any:
 
 
 def _keys_of(user: Any) -> list[ndb.Key]:
-    held = vars(user)["roles"]
-    if type(held) is Undecoded:
-        return [each.key for each in as_list(held.value) if isinstance(each, Entity)]
+    held: Any = fields_of(user)["roles"]
+    if isinstance(held, Undecoded):
+        return [
+            key_of_class(each.key, ndb.Key)
+            for each in as_list(held.value)
+            if isinstance(each, Entity) and each.key is not None
+        ]
     return [role.key for role in held]
 
 
@@ -105,69 +112,74 @@ class RoleKeysProperty(ComputedProperty[list[Any]]):
 
 
 def save_role(role: Any, user_model: type[Any]) -> None:
-    """Write *role* as `save` does, and renew its copies.  In a transaction in progress they are renewed after its end."""
+    """Write *role* as `save` does, and renew its copies: before this returns, or at the end of the transaction in progress.
+
+    `NotFoundError` if it is being deleted.
+    """
     if not is_known(role):
         save(role)  # nobody can have it yet
         return
 
-    def mark() -> None:
-        stored = role.key.get(use_cache=False)
-        behind = None if stored is None else stored.copies_behind
-        _refuse_deleted(role.key, behind)
+    def write() -> None:
+        stored: Any = role.key.get(use_cache=False)
+        behind: int | None = None if stored is None else stored.copies_behind
+        if behind == _DELETED:
+            raise NotFoundError("the role was deleted meanwhile", role=role.name, key=role.key)
         role.copies_behind = (behind or 0) + 1
         save(role)
 
-    ndb.transaction(mark, retries=RETRIES, join=True)
-    if ndb.in_transaction():
-        ndb.get_context().call_on_commit(lambda: finish(role, user_model))
-    else:
-        finish(role, user_model)
+    _then_finish(write, role, user_model)
 
 
 def delete_role(role: Any, user_model: type[Any]) -> None:
-    """Take *role* from all users, and delete it."""
+    """Take *role* from all users and delete it, with `save_role`'s idea of when."""
 
     def mark() -> None:
-        stored = role.key.get(use_cache=False)
-        if stored is not None:
-            stored.copies_behind = _DELETED
-            stored.put()
+        if role.key.get(use_cache=False) is not None:
             role.copies_behind = _DELETED
+            save(role)
 
-    ndb.transaction(mark, retries=RETRIES)
-    finish(role, user_model)
+    _then_finish(mark, role, user_model)
+
+
+def _then_finish(work: Callable[[], None], role: Any, user_model: type[Any]) -> None:
+    in_transaction(work)
+    current().call_on_commit(lambda: finish(role, user_model))
 
 
 def finish(role: Any, user_model: type[Any]) -> None:
-    """Renew what copies of *role* are behind; without effect if none are.  Safe to repeat, and at any time."""
+    """Renew what copies of *role* are behind; without effect if none are.  It may be broken off, and done again."""
     behind = role.copies_behind
     if behind is None:
         return
     for keys in _batches(user_model, role.key):
-        ndb.transaction(lambda keys=keys: _renew(role.key, keys), retries=RETRIES)
-
-    def settle() -> None:
-        stored = role.key.get(use_cache=False)
-        if stored is None or stored.copies_behind != behind:
-            return  # somebody changed it since, and sees to the copies
-        if behind == _DELETED:
-            stored.key.delete()
-        else:
-            stored.copies_behind = None
-            stored.put()
-
-    ndb.transaction(settle, retries=RETRIES)
+        in_transaction(partial(_renew, role.key, keys))
+    in_transaction(partial(_settle, role.key, behind))
     role.copies_behind = None
+    forget_change(role, "copies_behind")
+
+
+def unfinished(role_model: type[Any]) -> list[Any]:
+    """The roles with copies that are behind: somebody stopped before all were renewed."""
+    found: list[Any] = role_model.query(role_model.copies_behind >= _DELETED).fetch(use_cache=False)
+    return found
+
+
+def _settle(key: ndb.Key, behind: int) -> None:
+    """Note that the copies of the state *behind* are renewed."""
+    stored: Any = key.get(use_cache=False)
+    if stored is None or stored.copies_behind != behind:
+        return  # somebody has changed it since, and sees to the copies
+    if behind == _DELETED:
+        key.delete()
+    else:
+        stored.copies_behind = None
+        quietly(stored).put()
 
 
 def is_gone(role: Any) -> bool:
     """Whether *role* is being deleted."""
     return bool(role.copies_behind == _DELETED)
-
-
-def _refuse_deleted(key: ndb.Key, behind: int | None) -> None:
-    if behind == _DELETED:
-        raise NotFoundError("the role was deleted meanwhile", key=key)
 
 
 def _batches(user_model: type[Any], key: ndb.Key) -> Iterator[list[ndb.Key]]:
@@ -190,6 +202,7 @@ def _renew(key: ndb.Key, users: list[ndb.Key]) -> None:
     for user in ndb.get_multi(users, use_cache=False):
         if user is None or key not in user.role_keys:
             continue
-        user.roles = [each if each.key != key else role for each in user.roles if each.key != key or not gone]
-        behind.append(user)
+        held = user.roles
+        user.roles = [role if each.key == key else each for each in held if each.key != key or not gone]
+        behind.append(quietly(user))
     ndb.put_multi(behind)

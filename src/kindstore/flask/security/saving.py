@@ -16,19 +16,28 @@ from typing import Any, ClassVar, Final
 
 from kindstore import ndb
 from kindstore.mapper.context import current
-from kindstore.mapper.property import Property, Undecoded
+from kindstore.mapper.property import Property, Undecoded, is_list
 from kindstore.values.entity import Shape
 from kindstore.values.errors import NotFoundError
-from kindstore.values.key import Key
 
 RETRIES: Final = 20
 """How often a save is tried again: each time somebody else has saved the same entity."""
 
+CLIENT: Final = "_client"
+"""Where in an instance the client stands that it was read with."""
+
 _READ: Final = "_as_read"
+_QUIET: Final = "_quiet"
 _PLAIN: Final = frozenset(
     {type(None), bool, int, float, str, bytes, dt.datetime, dt.date, dt.time, Undecoded, ndb.Key}
 )
 """The types whose values can't be changed in place."""
+
+
+def fields_of(entity: Any) -> dict[str, Any]:
+    """What *entity* holds, by code name, and what we note in it."""
+    held: dict[str, Any] = entity.__dict__
+    return held
 
 
 class Saved(ndb.Model):
@@ -49,57 +58,97 @@ class Saved(ndb.Model):
 
         return loaded
 
+    def _prepare_for_put(self) -> None:
+        if not fields_of(self).pop(_QUIET, False):
+            super()._prepare_for_put()
+
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         rebuilt, (cls, state) = super().__reduce_ex__(protocol)
-        state.pop("_client", None)  # of this process
-        return rebuilt, (cls, state)
+        return rebuilt, (cls, {name: value for name, value in state.items() if name != CLIENT})
 
 
 def remember(entity: Any) -> None:
     """Take what *entity* holds now for what is stored."""
-    vars(entity)[_READ] = _values(entity)
+    fields_of(entity)[_READ] = _values(entity)
+
+
+def quietly(entity: Any) -> Any:
+    """*entity*, whose next put moves no time of change: what is written says nothing new."""
+    fields_of(entity)[_QUIET] = True
+    return entity
+
+
+def forget_change(entity: Any, name: str) -> None:
+    """Take what *entity* has as its property *name* for what is stored."""
+    base: dict[str, Any] | None = fields_of(entity).get(_READ)
+    if base is not None:
+        base[name] = _frozen(fields_of(entity)[name])
 
 
 def is_known(entity: Any) -> bool:
     """Whether *entity* was read, or saved before."""
-    return _READ in vars(entity)
+    return _READ in fields_of(entity)
 
 
 def save(entity: Any) -> None:
     """Write what was changed in *entity* since it was read, on top of what is stored now, which it has from then on.
 
     Of a list what was added and removed counts, of a counter the difference; of anything else the new value.  An entity
-    that was never read is written as it is.  `NotFoundError` if it was deleted meanwhile; `ConflictError` if others were faster
-    `RETRIES` times; and the errors of a put.  After an error *entity* is as it was.
+    that was never read is written as it is.  In a transaction in progress this is a part of it.  `NotFoundError` if it
+    was deleted meanwhile; `ConflictError` if others were faster `RETRIES` times; and the errors of a put.  After an
+    error *entity* is as it was.
     """
-    if current().in_transaction():
-        _merge_and_put(entity)
-        current().call_on_commit(lambda: remember(entity))
-        return
     mine = _values(entity)
+    context = current()
+    if context.in_transaction():
+        _merge_and_put(entity, mine)
+        ended = _Ending(entity, mine)
+        context.call_on_commit(ended.committed)
+        context.call_on_transaction_complete(ended.complete)
+        return
     try:
-        if is_known(entity) or _needs_transaction(entity):
-            ndb.transaction(lambda: _merge_and_put(entity, mine), retries=RETRIES)
+        if is_known(entity) or any(hasattr(prop, "merge") for prop in entity._properties.values()):
+            in_transaction(lambda: _merge_and_put(entity, mine))
         else:
             entity.put()
-    except Exception:
-        vars(entity).update(mine)
+    except BaseException:
+        fields_of(entity).update(mine)
         raise
-    identities = current().identities
-    if identities is not None:
+    if context.identities is not None:
         # A commit makes the context forget what was written, but the request goes on with this object.
-        identities.keep(entity._key, entity)
+        context.identities.keep(entity._key, entity)
     remember(entity)
 
 
-def _needs_transaction(entity: Any) -> bool:
-    return any(hasattr(prop, "merge") for prop in entity._properties.values())
+def in_transaction(work: Callable[[], object]) -> None:
+    """Do *work* in the transaction in progress; or in one of its own, as often as it takes."""
+
+    def once() -> None:
+        work()
+
+    ndb.transaction(once, retries=RETRIES, join=True)
 
 
-def _merge_and_put(entity: Any, mine: dict[str, Any] | None = None) -> None:
-    fields = vars(entity)
-    mine = _values(entity) if mine is None else mine
-    base = fields.get(_READ)
+class _Ending:
+    """What becomes of an *entity* that was saved in a transaction, with the values *mine*."""
+
+    def __init__(self, entity: Any, mine: dict[str, Any]) -> None:
+        self._entity, self._mine = entity, mine
+        self._done = False
+
+    def committed(self) -> None:
+        self._done = True
+        remember(self._entity)
+
+    def complete(self) -> None:
+        if not self._done:
+            # So that another try finds what was changed, and not what was merged.
+            fields_of(self._entity).update(self._mine)
+
+
+def _merge_and_put(entity: Any, mine: dict[str, Any]) -> None:
+    fields = fields_of(entity)
+    base: dict[str, Any] | None = fields.get(_READ)
     theirs: dict[str, Any] = {}
     if base is not None:
         stored = entity.key.get(use_cache=False)
@@ -107,14 +156,12 @@ def _merge_and_put(entity: Any, mine: dict[str, Any] | None = None) -> None:
             raise NotFoundError(
                 "what is to be saved was deleted meanwhile", key=entity.key, hint="Read it again."
             )
-        theirs = vars(stored)
+        theirs = fields_of(stored)
     for prop in entity._properties.values():
-        if prop._is_computed:
-            continue
-        name = prop._code_name
-        was = (base or {}).get(name, prop._unset())
-        now = theirs.get(name, prop._unset())
-        fields[name] = _merged(entity, prop, was, mine.get(name, prop._unset()), now)
+        if not prop._is_computed:
+            name, unset = prop._code_name, prop._unset()
+            was = unset if base is None else base.get(name, unset)
+            fields[name] = _merged(entity, prop, was, mine.get(name, unset), theirs.get(name, unset))
     entity.put()
 
 
@@ -152,14 +199,14 @@ def _same(prop: Property[Any], one: Any, other: Any) -> bool:
 
 def _values(entity: Any) -> dict[str, Any]:
     """What *entity* holds, safe from changes in place."""
-    return {name: _frozen(value) for name, value in vars(entity).items() if not name.startswith("_")}
+    fields = fields_of(entity)
+    return {name: _frozen(value) for name, value in fields.items() if not name.startswith("_")}
 
 
 def _frozen(value: Any) -> Any:
-    kind = type(value)
-    if kind in _PLAIN or isinstance(value, Key):
+    if type(value) in _PLAIN:
         return value
-    if kind is list and all(type(item) in _PLAIN or isinstance(item, Saved) for item in value):
+    if is_list(value) and all(type(item) in _PLAIN or isinstance(item, Saved) for item in value):
         # Entities with keys of their own are saved by themselves.
         return [*value]
     return deepcopy(value)

@@ -8,7 +8,7 @@ from flask import current_app, has_app_context
 from sqlalchemy import BigInteger, String, func, inspect, literal, select
 from sqlalchemy.orm import Mapper, joinedload, mapped_column
 
-from kindstore.flask.security import uniquifier
+from kindstore.flask.security import adapting
 from kindstore.flask.security.base import UserDatastore, key_of_type, role_name, single_criterion
 from kindstore.flask.security.flask_security_types import (
     FsFSQLALiteUserDatastore,
@@ -19,11 +19,18 @@ from kindstore.flask.security.flask_security_types import (
 _PAGE = 500
 
 
-def declare_uniquifier(model: type[Any]) -> None:
-    """Add the column; before or after the class is mapped, but before its table is made."""
-    # Null for rows that are older than the column: several nulls are no breach of a unique column.
-    column = mapped_column(String(uniquifier.LENGTH), unique=True, nullable=True, default=uniquifier.new)
-    setattr(model, uniquifier.NAME, column)
+def adapt_user(model: type[Any]) -> None:
+    """Add `fs_uniquifier` if it is missing; before or after the class is mapped, but before its table is made."""
+    if not hasattr(model, adapting.NAME):
+        # Null for rows that are older than the column: several nulls are no breach of a unique column.
+        column = mapped_column(
+            String(adapting.LENGTH), unique=True, nullable=True, default=adapting.new_uniquifier
+        )
+        setattr(model, adapting.NAME, column)
+
+
+def adapt_role(model: type[Any]) -> None:
+    """Nothing to do; the session that `query` needs is the datastore's."""
 
 
 class SQLAlchemyUserDatastore(UserDatastore, FsSQLAlchemyUserDatastore):
@@ -40,7 +47,7 @@ class SQLAlchemyUserDatastore(UserDatastore, FsSQLAlchemyUserDatastore):
         webauthn_model: type[Any] | None = None,
         refresh_tracker_model: type[Any] | None = None,
     ) -> None:
-        uniquifier.declare(user_model)
+        adapting.adapt_user(user_model)
         UserDatastore.__init__(self, db, user_model, role_model, webauthn_model, refresh_tracker_model)
         for model in (user_model, role_model):
             # Looked up without asking for it: Flask-SQLAlchemy's makes a session, for which it needs an application.
