@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import kindstore.datastore
 from kindstore import db, ndb, testing
 from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import ConfigError, Kindstore, Model, NoAppContextError
+from kindstore.mapper import context as contexts
 from kindstore.mapper.context import ContextError, entered
 from kindstore.values.errors import BadArgumentError, Error, NeedIndexError
 
@@ -123,6 +125,23 @@ def test_a_failing_view_leaves_its_context(app: Flask) -> None:
         assert Note.get_by_id("kept") is not None
 
 
+def test_a_failing_teardown_function_leaves_nothing_behind_for_long(app: Flask) -> None:
+    @app.teardown_appcontext
+    def fail(_: BaseException | None) -> None:
+        raise ZeroDivisionError
+
+    app.add_url_rule("/", "index", lambda: str(Note.query.count()))
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            app.test_client().get("/")
+    gc.collect()
+    assert len(contexts._open) == 1  # of the last one
+    app.teardown_appcontext_funcs.remove(fail)
+    with app.app_context():
+        assert len(contexts._open) == 1
+    assert contexts._open == []
+
+
 def test_application_contexts_may_be_nested_and_pushed_twice(app: Flask) -> None:
     with app.app_context() as outer:
         note = Note(id="n").put().get()
@@ -205,8 +224,21 @@ def test_a_thread_finds_the_store_while_one_app_is_at_work_and_is_refused_when_t
 
 
 def test_without_an_application_context_models_say_so(app: Flask) -> None:
-    with pytest.raises(NoAppContextError, match="app_context"):
-        Note.query.all()
+    note = Note()
+    works: list[Callable[[], object]] = [
+        Note.query.all,
+        Note.query,
+        lambda: Note.gql("WHERE text = 'x'"),
+        lambda: Note.get_by_id("n"),
+        lambda: Note.get_by_id_async("n"),
+        lambda: Note.get_or_insert("n"),
+        lambda: Note.get_or_insert_async("n"),
+        note.put,
+        note.put_async,
+    ]
+    for work in works:
+        with pytest.raises(NoAppContextError, match="app_context"):
+            work()
     extension = app.extensions["kindstore"]
     assert extension.client is extension.client_of(app)  # there is but one
     other = Flask("other")
@@ -258,6 +290,21 @@ def test_the_environment_names_the_store_of_an_app_that_names_none(
     with app_on(None).app_context():
         Note().put()
     assert (tmp_path / "named.db").exists()
+
+
+def test_an_app_of_the_environments_store_does_not_mix_with_another(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDSTORE_URL", "named.db")
+    other = app_on(None)
+    with app.app_context():
+        Note().put()
+        with ndb.Client(store=other.extensions["kindstore"].client_of(other).store).context():
+            assert Note.query.count() == 0
+    monkeypatch.delenv("KINDSTORE_URL")
+    monkeypatch.setenv("DATASTORE_EMULATOR_HOST", "localhost:1")
+    with pytest.raises(ConfigError, match="EMULATOR"):
+        app_on(None)
 
 
 def test_an_app_that_names_no_store_works_in_a_tests_own(tmp_path: Path) -> None:
