@@ -8,9 +8,11 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any, ClassVar
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from flask_admin import Admin
 from flask_admin.actions import action
@@ -18,7 +20,6 @@ from flask_admin.form import SecureForm
 from werkzeug.datastructures import MultiDict
 from wtforms import StringField
 
-from flask import Flask
 from kindstore import db, ndb
 from kindstore.flask.admin import FilterStartsWith, ModelView
 from kindstore.flask.forms import checks
@@ -763,7 +764,7 @@ def test_keys_that_are_looked_for(shelf: dict[str, Any]) -> None:
     assert (book.author, book.others) == (None, [])
 
 
-def test_cells_that_are_edited_in_place(shelf: dict[str, Any]) -> None:
+def test_cells_that_are_edited_in_place(shelf: dict[str, Any], datastore: Sandbox) -> None:
     class Editing(NovelView):
         column_list: ClassVar[Any] = (
             "title",
@@ -781,8 +782,13 @@ def test_cells_that_are_edited_in_place(shelf: dict[str, Any]) -> None:
         column_editable_list: Any = column_list
 
     browser = make_app(NovelistView(Novelist), Editing(Novel)).test_client()
+    datastore.calls.clear()
     page = browser.get("/admin/novel/")
     assert page.status_code == 200
+    datastore.calls.assert_at_most(
+        4
+    )  # the number, the page, the authors that it has and those to choose from
+    assert unescape(page.text).count('"text": "Novelist bob"') == 3
     key = ndb.Key(Novel, 1)
     data = {"list_form_pk": text_of(key), "pages": "11"}
     answer = browser.post("/admin/novel/ajax/update/", data=data)
@@ -881,7 +887,7 @@ def test_all_values_of_all_kinds_are_shown(datastore: Sandbox) -> None:
     for shown in (
         "2020-01-02 03:04:05",
         "Novelist 99",
-        "city: &lt;u class=x&gt;, street: s, city: c",
+        "city: &lt;u class=x&gt;; street: s, city: c",
         "1.0,2.0",
         "Novel 5",
     ):
@@ -903,6 +909,10 @@ def test_all_values_of_all_kinds_are_shown(datastore: Sandbox) -> None:
         {"column_sortable_list": ["text"]},
         {"column_sortable_list": ["nonsense"]},
         {"form_columns": ["nonsense"]},
+        {"column_editable_list": ["publisher"]},
+        {"column_editable_list": ["shops"]},
+        {"column_editable_list": ["others"]},
+        {"column_editable_list": ["blob"]},
         {"form_ajax_refs": {"author": {"fields": ["born"]}}},
         {"form_ajax_refs": {"author": {}}},
         {"form_ajax_refs": {"title": {"fields": ["name"]}}},

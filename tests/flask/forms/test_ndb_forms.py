@@ -6,12 +6,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Form, IntegerField, StringField, SubmitField, TextAreaField, validators
 from wtforms.widgets import TextArea
 
-from flask import Flask
 from kindstore import ndb
 from kindstore.flask import forms
 from kindstore.flask.forms import fields as own

@@ -12,9 +12,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
+from flask import flash, g, request
 from jinja2 import ChoiceLoader, FileSystemLoader, pass_context
 
-from flask import flash, g, request
 from kindstore import ndb
 from kindstore.flask.admin import formatting
 from kindstore.flask.admin.base import (
@@ -32,6 +32,7 @@ from kindstore.flask.admin.form import (
     CellWidget,
     KeyLoader,
     Versioned,
+    is_for_cells,
     searchable,
     version_of,
 )
@@ -210,13 +211,15 @@ class ModelView(BaseModelView):  # type: ignore[misc]
 
     def url_of(self, key: Key) -> str | None:
         """Where the entity of *key* is shown; None if there is no view of it here that this request may see."""
-        for view in self.admin._views:
-            if not isinstance(view, ModelView) or view.model._get_kind() != key.path[-2]:
-                continue
-            if (view.can_view_details or view.can_edit) and view.is_accessible():
-                screen = "details_view" if view.can_view_details else "edit_view"
-                return cast("str", view.get_url(f"{view.endpoint}.{screen}", id=key_text(key)))
-        return None
+        kind = key.path[-2]
+        known: dict[Any, Any] = g.setdefault("_kindstore_views", {})
+        if (self.admin, kind) not in known:
+            known[self.admin, kind] = next((view for view in self.admin._views if _shows(view, kind)), None)
+        view = known[self.admin, kind]
+        if view is None:
+            return None
+        screen = "details_view" if view.can_view_details else "edit_view"
+        return cast("str", view.get_url(f"{view.endpoint}.{screen}", id=key_text(key)))
 
     @pass_context
     def get_detail_value(self, context: Any, model: Any, name: str) -> Any:
@@ -425,6 +428,10 @@ class ModelView(BaseModelView):  # type: ignore[misc]
             field_args=validators,
             converter=self.model_form_converter(self),
         )
+        for name in self.column_editable_list or ():
+            field = getattr(plain, name, None)
+            if field is None or not is_for_cells(field):
+                raise BadArgumentError("this can't be edited in a cell of the list", name=name)
         made = create_editable_list_form(self.form_base_class, plain, widget or CellWidget())
 
         def populate_obj(form: Any, obj: Any) -> None:
@@ -555,6 +562,12 @@ class ModelView(BaseModelView):  # type: ignore[misc]
                 ),
                 "success",
             )
+
+
+def _shows(view: Any, kind: Any) -> bool:
+    if not isinstance(view, ModelView) or view.model._get_kind() != kind:
+        return False
+    return bool((view.can_view_details or view.can_edit) and view.is_accessible())
 
 
 def _is_legible(prop: Any) -> bool:
