@@ -29,7 +29,7 @@ def ordered(query: ndb.Query[Any], orders: Sequence[PropertyOrder]) -> ndb.Query
 
     Without orders it is that of the property of which there is a range, if there is one: no other is as cheap.
     """
-    chosen = [*(query.order_by or ()), *orders] or _natural(query.filters)
+    chosen = [*(query.orders or ()), *orders] or _natural(query.filters)
     if "__key__" not in {order.name for order in chosen}:
         descends = bool(chosen) and chosen[-1].reverse
         chosen.append(PropertyOrder("__key__", reverse=descends))
@@ -64,7 +64,7 @@ def page_of(query: ndb.Query[Any], size: int, offset: int = 0, mark: str | None 
         return Page(rows, f"b{text}", _mark("a", end) if more else None)
     if way != "b":
         raise ValueError("not a place in a list")
-    backwards = _in_order(query, [-order for order in query.order_by or ()])
+    backwards = _in_order(query, [-order for order in query.orders or ()])
     rows, end, more = backwards.fetch_page(size, start_cursor=cursor)
     return Page(rows[::-1], _mark("b", end) if more else None, f"a{text}")
 
