@@ -36,7 +36,7 @@ from kindstore.flask.admin.form import (
     searchable,
     version_of,
 )
-from kindstore.flask.admin.listing import Page, ordered, page_of
+from kindstore.flask.admin.listing import Page, in_order, page_of
 from kindstore.flask.forms import checks
 from kindstore.flask.forms.ndb import ModelConverterBase, model_form
 from kindstore.flask.forms.references import key_name, key_of_text, key_text, labelling
@@ -317,7 +317,7 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         if term and self._search_properties:
             nodes = [starts_with(prop, term) for prop in self._search_properties]
             query = query.filter(ndb.OR(*nodes))
-        return ordered(query, self._orders(sort_column, sort_desc))
+        return in_order(query, self._orders(sort_column, sort_desc))
 
     def _orders(self, sort_column: Any, sort_desc: Any) -> list[PropertyOrder]:
         if sort_column in self._sortable_columns:
@@ -338,12 +338,7 @@ class ModelView(BaseModelView):  # type: ignore[misc]
 
     def _page(self, query: ndb.Query[Any], page: int, size: int, count: int | None) -> Page:
         mark = request.args.get("cursor") if page and count is None else None
-        if mark is not None:
-            try:
-                return page_of(query, size, mark=mark)
-            except (ValueError, BadQueryError, BadValueError):
-                flash("The list has changed: this page is counted from its beginning.", "warning")
-        return page_of(query, size, page * size)
+        return page_of(query, size, page * size, mark)
 
     def _all(self, query: ndb.Query[Any]) -> Any:
         rows: list[Any] = []
