@@ -269,6 +269,39 @@ def test_what_somebody_else_has_changed_is_not_overwritten(browser: FlaskClient)
     assert "successfully saved" in browser.post(edit, data=form, follow_redirects=True).text
 
 
+def test_a_change_in_the_same_moment_is_refused_as_well() -> None:
+    class Racing(NovelView):
+        def on_model_change(self, form: Any, model: Any, is_created: bool) -> None:
+            @ndb.non_transactional()
+            def change() -> None:
+                novel = model.key.get(use_cache=False)
+                novel.pages = 7
+                novel.put()
+
+            change()
+
+    key = Novel(title="first").put()
+    browser = make_app(NovelistView(Novelist), Racing(Novel)).test_client()
+    page = browser.post(f"/admin/novel/edit/?id={text_of(key)}", data={"title": "mine"}).text
+    assert "Somebody else has changed" in messages(page)
+    assert (key.get(use_cache=False).title, key.get(use_cache=False).pages) == ("first", 7)
+
+
+def test_what_is_deleted_meanwhile_is_not_written_again(browser: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = Novel(title="first").put()
+    app, view = shared_app(NovelView)
+    validate = view.validate_form
+
+    def deleting(form: Any) -> Any:
+        key.delete()
+        return validate(form)
+
+    monkeypatch.setattr(view, "validate_form", deleting)
+    page = browser.post(f"/admin/novel/edit/?id={text_of(key)}", data={"title": "mine"}).text
+    assert "Somebody else has changed or deleted" in messages(page)
+    assert key.get(use_cache=False) is None
+
+
 # Paging.
 
 
