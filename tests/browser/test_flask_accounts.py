@@ -121,6 +121,9 @@ def test_somebody_registers_confirms_signs_in_and_out(browser: Browser, site: Si
     browser.open("/dashboard")
     assert "Hello, lovelace" in browser.text  # remembered
 
+    for page in ("change", "change-email", "change-username"):
+        browser.open(f"/{page}")
+        browser.look(page)
     browser.open("/board")
     assert "Writing asks for the permission" in browser.text
     browser.open("/admin/")
@@ -296,6 +299,10 @@ def test_an_administrator_edits_accounts_and_roles(browser: Browser, site: Site,
     finally:
         other.close()
 
+    browser.open(f"/us-verify?next={browser.path}")
+    browser.look("still-you")
+    browser.fill(passcode=site.admin_password)
+    browser.press("Go on")
     browser.follow("Reset access")
     browser.look("ask")
     browser.press("Reset the access")
