@@ -180,6 +180,25 @@ def test_a_streaming_response_reads_while_it_streams(app: Flask) -> None:
     assert app.test_client().get("/").text == "one\n"
 
 
+def test_a_response_that_streams_without_its_context_does_not_reach_another_store(app: Flask) -> None:
+    @app.get("/")
+    def stream() -> Response:
+        def lines() -> Iterator[str]:
+            yield str(Note.query.count())
+
+        return Response(lines())
+
+    with pytest.raises(NoAppContextError):
+        app.test_client().get("/")
+
+
+def test_the_shell_knows_the_models(app: Flask) -> None:
+    with app.app_context():
+        known = app.make_shell_context()
+    assert known["db"] is app.extensions["kindstore"]
+    assert (known["Note"].__name__, known["OldNote"].__name__, known["ndb"]) == ("Note", "OldNote", ndb)
+
+
 def test_two_apps_do_not_mix(tmp_path: Path) -> None:
     database = Kindstore()
     apps = [Flask(name) for name in ("one", "two")]
@@ -352,6 +371,16 @@ def test_a_file_that_is_no_database_is_refused_by_the_name_of_the_setting(tmp_pa
     (tmp_path / "app.db").write_text("no database" * 1000)
     with app_on(tmp_path / "app.db").app_context(), pytest.raises(Error, match="KINDSTORE_URL"):
         Note.query.count()
+
+
+def test_the_file_of_indexes_is_beside_the_app(tmp_path: Path) -> None:
+    app = Flask("app", root_path=str(tmp_path))
+    (tmp_path / "index.yaml").write_text(
+        "indexes:\n- kind: Note\n  properties:\n  - name: text\n  - name: size\n    direction: desc\n"
+    )
+    Kindstore(app, url=":memory:", indexes="strict", index_file="index.yaml")
+    with app.app_context():
+        assert Note.query(Note.text == "x", Note.size > 3).order(-Note.size).fetch() == []
 
 
 def test_an_app_has_one_extension(app: Flask) -> None:

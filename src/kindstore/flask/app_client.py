@@ -60,6 +60,8 @@ class AppClient(Client):
             for name in ("durability", "indexes", "index_file")
             if settings[name] is not None
         }
+        if "index_file" in options:  # a part of the program, as templates are
+            options["index_file"] = Path(app.root_path) / options["index_file"]
         super().__init__(
             settings["project"], settings["namespace"], None, None, settings["database"], url, None, options
         )
