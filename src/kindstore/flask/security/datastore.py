@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from kindstore import ndb
+from kindstore.mapper.context import current
 from kindstore.values.errors import (
     BadArgumentError,
     BadKeyError,
@@ -105,10 +106,11 @@ class DatastoreUserDatastore(UserDatastore):
 
     def _finish_roles(self) -> None:
         """Once per process: finish what one that was stopped has begun."""
-        if not self._finished:
-            self._finished = True
-            for role in unfinished(self.role_model):
-                finish(role, self.user_model)
+        if self._finished or current().in_transaction():
+            return
+        for role in unfinished(self.role_model):
+            finish(role, self.user_model)
+        self._finished = True
 
     def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
         """Take a recovery code from *user*; False if there is none, or if another request has used it meanwhile."""
