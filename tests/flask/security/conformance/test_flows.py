@@ -35,6 +35,10 @@ def log_out(client: FlaskClient) -> None:
     client.post("/logout")
 
 
+def answer(response: Any) -> Any:
+    return response.json["response"]
+
+
 def is_member(client: FlaskClient) -> bool:
     response = client.get("/member", headers={"Accept": "application/json"})
     return response.status_code == 200
@@ -148,7 +152,7 @@ def test_a_token_instead_of_a_session(empty: Backend, client: FlaskClient) -> No
     response = client.post(
         "/login?include_auth_token", json={"email": "ada@example.org", "password": PASSWORD}
     )
-    token = response.json["response"]["user"]["authentication_token"]
+    token = answer(response)["user"]["authentication_token"]
     stranger = empty.app.test_client(use_cookies=False)
     headers = {"Accept": "application/json", "Authentication-Token": token}
     assert stranger.get("/member", headers=headers).status_code == 200
@@ -165,10 +169,10 @@ def test_refresh_tokens_are_exchanged_and_a_used_one_ends_the_family(
     log_out(client)
     app = empty.app.test_client(use_cookies=False)
     response = app.post("/login?include_auth_token", json={"email": "ada@example.org", "password": PASSWORD})
-    first = response.json["response"]["user"]["refresh_token"]
+    first = answer(response)["user"]["refresh_token"]
     response = app.post("/refresh-token", json={"refresh_token": first})
     assert response.status_code == 200
-    second = response.json["response"]["user"]["refresh_token"]
+    second = answer(response)["user"]["refresh_token"]
     assert app.post("/refresh-token", json={"refresh_token": first}).status_code == 400
     assert app.post("/refresh-token", json={"refresh_token": second}).status_code == 400
     with empty.app.app_context():
@@ -193,7 +197,7 @@ def test_two_factors_and_recovery_codes(empty: Backend, client: FlaskClient) -> 
     assert client.post("/tf-validate", json={"code": code}).status_code == 200
     assert is_member(client)
 
-    codes = client.post("/mf-recovery-codes", json={}).json["response"]["recovery_codes"]
+    codes = answer(client.post("/mf-recovery-codes", json={}))["recovery_codes"]
     assert len(codes) == 3
     for left, code in enumerate(codes[:2], start=1):
         log_out(client)
@@ -216,7 +220,7 @@ def test_passkeys_are_listed_and_deleted(empty: Backend, client: FlaskClient) ->
         for name in ("phone", "stick"):
             ds.create_webauthn(user, name.encode(), b"key", name, 0, "secondary", "multi_device", True)
         ds.commit()
-    listed = client.get("/wan-register", headers={"Accept": "application/json"}).json["response"]
+    listed = answer(client.get("/wan-register", headers={"Accept": "application/json"}))
     assert sorted(each["name"] for each in listed["registered_credentials"]) == ["phone", "stick"]
     assert client.post("/wan-delete", json={"name": "phone"}).status_code == 200
     assert client.post("/wan-delete", json={"name": "phone"}).status_code == 400
