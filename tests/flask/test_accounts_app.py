@@ -103,7 +103,7 @@ def test_what_is_wrong_with_a_sign_in_is_not_said(app: Flask, visitor: Visitor, 
     account(app, ADA)
     page = visitor.sign_in(email, "wrong password")
     assert not visitor.is_signed_in()
-    assert "Authentication failed" in said(page)
+    assert "That does not fit" in said(page)
     assert "not registered" not in page.text
 
 
