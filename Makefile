@@ -5,12 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # How much `make soak` does: 1 is ten times what `make test` does, 2 twenty times.
 SOAK ?= 1
+# Where `make app` listens
+PORT ?= 5000
 
 STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
 SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential tests/ndb/test_projection_laws.py
+
+ACCOUNTS = $(BIN)/python -m flask --app examples.flask_accounts
 
 LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make lock"
@@ -27,7 +31,7 @@ PIP_LOCKED = $(PIP_INSTALL) --require-hashes --no-deps --only-binary :all:
 PIP_LOCKED_SOURCES = $(PIP_INSTALL) --require-hashes --no-deps --no-build-isolation --use-pep517
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format bench lock soak clean
+.PHONY: help setup demo app test lint types format bench lock soak clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +54,11 @@ $(STAMP): requirements-dev.lock requirements-sdist.lock pyproject.toml
 
 demo: setup ## The main job on real data
 	@$(BIN)/kindstore demo
+
+app: setup ## The application with accounts of examples/flask_accounts, at http://127.0.0.1:5000, or at PORT=…
+	@$(ACCOUNTS) seed
+	@echo "Open http://localhost:$(PORT) and see what there is to try. Mail is printed here. Ctrl-C ends it."
+	@$(ACCOUNTS) run --host 127.0.0.1 --port $(PORT)
 
 test: setup lint types ## Everything that must pass: lint, types, tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)

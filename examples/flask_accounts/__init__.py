@@ -80,6 +80,12 @@ DEFAULTS: Mapping[str, Any] = {
     "SECURITY_REFRESH_TOKEN_COOKIE_NAME": None,  # in the body: a cookie would be for browsers
     # A request that proves itself by a token comes from a program: no other site's page can send it.
     "SECURITY_CSRF_PROTECT_MECHANISMS": ["session", "basic"],
+    # What it says.
+    "SECURITY_MSG_REAUTHENTICATION_REQUIRED": ("To go on, say your password once more.", "info"),
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": (
+        "That does not fit: check the name, and the password or code.",
+        "error",
+    ),
     # Pages.
     "SECURITY_POST_LOGIN_VIEW": "/dashboard",
     "SECURITY_POST_LOGOUT_VIEW": "/",

@@ -3,6 +3,9 @@
 The mixins bring the properties; add your own here.
 """
 
+# mypy: disable-error-code="assignment, misc"
+# pyright: reportIncompatibleVariableOverride=false, reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 from kindstore import ndb

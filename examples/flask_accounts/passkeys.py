@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from flask_security import WebauthnUtil
+from flask_security import UserMixin, WebauthnUtil
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
-
-from .models import User
 
 
 class AnyPasskey(WebauthnUtil):
@@ -19,7 +17,7 @@ class AnyPasskey(WebauthnUtil):
     such a passkey asks for a finger, a face or a PIN here, always, since nothing else does; it knows the account's name.
     """
 
-    def authenticator_selection(self, user: User, usage: str) -> AuthenticatorSelectionCriteria:
+    def authenticator_selection(self, user: UserMixin, usage: str) -> AuthenticatorSelectionCriteria:
         """What a new passkey must be able to do."""
         alone = usage == "first"
         return AuthenticatorSelectionCriteria(
@@ -27,7 +25,7 @@ class AnyPasskey(WebauthnUtil):
             user_verification=self.user_verification(user, [usage]),
         )
 
-    def user_verification(self, user: User | None, usage: list[str]) -> UserVerificationRequirement:  # noqa: ARG002
+    def user_verification(self, user: UserMixin | None, usage: list[str]) -> UserVerificationRequirement:  # noqa: ARG002
         """Whether the passkey asks who is there, or only whether there is somebody."""
         if usage == ["first"]:
             return UserVerificationRequirement.REQUIRED

@@ -142,7 +142,7 @@ class Client:
                 self._close: Callable[[], object] = _nothing
                 self._base = Context(store, store.partition(self.namespace, self.database))
             if self._base is None:
-                url = _default_url() if self._url is None else self._url
+                url = default_url() if self._url is None else self._url
                 options = (
                     self._options if self._project is None else {**self._options, "project": self._project}
                 )
@@ -261,8 +261,8 @@ def _nothing() -> None:
     """What closing a store does that is somebody else's."""
 
 
-def _default_url() -> str | None:
-    """None where `connect` is to choose.  `BadArgumentError` if a server is all that was named."""
+def default_url() -> str | None:
+    """The URL of whoever names none; None where `connect` is to choose.  `BadArgumentError` if a server is all that was named."""
     if "KINDSTORE_URL" not in os.environ and os.environ.get("DATASTORE_EMULATOR_HOST"):
         raise BadArgumentError(
             "DATASTORE_EMULATOR_HOST is set, and servers are not supported yet",

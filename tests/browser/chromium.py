@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def settings(**own: str) -> Mapping[str, str]:
 
 
 @contextmanager
-def served(app: str, log: Path, env: Mapping[str, str]) -> Iterator[str]:
+def served(app: str, log: Path, env: Mapping[str, str]) -> Generator[str]:
     """*app* in a process of its own, which writes into *log*; the address.  AssertionError if a page was an error of ours."""
     with log.open("w") as written:
         process = subprocess.Popen(

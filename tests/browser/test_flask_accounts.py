@@ -105,7 +105,7 @@ def test_somebody_registers_confirms_signs_in_and_out(browser: Browser, site: Si
     browser.look("confirmed")
 
     sign_in(browser, password="wrong password")
-    assert "Authentication failed" in browser.text
+    assert "That does not fit" in browser.text
     browser.look("login-wrong")
     field = browser.find("#password")
     browser.find(".reveal").click()
@@ -117,6 +117,9 @@ def test_somebody_registers_confirms_signs_in_and_out(browser: Browser, site: Si
     assert browser.path == "/dashboard"
     assert "Hello, lovelace" in browser.text
     browser.look("dashboard")
+    for page in ("change", "change-email", "change-username"):
+        browser.open(f"/{page}")
+        browser.look(page)
     browser.driver.delete_cookie("session")
     browser.open("/dashboard")
     assert "Hello, lovelace" in browser.text  # remembered
@@ -296,6 +299,10 @@ def test_an_administrator_edits_accounts_and_roles(browser: Browser, site: Site,
     finally:
         other.close()
 
+    browser.open(f"/us-verify?next={browser.path}")
+    browser.look("still-you")
+    browser.fill(passcode=site.admin_password)
+    browser.press("Go on")
     browser.follow("Reset access")
     browser.look("ask")
     browser.press("Reset the access")

@@ -123,11 +123,10 @@ class Visitor:
 
     def post(self, path: str, on: str = "/", /, **fields: Any) -> TestResponse:
         """Fill in the form for *path*, with a token of the page *on*; what comes after all redirects."""
-        data = {"csrf_token": self.token(on if on != "/" or self.signed_in else "/login"), **fields}
+        data = {"csrf_token": self.token(on if on != "/" or self.is_signed_in() else "/login"), **fields}
         return self.client.post(path, data=data, follow_redirects=True)
 
-    @property
-    def signed_in(self) -> bool:
+    def is_signed_in(self) -> bool:
         return 'id="sign-out"' in self.get("/").text
 
     def sign_in(self, email: str, password: str = PASSWORD, **fields: Any) -> TestResponse:

@@ -178,10 +178,10 @@ def test_a_created_account_has_the_default_role_and_is_asked_to_confirm(app: Fla
     assert roles(app, "New@example.com") == {"user"}
     visitor = Visitor(app)
     visitor.sign_in("new@example.com")
-    assert not visitor.signed_in
+    assert not visitor.is_signed_in()
     visitor.get(link_in(letters(app)[-1]), follow_redirects=True)
     visitor.sign_in("new@example.com")
-    assert visitor.signed_in
+    assert visitor.is_signed_in()
 
 
 @pytest.mark.parametrize(
@@ -205,12 +205,12 @@ def test_a_locked_account_is_out_at_once(app: Flask, ada: int, boss: Visitor) ->
     visitor = Visitor(app)
     visitor.sign_in(ADA)
     boss.post(f"/admin/toggle-user/{ada}", "/admin/users")
-    assert not visitor.signed_in
+    assert not visitor.is_signed_in()
     visitor.sign_in(ADA)
-    assert not visitor.signed_in
+    assert not visitor.is_signed_in()
     boss.post(f"/admin/toggle-user/{ada}", "/admin/users")
     visitor.sign_in(ADA)
-    assert visitor.signed_in
+    assert visitor.is_signed_in()
 
 
 def test_roles_are_made_again_without_a_change_to_those_there_are(app: Flask, boss: Visitor) -> None:
@@ -272,9 +272,9 @@ def test_reset_access_leaves_nothing_but_the_password(app: Flask, ada: int, boss
     boss.post(f"/admin/user/{ada}/reset-access", f"/admin/user/{ada}/reset-access")
     user = stored(app, ADA)
     assert (user.tf_primary_method, user.tf_totp_secret, user.mf_recovery_codes) == (None, None, [])
-    assert not visitor.signed_in
+    assert not visitor.is_signed_in()
     visitor.sign_in(ADA)
-    assert visitor.signed_in
+    assert visitor.is_signed_in()
 
 
 @pytest.mark.parametrize("what", ["reset-access", "delete"])

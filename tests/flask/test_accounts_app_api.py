@@ -107,7 +107,7 @@ def test_all_tokens_end_at_once_and_sessions_go_on(app: Flask) -> None:
     assert done.json == {"revoked": True}
     assert [me(app, each).status_code for each in (token, other)] == [401, 401]
     assert renew(app, refresh).status_code == 400
-    assert visitor.signed_in
+    assert visitor.is_signed_in()
 
 
 def test_a_program_is_signed_out_on_the_dashboard_by_its_owner_only(app: Flask) -> None:
@@ -134,7 +134,7 @@ def test_a_made_up_token_does_not_spare_a_session_its_csrf_token(app: Flask) -> 
     for path in ("/api/revoke", "/logout", "/board", "/change-username"):
         response = visitor.client.post(path, data={"username": "forged", "text": "forged"}, headers=headers)
         assert response.status_code in {400, 403}, path
-    assert visitor.signed_in
+    assert visitor.is_signed_in()
     assert stored(app, ADA).username == "lovelace"
 
 

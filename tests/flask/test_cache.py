@@ -467,11 +467,6 @@ def test_a_serializer_of_cachelib(store: Store) -> None:
 # Which store.
 
 
-class Extension:
-    def __init__(self, client: ndb.Client) -> None:
-        self.client = client
-
-
 def test_ways_to_say_which_store(tmp_path: Path) -> None:
     path = tmp_path / "cache.db"
     first = KindstoreCache(path)
@@ -482,7 +477,6 @@ def test_ways_to_say_which_store(tmp_path: Path) -> None:
             lambda: KindstoreCache(f"sqlite:///{path}"),
             lambda: KindstoreCache(client),
             lambda: KindstoreCache(client.store),
-            lambda: KindstoreCache(Extension(client)),
         ]
         for make in opened:
             assert make().get("a") == 1

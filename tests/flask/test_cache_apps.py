@@ -13,9 +13,10 @@ from flask_caching import Cache
 from flask_session import Session
 from markupsafe import Markup
 
-from kindstore import ndb
 from kindstore.connect import connect
+from kindstore.flask import Kindstore
 from kindstore.flask.cache import KindstoreCache, SignedPickleSerializer, caches_of, sweep_command
+from kindstore.flask.errors import NoAppContextError
 from kindstore.store.abc import Store
 from kindstore.store.messages import Query
 from kindstore.testing import Clock, sandbox
@@ -312,19 +313,58 @@ def test_the_store_of_the_application_s_settings(tmp_path: Path) -> None:
     assert KindstoreCache(tmp_path / "a.db", key_prefix="flask_cache_").get("a") == 1
 
 
-def test_the_store_of_what_stands_among_the_extensions(store: Store) -> None:
-    class Extension:
-        def client_of(self, app: Flask) -> ndb.Client:
-            return ndb.Client(store=store, namespace="shop")
-
-    app = Flask("with_extension")
-    app.config.update(CACHE_TYPE="kindstore.flask.cache.KindstoreCache", KINDSTORE_URL="not used")
-    app.extensions["kindstore"] = Extension()
+def test_the_store_and_the_namespace_of_the_extension(store: Store, tmp_path: Path) -> None:
+    db = Kindstore()
+    app = Flask("with_extension", instance_path=str(tmp_path))
+    app.config.update(
+        CACHE_TYPE="kindstore.flask.cache.KindstoreCache",
+        SESSION_TYPE="cachelib",
+        SESSION_CACHELIB=KindstoreCache(db),
+        KINDSTORE_URL="app.db",
+        KINDSTORE_NAMESPACE="shop",
+    )
+    db.init_app(app)
+    Session(app)
     cache = Cache(app)
+
+    @app.get("/count")
+    def count() -> str:
+        session["count"] = session.get("count", 0) + 1
+        cache.set("count", session["count"])
+        return str(session["count"])
+
+    client = app.test_client()
+    assert [client.get("/count").text for _ in range(3)] == ["1", "2", "3"]
+    assert caches_of(app)[0].get("count") == 3
     with app.app_context():
-        cache.set("a", 1)
-    assert names(store) == []
-    assert KindstoreCache(store, key_prefix="flask_cache_", namespace="shop").get("a") == 1
+        assert KindstoreCache(key_prefix="flask_cache_").get("count") == 3
+        sweep_command(lambda _: None)
+    elsewhere = KindstoreCache(tmp_path / "app.db", key_prefix="flask_cache_", namespace="shop")
+    assert elsewhere.get("count") == 3
+    assert (
+        len(
+            elsewhere.store.run(elsewhere.store.run_query(Query(elsewhere._place()[1], "CacheEntry"))).results
+        )
+        == 2
+    )
+
+
+def test_each_of_two_applications_has_its_own_sessions(tmp_path: Path) -> None:
+    db = Kindstore()
+    cache = KindstoreCache(db)
+    apps: list[Flask] = []
+    for name in ("first", "second"):
+        app = Flask(name, instance_path=str(tmp_path / name))
+        db.init_app(app)
+        apps.append(app)
+    for app in apps:
+        with app.app_context():
+            assert cache.add("name", app.name)
+    for app in apps:
+        with app.app_context():
+            assert cache.get("name") == app.name
+    with pytest.raises(NoAppContextError):
+        cache.get("name")
 
 
 def test_pickles_by_the_setting_of_flask_caching(store: Store) -> None:

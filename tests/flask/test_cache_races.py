@@ -181,6 +181,29 @@ def test_a_large_value_that_changes_while_it_is_read(after: object) -> None:
                 cache.sweep_all()
             return original(keys, *args, **options)
 
-        box.store.lookup = lookup  # type: ignore[method-assign, assignment]
+        box.store.lookup = lookup  # type: ignore[method-assign]
         assert cache.get("a") == after
         assert cache.has("a") is (after is not None)
+
+
+def test_workers_that_were_forked_after_the_first_call(tmp_path: Path) -> None:
+    """As gunicorn's are with ``--preload``: the cache has been used before, and goes on in parent and children."""
+    cache = KindstoreCache(tmp_path / "cache.db")
+    cache.set("n", 0)
+    results = multiprocessing.get_context("fork").SimpleQueue()
+
+    def work() -> None:
+        won = sum(cache.add(f"key {number}", "mine") for number in range(20))
+        results.put((won, [cache.inc("n") for _ in range(20)]))
+
+    workers = [multiprocessing.get_context("fork").Process(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    work()
+    got = [results.get() for _ in range(4)]
+    for worker in workers:
+        worker.join(60)
+        assert worker.exitcode == 0
+    assert sum(won for won, _ in got) == 20
+    assert sorted(step for _, steps in got for step in steps) == list(range(1, 81))
+    assert cache.get("n") == 80

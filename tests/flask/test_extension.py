@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import kindstore.datastore
 from kindstore import db, ndb, testing
 from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import ConfigError, Kindstore, Model, NoAppContextError
+from kindstore.mapper import context as contexts
 from kindstore.mapper.context import ContextError, entered
 from kindstore.values.errors import BadArgumentError, Error, NeedIndexError
 
@@ -123,6 +125,23 @@ def test_a_failing_view_leaves_its_context(app: Flask) -> None:
         assert Note.get_by_id("kept") is not None
 
 
+def test_a_failing_teardown_function_leaves_nothing_behind_for_long(app: Flask) -> None:
+    @app.teardown_appcontext
+    def fail(_: BaseException | None) -> None:
+        raise ZeroDivisionError
+
+    app.add_url_rule("/", "index", lambda: str(Note.query.count()))
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            app.test_client().get("/")
+    gc.collect()
+    assert len(contexts._open) == 1  # of the last one
+    app.teardown_appcontext_funcs.remove(fail)
+    with app.app_context():
+        assert len(contexts._open) == 1
+    assert contexts._open == []
+
+
 def test_application_contexts_may_be_nested_and_pushed_twice(app: Flask) -> None:
     with app.app_context() as outer:
         note = Note(id="n").put().get()
@@ -159,6 +178,25 @@ def test_a_streaming_response_reads_while_it_streams(app: Flask) -> None:
         return Response(stream_with_context(lines()))
 
     assert app.test_client().get("/").text == "one\n"
+
+
+def test_a_response_that_streams_without_its_context_does_not_reach_another_store(app: Flask) -> None:
+    @app.get("/")
+    def stream() -> Response:
+        def lines() -> Iterator[str]:
+            yield str(Note.query.count())
+
+        return Response(lines())
+
+    with pytest.raises(NoAppContextError):
+        app.test_client().get("/")
+
+
+def test_the_shell_knows_the_models(app: Flask) -> None:
+    with app.app_context():
+        known = app.make_shell_context()
+    assert known["db"] is app.extensions["kindstore"]
+    assert (known["Note"].__name__, known["OldNote"].__name__, known["ndb"]) == ("Note", "OldNote", ndb)
 
 
 def test_two_apps_do_not_mix(tmp_path: Path) -> None:
@@ -205,8 +243,21 @@ def test_a_thread_finds_the_store_while_one_app_is_at_work_and_is_refused_when_t
 
 
 def test_without_an_application_context_models_say_so(app: Flask) -> None:
-    with pytest.raises(NoAppContextError, match="app_context"):
-        Note.query.all()
+    note = Note()
+    works: list[Callable[[], object]] = [
+        Note.query.all,
+        Note.query,
+        lambda: Note.gql("WHERE text = 'x'"),
+        lambda: Note.get_by_id("n"),
+        lambda: Note.get_by_id_async("n"),
+        lambda: Note.get_or_insert("n"),
+        lambda: Note.get_or_insert_async("n"),
+        note.put,
+        note.put_async,
+    ]
+    for work in works:
+        with pytest.raises(NoAppContextError, match="app_context"):
+            work()
     extension = app.extensions["kindstore"]
     assert extension.client is extension.client_of(app)  # there is but one
     other = Flask("other")
@@ -260,6 +311,21 @@ def test_the_environment_names_the_store_of_an_app_that_names_none(
     assert (tmp_path / "named.db").exists()
 
 
+def test_an_app_of_the_environments_store_does_not_mix_with_another(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDSTORE_URL", "named.db")
+    other = app_on(None)
+    with app.app_context():
+        Note().put()
+        with ndb.Client(store=other.extensions["kindstore"].client_of(other).store).context():
+            assert Note.query.count() == 0
+    monkeypatch.delenv("KINDSTORE_URL")
+    monkeypatch.setenv("DATASTORE_EMULATOR_HOST", "localhost:1")
+    with pytest.raises(ConfigError, match="EMULATOR"):
+        app_on(None)
+
+
 def test_an_app_that_names_no_store_works_in_a_tests_own(tmp_path: Path) -> None:
     app = app_on(None, instance=str(tmp_path / "instance"))
     with testing.store():
@@ -305,6 +371,16 @@ def test_a_file_that_is_no_database_is_refused_by_the_name_of_the_setting(tmp_pa
     (tmp_path / "app.db").write_text("no database" * 1000)
     with app_on(tmp_path / "app.db").app_context(), pytest.raises(Error, match="KINDSTORE_URL"):
         Note.query.count()
+
+
+def test_the_file_of_indexes_is_beside_the_app(tmp_path: Path) -> None:
+    app = Flask("app", root_path=str(tmp_path))
+    (tmp_path / "index.yaml").write_text(
+        "indexes:\n- kind: Note\n  properties:\n  - name: text\n  - name: size\n    direction: desc\n"
+    )
+    Kindstore(app, url=":memory:", indexes="strict", index_file="index.yaml")
+    with app.app_context():
+        assert Note.query(Note.text == "x", Note.size > 3).order(-Note.size).fetch() == []
 
 
 def test_an_app_has_one_extension(app: Flask) -> None:

@@ -297,9 +297,7 @@ def test_a_class_of_the_same_kind_that_was_made_later_does_not_take_its_users() 
 
     first = TwinUser
     load = load_users(flask_login.LoginManager(), first)
-
-    class TwinUser(ndb.Model):  # type: ignore[no-redef]
-        pass
+    type("TwinUser", (ndb.Model,), {})
 
     ada = first(name="ada", parent=ndb.Key("LoginCompany", 1))
     ada.put()

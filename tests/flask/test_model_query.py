@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound
 from kindstore import ndb
 from kindstore.flask import Kindstore, ManyResultsError, Model, NoResultError, asc, desc
 from kindstore.mapper.errors import UnknownPropertyError
+from kindstore.ndb.polymodel import PolyModel
 from kindstore.values.errors import Error
 
 
@@ -154,6 +155,28 @@ def test_all_count_exists_delete() -> None:
     assert not young.exists()
     assert Person.query.delete() == 1
     assert Person.query.count() == 0
+
+
+def test_gql_has_the_verbs_too() -> None:
+    assert names(Person.gql("WHERE age > :1 ORDER BY age", 20).limit(1)) == ["Cyd"]
+    assert Person.gql("WHERE age > 20").paginate(per_page=1).total == 2
+
+
+def test_other_models_of_ndb_can_be_mixed_in() -> None:
+    class Animal(Model, PolyModel):
+        name = ndb.StringProperty()
+
+    class Cat(Animal):
+        pass
+
+    class Bag(Model, ndb.Expando):
+        pass
+
+    ndb.put_multi([Animal(name="a"), Cat(name="c"), Bag(size=3)])
+    assert sorted(names(Animal.query)) == ["a", "c"]
+    assert names(Cat.query.filter_by(name="c")) == ["c"]
+    assert isinstance(Animal.query.filter_by(name="c").one(), Cat)
+    assert Bag.query.one().size == 3
 
 
 def test_a_query_that_can_not_be_is_refused() -> None:

@@ -136,7 +136,7 @@ def create_user() -> ResponseReturnValue:
     form = NewUser()
     if not form.validate():
         return render_template("admin/new_user.html", form=form), 400
-    email, password = form.email.data, form.password.data
+    email, password = form.email.data or "", form.password.data or ""
 
     # Create user using datastore
     try:
@@ -151,7 +151,7 @@ def create_user() -> ResponseReturnValue:
         user_datastore.add_role_to_user(user, default_role)
 
     user_datastore.commit()
-    send_confirmation_instructions(user)
+    send_confirmation_instructions(user)  # type: ignore[no-untyped-call]
     flash(f"User {email} created successfully: a mail asks them to confirm the address.", "success")
     return redirect(url_for("list_users"))
 
@@ -215,7 +215,7 @@ def edit_user(user_id: int) -> ResponseReturnValue:
     form = EditUser()
     if not form.validate():
         return _user_page(user, form), 400
-    user.email, user.username = form.email.data, form.username.data or None
+    user.email, user.username = form.email.data or "", form.username.data or None
     if form.confirmed.data != (user.confirmed_at is not None):
         user.confirmed_at = naive_utcnow() if form.confirmed.data else None
     try:
@@ -302,7 +302,7 @@ class NewUser(FlaskForm):  # type: ignore[misc]
 
     def validate_password(self, field: PasswordField) -> None:
         """Hold the password against the rules for all."""
-        faults, field.data = _security.password_util.validate(field.data, True, email=self.email.data)
+        faults, field.data = _security.password_util.validate(field.data or "", True, email=self.email.data)
         if faults:
             raise ValidationError(str(faults[0]))
 
@@ -328,7 +328,7 @@ class EditUser(FlaskForm):  # type: ignore[misc]
 
 def _address(text: str | None) -> str:
     try:
-        address: str = _security.mail_util.validate(text)
+        address: str = _security.mail_util.validate(text or "")
     except ValueError as error:
         raise ValidationError("That is no e-mail address.") from error
     return address

@@ -13,7 +13,7 @@ from weakref import ref
 
 import flask
 
-from kindstore.client import Client, ambient
+from kindstore.client import Client, ambient, default_url
 from kindstore.connect import DEFAULT, read_url
 from kindstore.flask.errors import ConfigError
 from kindstore.flask.signals import TellingStore
@@ -41,22 +41,27 @@ class AppClient(Client):
         url, inside = settings["url"], Path(app.instance_path)
         self._is_free = url is None
         """Whether the app names no store: then that of a test goes before any other."""
-        if url is None and not os.environ.get("KINDSTORE_URL"):
-            url = inside / DEFAULT
-        if url is not None:
-            try:
-                path, _ = read_url(url)
-            except BadArgumentError as error:
-                raise ConfigError(error.message, key="KINDSTORE_URL", value=url, hint=error.hint) from None
-            if path != ":memory:" and not Path(path).is_absolute():
-                url = _within(inside, os.fspath(url))
-            if self._is_free or url != settings["url"]:
-                self._folder = inside
+        from_environment = os.environ.get("KINDSTORE_URL")
+        try:
+            if url is None:
+                default_url()
+                url = from_environment or DEFAULT
+            self.path = read_url(url)[0]
+            """The path of its file; ``":memory:"`` if it has none."""
+        except BadArgumentError as error:
+            raise ConfigError(error.message, key="KINDSTORE_URL", value=url, hint=error.hint) from None
+        is_ours = not (self._is_free and from_environment)
+        if self.path != ":memory:" and not Path(self.path).is_absolute() and is_ours:
+            self._folder = inside
+            url = _within(inside, os.fspath(url))
+            self.path = str(inside / self.path)
         options = {
             name: settings[name]
             for name in ("durability", "indexes", "index_file")
             if settings[name] is not None
         }
+        if "index_file" in options:  # a part of the program, as templates are
+            options["index_file"] = Path(app.root_path) / options["index_file"]
         super().__init__(
             settings["project"], settings["namespace"], None, None, settings["database"], url, None, options
         )
@@ -85,11 +90,6 @@ class AppClient(Client):
         if self._lent is None or self._lent.store is not base.store:
             self._lent = Context(base.store, base.partition.with_namespace(self.namespace))
         return self._lent
-
-    @property
-    def path(self) -> str:
-        """The path of its file; ``":memory:"`` if it has none."""
-        return read_url(os.environ.get("KINDSTORE_URL", DEFAULT) if self._url is None else self._url)[0]
 
     @property
     def framework(self) -> Any:

@@ -9,10 +9,11 @@ Whoever works in an application context and names no client works in the app's s
 from __future__ import annotations
 
 import os
-from contextvars import Token
+from contextlib import suppress
+from contextvars import ContextVar, Token
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from flask.json.provider import DefaultJSONProvider
 
@@ -123,14 +124,15 @@ class Kindstore:
 class _Visit:
     """What one application context has: its context, and how to leave it."""
 
-    __slots__ = ("base", "context", "tokens")
+    __slots__ = ("base", "context", "owner", "tokens")
 
-    def __init__(self, base: Context, context: Context) -> None:
-        self.base, self.context = base, context
-        self.tokens: list[tuple[Token[Client | None], Token[Context | None]]] = []
+    def __init__(self, base: Context, context: Context, owner: object) -> None:
+        self.base, self.context, self.owner = base, context, ref(owner)
+        self.tokens: list[tuple[Token[Client | None], Token[Context | None], Token[_Visit | None]]] = []
 
 
 _VISIT: Final = "_kindstore_visit"
+_here: ContextVar[_Visit | None] = ContextVar("kindstore_visit", default=None)
 
 
 class _Host:
@@ -150,30 +152,33 @@ class _Host:
             self._framework.signals.appcontext_pushed.connect(self._entered, app)
             app.teardown_appcontext(self._left)
 
-    def _here(self) -> dict[str, Any]:
-        """The attributes of the application context."""
-        context: Any = self._framework.globals.app_ctx._get_current_object()
-        attributes: dict[str, Any] = context.__dict__
-        return attributes
+    def _attributes(self) -> tuple[object, dict[str, Any]]:
+        """The application context, and its attributes."""
+        owner: Any = self._framework.globals.app_ctx._get_current_object()
+        return owner, owner.__dict__
 
     def _entered(self, _: App, **__: Any) -> None:
-        attributes = self._here()
+        # A function of the app that fails at the end of an application context keeps those registered before it, ours among
+        # them, from being called: such a visit ends when the next begins.
+        while (last := _here.get()) is not None and last.owner() is None:
+            self._leave(last)
+        owner, attributes = self._attributes()
         visit: _Visit | None = attributes.get(_VISIT)  # an application context may be pushed more than once
         if visit is None:
             client, base = self.client, self.client.base
             context = LateContext(
                 lambda: client.store, base.partition, identities=IdentityMap(), client=client, ends=True
             )
-            visit = attributes[_VISIT] = _Visit(base, context)
+            visit = attributes[_VISIT] = _Visit(base, context, owner)
             contexts.announce(base)
-        visit.tokens.append((ambient.enter(self.client), contexts.enter(visit.context)))
+        visit.tokens.append((ambient.enter(self.client), contexts.enter(visit.context), _here.set(visit)))
 
     async def _entered_async(self, app: App, **_: Any) -> None:
         # A coroutine, because Quart calls functions in another thread, whose context would not be this task's.
         self._entered(app)
 
     def _left(self, error: BaseException | None) -> None:
-        visit: _Visit | None = self._here().pop(_VISIT, None)
+        visit: _Visit | None = self._attributes()[1].pop(_VISIT, None)
         if visit is None:
             return
         try:
@@ -183,7 +188,7 @@ class _Host:
             self._leave(visit)
 
     async def _left_async(self, error: BaseException | None) -> None:
-        visit: _Visit | None = self._here().pop(_VISIT, None)
+        visit: _Visit | None = self._attributes()[1].pop(_VISIT, None)
         if visit is None:
             return
         try:
@@ -194,6 +199,8 @@ class _Host:
 
     def _leave(self, visit: _Visit) -> None:
         contexts.withdraw(visit.base)
-        for here, current in reversed(visit.tokens):
+        for client, current, here in reversed(visit.tokens):
             contexts.leave(current)
-            ambient.leave(here)
+            ambient.leave(client)
+            with suppress(ValueError):  # as in `contexts.leave`
+                _here.reset(here)

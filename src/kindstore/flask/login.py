@@ -134,8 +134,9 @@ def _kind_and_reader(model: type[Any]) -> tuple[str, _Reader]:
 
         def get(key: Key) -> Any:
             # Not by key.get(), which makes an instance of the class that took the kind last.
-            parent = Key.of(key.partition, key.path[:-2]) if len(key.path) > 2 else None
-            return ndb_class.get_by_id(key.path[-1], parent=parent)
+            *above, _, ident = key.path
+            parent = Key.of(key.partition, tuple(above)) if above else None
+            return ndb_class.get_by_id(ident, parent=parent)
 
         return model._get_kind(), _reads_here(get)
     if issubclass(model, db.Model):

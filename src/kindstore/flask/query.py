@@ -14,7 +14,7 @@ from kindstore.client import ambient
 from kindstore.flask import asked, pagination
 from kindstore.flask.errors import ManyResultsError, NoAppContextError, NoResultError
 from kindstore.flask.pagination import CursorPagination, Pagination, Place, Wanted
-from kindstore.mapper.context import is_ambient
+from kindstore.mapper.context import current, is_ambient
 from kindstore.mapper.errors import UnknownPropertyError
 from kindstore.mapper.filters import Node, PropertyOrder
 from kindstore.mapper.future import Future
@@ -295,6 +295,13 @@ class Query(NdbQuery[M]):
         return len(keys)
 
 
+def as_query(query: NdbQuery[M]) -> Query[M]:
+    """The same query with the verbs."""
+    made: Query[M] = object.__new__(cast("type[Query[M]]", Query))
+    made.__dict__.update(query.__dict__)
+    return made
+
+
 def _found(result: M | None, description: str | None) -> M:
     if result is None:
         raise NotFound(description)
@@ -328,7 +335,6 @@ class ModelQuery(Query[M]):
     ) -> Query[M]:
         """A query as NDB's `Model.query` makes it."""
         require_app()
-        made: Query[M] = object.__new__(cast("type[Query[M]]", Query))
         plain: Any = Model.query.__func__(  # type: ignore[attr-defined]
             self._model,
             *filters,
@@ -344,19 +350,28 @@ class ModelQuery(Query[M]):
             group_by=group_by,
             default_options=default_options,
         )
-        made.__dict__.update(plain.__dict__)
-        return made
+        return as_query(plain)
 
     def _changed(self, **changes: Any) -> NdbQuery[M]:
-        return self()._changed(**changes)
+        self._begin()
+        return as_query(super()._changed(**changes))
+
+    def _begin(self) -> None:
+        if "_filters" not in self.__dict__:
+            self.__dict__.update(self().__dict__)
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name):
-            # The parts of a query, at the first use of one.
-            if "_partition" in self.__dict__ or not name.startswith("_") or name.startswith("__"):
+            # The parts of a query, at the first use of one; these two tell a key without the others.
+            if name == "_kind":
+                return self._model._get_kind()
+            if name == "_partition":
+                require_app()
+                return current().partition
+            if "_filters" in self.__dict__ or not name.startswith("_") or name.startswith("__"):
                 raise AttributeError(name, name=name, obj=self)
-            self.__dict__.update(self().__dict__)
+            self._begin()
             return self.__dict__[name]
 
     def __repr__(self) -> str:

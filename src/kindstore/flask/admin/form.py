@@ -10,7 +10,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from wtforms import HiddenField
+from flask import g
+from markupsafe import Markup
+from wtforms import FieldList, HiddenField
 from wtforms.fields.choices import SelectFieldBase
 from wtforms.validators import ValidationError
 
@@ -24,10 +26,10 @@ from kindstore.flask.admin.base import (
     XEditableWidget,
 )
 from kindstore.flask.admin.filters import starts_with
-from kindstore.flask.forms.fields import BLANK
+from kindstore.flask.forms.fields import BLANK, ChoicePropertyField
 from kindstore.flask.forms.making import Field
 from kindstore.flask.forms.ndb import Kwargs, ModelConverter, ModelConverterBase
-from kindstore.flask.forms.references import key_name, key_of_text, key_text, labelling
+from kindstore.flask.forms.references import KeyListPropertyField, key_name, key_of_text, key_text, labelling
 from kindstore.flask.forms.structures import StructurePart
 from kindstore.mapper.schema import schema_of
 from kindstore.values.errors import BadArgumentError
@@ -60,10 +62,19 @@ class Versioned:
 
 
 class InlinePart(StructurePart):
-    """A structure, in a box of its own."""
+    """A structure."""
 
     widget: Any = InlineFormWidget()
     form_opts: Any = None
+
+
+class BoxWidget(InlineFormWidget):  # type: ignore[misc]
+    """A structure in a box, as Flask-Admin shows those of lists."""
+
+    def __call__(self, field: Any, **kwargs: Any) -> Any:
+        """The box."""
+        inner: Any = super().__call__(field, **kwargs)
+        return Markup('<div class="card card-body bg-light mb-3">{}</div>').format(Markup(inner))  # noqa: S704 - rendered
 
 
 class InlineParts(InlineFieldList):  # type: ignore[misc]
@@ -238,6 +249,14 @@ class AdminConverter(ModelConverter):
                 return AjaxKeyField(loader, multiple=prop._repeated, **kwargs)
         return super().field_of(model, prop, kwargs, names)
 
+    def convert_StructuredProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: N802
+        """See `ModelConverter`; one that is not in a list has a box as well."""
+        if not prop._repeated:
+            kwargs.setdefault("widget", BoxWidget())
+        return super().convert_StructuredProperty(model, prop, kwargs)
+
+    convert_LocalStructuredProperty = convert_StructuredProperty  # noqa: N815
+
     def convert_KeyProperty(self, model: Any, prop: Any, kwargs: Kwargs) -> Field:  # noqa: N802
         """See `ModelConverter`; what is offered is of the namespace of the view."""
         reference = kwargs.get("reference_class") or self.class_of(model, prop._kind)
@@ -248,10 +267,26 @@ class AdminConverter(ModelConverter):
 
 # Cells of the list that are edited in place.
 
-_EDITABLE = (
-    *("IntegerField", "FloatField", "TextAreaField", "BooleanField"),
-    *("DateTimeField", "DateField", "TimeField", "StringField"),
-)
+_EDITABLE = ("IntegerField", "FloatField", "TextAreaField", "BooleanField", "StringField")
+
+
+def read_once(field: Any) -> None:
+    """Let the fields of all rows choose among what the first of them has read in this request."""
+    query = getattr(field, "query", None)
+    if callable(query):
+        known: dict[Any, list[Any]] = g.setdefault("_kindstore_choices", {})
+        if query not in known:
+            made: Any = query()
+            known[query] = list(made)
+        field.query = known[query]
+
+
+def is_for_cells(field: Any) -> bool:
+    """Whether *field*, of the class of a form, can be edited in a cell of the list."""
+    kind, options = field.field_class, field.kwargs
+    if issubclass(kind, AjaxKeyField | KeyListPropertyField | StructurePart | FieldList):
+        return False
+    return not (issubclass(kind, ChoicePropertyField) and options.get("multiple"))
 
 
 class CellWidget(XEditableWidget):  # type: ignore[misc]
@@ -262,13 +297,15 @@ class CellWidget(XEditableWidget):  # type: ignore[misc]
         called = field.type
         kwargs["data-value"] = field._value() if hasattr(field, "_value") else kwargs.get("data-value", "")
         if isinstance(field, SelectFieldBase):
+            read_once(field)
             choices = list(field.iter_choices())
             kwargs["data-type"] = "select2"
             kwargs["data-source"] = json.dumps([{"value": each[0], "text": str(each[1])} for each in choices])
             kwargs["data-value"] = next((each[0] for each in choices if each[2]), "")
             return kwargs
         names = [each.__name__ for each in cast("Any", type(field)).__mro__]
-        field.type = next((name for name in _EDITABLE if name in names), called)
+        # Dates as text: the choices that Flask-Admin offers begin in 1970, and make an earlier one empty.
+        field.type = next((name for name in _EDITABLE if name in names), "StringField")
         try:
             made: dict[str, Any] = super().get_kwargs(field, kwargs)
         finally:

@@ -20,8 +20,11 @@ from kindstore.flask.forms.references import key_name, keys_of
 from kindstore.values.key import Key
 from kindstore.values.types import GeoPt, User
 
-SHOWN_IN_LISTS: Final = 120
+SHOWN_IN_LISTS: Final = 80
 """Characters of a text that a cell of a list shows."""
+
+_NARROW: Final = 40
+"""Characters of a text that may be broken into lines of any width."""
 
 _OWN: Final = ("key", "_key")
 
@@ -54,7 +57,8 @@ def referred(key: Key) -> Any:
 def key_link(view: Any, value: Any, name: str) -> Any:
     """The label of what the key *value* refers to, as a link to where it is shown, if there is such a place."""
     label = key_label(view, value, name)
-    url = None if name in _OWN else view.url_of(value)
+    is_edited = view.can_edit and name in (view.column_editable_list or ())  # which makes a link of its own
+    url = None if name in _OWN or is_edited else view.url_of(value)
     return Markup('<a href="{}">{}</a>').format(url, label) if url else label
 
 
@@ -88,8 +92,12 @@ def plain_text(view: Any, value: Any, name: str) -> str:
 
 
 def list_text(view: Any, value: Any, name: str) -> Any:
-    """A list with commas between."""
-    return ", ".join(plain_text(view, each, name) for each in value)
+    """A list with commas between; semicolons, if its items have commas of their own."""
+    return _between(value).join(plain_text(view, each, name) for each in value)
+
+
+def _between(value: list[Any]) -> str:
+    return "; " if any(isinstance(each, ndb.Model) for each in value) else ", "
 
 
 def list_markup(view: Any, value: Any, name: str) -> Any:
@@ -98,7 +106,7 @@ def list_markup(view: Any, value: Any, name: str) -> Any:
         key_link(view, each, name) if isinstance(each, Key) else plain_text(view, each, name)
         for each in value
     ]
-    return Markup(", ").join(parts)
+    return Markup(_between(value)).join(parts)  # noqa: S704 - one of two
 
 
 def moment_text(_view: Any, value: Any, _name: str) -> str:
@@ -130,11 +138,21 @@ def json_text(_view: Any, value: Any, _name: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def moment_markup(view: Any, value: Any, name: str) -> Any:
+    """A date or time that is not broken into lines."""
+    formatter = moment_text if isinstance(value, dt.datetime) else _part_text
+    return Markup('<span class="text-nowrap">{}</span>').format(formatter(view, value, name))
+
+
 def short_text(_view: Any, value: Any, _name: str) -> Any:
     """A text cut where it is long; the rest shows itself under the pointer."""
-    if len(value) <= SHOWN_IN_LISTS:
+    if len(value) <= _NARROW:
         return value
-    return Markup('<span title="{}">{}…</span>').format(value[:2000], value[:SHOWN_IN_LISTS].rstrip())
+    cut = value if len(value) <= SHOWN_IN_LISTS else f"{value[:SHOWN_IN_LISTS].rstrip()}…"
+    # As wide as that, since a crowded table would make a tower of it.
+    return Markup('<span title="{}" style="display: inline-block; min-width: 14em">{}</span>').format(
+        value[:2000], cut
+    )
 
 
 EXPORT_FORMATTERS: Final[dict[Any, Any]] = {
@@ -153,6 +171,9 @@ EXPORT_FORMATTERS: Final[dict[Any, Any]] = {
 DETAIL_FORMATTERS: Final[dict[Any, Any]] = {**EXPORT_FORMATTERS, Key: key_link, list: list_markup}
 BASE_FORMATTERS: Final[dict[Any, Any]] = {
     **DETAIL_FORMATTERS,
+    dt.datetime: moment_markup,
+    dt.date: moment_markup,
+    dt.time: moment_markup,
     bool: formats.bool_formatter,
     str: short_text,
 }

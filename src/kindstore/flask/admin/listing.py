@@ -1,16 +1,16 @@
-"""The list: its query in an order that has a reverse, and pages of it by cursor, forwards and backwards."""
+"""The list: pages of a query by cursor, forwards and backwards."""
 
 # pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kindstore import ndb
 from kindstore.mapper.filters import ConjunctionNode, FilterNode, PropertyOrder
+from kindstore.values.errors import BadQueryError, NeedIndexError
 
 _INEQUALITIES: Final = frozenset({"<", "<=", ">", ">="})
 
@@ -24,49 +24,48 @@ class Page:
     after: str | None
 
 
-def ordered(query: ndb.Query[Any], orders: Sequence[PropertyOrder]) -> ndb.Query[Any]:
-    """*query* in *orders*, and in that of keys where these leave it open, so that it has a reverse.
-
-    Without orders it is that of the property of which there is a range, if there is one: no other is as cheap.
-    """
-    chosen = [*(query.order_by or ()), *orders] or _natural(query.filters)
-    if "__key__" not in {order.name for order in chosen}:
-        descends = bool(chosen) and chosen[-1].reverse
-        chosen.append(PropertyOrder("__key__", reverse=descends))
-    return _in_order(query, chosen)
+def in_order(query: ndb.Query[Any], orders: Sequence[PropertyOrder]) -> ndb.Query[Any]:
+    """*query* in its own orders, then in *orders*."""
+    return query._changed(_orders=(*(query.orders or ()), *orders)) if orders else query
 
 
-def _natural(filters: ndb.Node | None) -> list[PropertyOrder]:
-    nodes = filters if isinstance(filters, ConjunctionNode) else [filters]
-    names = {each.name for each in nodes if isinstance(each, FilterNode) and each.op in _INEQUALITIES}
-    return [PropertyOrder(name) for name in names] if len(names) == 1 else []
-
-
-def _in_order(query: ndb.Query[Any], orders: Sequence[PropertyOrder]) -> ndb.Query[Any]:
+def _reversed(query: ndb.Query[Any]) -> ndb.Query[Any]:
+    """*query* from its end to its beginning."""
+    orders = [-order for order in query.orders or _natural(query.filters)]
+    if "__key__" not in {order.name for order in orders}:
+        orders.append(PropertyOrder("__key__", reverse=True))  # the store settles ties upwards
     return query._changed(_orders=tuple(orders))
 
 
-def page_of(query: ndb.Query[Any], size: int, offset: int = 0, mark: str | None = None) -> Page:
-    """*size* results of *query*, which is `ordered`: after *offset* ones, or at *mark*, that of another page.
+def _natural(filters: ndb.Node | None) -> list[PropertyOrder]:
+    """The order that a query has if it names none: that of the property of which it has a range."""
+    nodes = filters if isinstance(filters, ConjunctionNode) else [filters]
+    names = {each.name for each in nodes if isinstance(each, FilterNode) and each.op in _INEQUALITIES}
+    return [PropertyOrder(name) for name in names]
 
-    ValueError and `BadCursorError` for a mark that is none.
+
+def page_of(query: ndb.Query[Any], size: int, offset: int = 0, mark: str | None = None) -> Page:
+    """*size* results of *query* at *mark*, that of another page, or after *offset* ones, if that leads nowhere.
+
+    A mark may be of another query, or made up.  A query may have no reverse, for want of an index.
     """
-    if mark is None:
-        rows, cursor, more = query.fetch_page(size, offset=offset)
-        return Page(rows, None, _mark("a", cursor) if more else None)
+    if mark is not None:
+        try:
+            return _page_at(query, size, mark)
+        except (BadQueryError, NeedIndexError):
+            pass
+    rows, cursor, more = query.fetch_page(size, offset=offset)
+    return Page(rows, None, _mark("a", cursor) if more else None)
+
+
+def _page_at(query: ndb.Query[Any], size: int, mark: str) -> Page:
     way, text = mark[:1], mark[1:]
-    try:
-        cursor = ndb.Cursor(urlsafe=text)
-    except (ValueError, TypeError, binascii.Error):
-        raise ValueError("not a place in a list") from None
-    if way == "a":
-        rows, end, more = query.fetch_page(size, start_cursor=cursor)
-        return Page(rows, f"b{text}", _mark("a", end) if more else None)
-    if way != "b":
-        raise ValueError("not a place in a list")
-    backwards = _in_order(query, [-order for order in query.order_by or ()])
-    rows, end, more = backwards.fetch_page(size, start_cursor=cursor)
-    return Page(rows[::-1], _mark("b", end) if more else None, f"a{text}")
+    cursor = ndb.Cursor(urlsafe=text)
+    if way == "b":
+        rows, end, more = _reversed(query).fetch_page(size, start_cursor=cursor)
+        return Page(rows[::-1], _mark("b", end) if more else None, f"a{text}")
+    rows, end, more = query.fetch_page(size, start_cursor=cursor)
+    return Page(rows, f"b{text}", _mark("a", end) if more else None)
 
 
 def _mark(way: str, cursor: Any) -> str | None:

@@ -32,10 +32,11 @@ from kindstore.flask.admin.form import (
     CellWidget,
     KeyLoader,
     Versioned,
+    is_for_cells,
     searchable,
     version_of,
 )
-from kindstore.flask.admin.listing import Page, ordered, page_of
+from kindstore.flask.admin.listing import Page, in_order, page_of
 from kindstore.flask.forms import checks
 from kindstore.flask.forms.ndb import ModelConverterBase, model_form
 from kindstore.flask.forms.references import key_name, key_of_text, key_text, labelling
@@ -210,13 +211,15 @@ class ModelView(BaseModelView):  # type: ignore[misc]
 
     def url_of(self, key: Key) -> str | None:
         """Where the entity of *key* is shown; None if there is no view of it here that this request may see."""
-        for view in self.admin._views:
-            if not isinstance(view, ModelView) or view.model._get_kind() != key.path[-2]:
-                continue
-            if (view.can_view_details or view.can_edit) and view.is_accessible():
-                screen = "details_view" if view.can_view_details else "edit_view"
-                return cast("str", view.get_url(f"{view.endpoint}.{screen}", id=key_text(key)))
-        return None
+        kind = key.path[-2]
+        known: dict[Any, Any] = g.setdefault("_kindstore_views", {})
+        if (self.admin, kind) not in known:
+            known[self.admin, kind] = next((view for view in self.admin._views if _shows(view, kind)), None)
+        view = known[self.admin, kind]
+        if view is None:
+            return None
+        screen = "details_view" if view.can_view_details else "edit_view"
+        return cast("str", view.get_url(f"{view.endpoint}.{screen}", id=key_text(key)))
 
     @pass_context
     def get_detail_value(self, context: Any, model: Any, name: str) -> Any:
@@ -314,7 +317,7 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         if term and self._search_properties:
             nodes = [starts_with(prop, term) for prop in self._search_properties]
             query = query.filter(ndb.OR(*nodes))
-        return ordered(query, self._orders(sort_column, sort_desc))
+        return in_order(query, self._orders(sort_column, sort_desc))
 
     def _orders(self, sort_column: Any, sort_desc: Any) -> list[PropertyOrder]:
         if sort_column in self._sortable_columns:
@@ -335,12 +338,7 @@ class ModelView(BaseModelView):  # type: ignore[misc]
 
     def _page(self, query: ndb.Query[Any], page: int, size: int, count: int | None) -> Page:
         mark = request.args.get("cursor") if page and count is None else None
-        if mark is not None:
-            try:
-                return page_of(query, size, mark=mark)
-            except (ValueError, BadQueryError, BadValueError):
-                flash("The list has changed: this page is counted from its beginning.", "warning")
-        return page_of(query, size, page * size)
+        return page_of(query, size, page * size, mark)
 
     def _all(self, query: ndb.Query[Any]) -> Any:
         rows: list[Any] = []
@@ -425,6 +423,10 @@ class ModelView(BaseModelView):  # type: ignore[misc]
             field_args=validators,
             converter=self.model_form_converter(self),
         )
+        for name in self.column_editable_list or ():
+            field = getattr(plain, name, None)
+            if field is None or not is_for_cells(field):
+                raise BadArgumentError("this can't be edited in a cell of the list", name=name)
         made = create_editable_list_form(self.form_base_class, plain, widget or CellWidget())
 
         def populate_obj(form: Any, obj: Any) -> None:
@@ -555,6 +557,12 @@ class ModelView(BaseModelView):  # type: ignore[misc]
                 ),
                 "success",
             )
+
+
+def _shows(view: Any, kind: Any) -> bool:
+    if not isinstance(view, ModelView) or view.model._get_kind() != kind:
+        return False
+    return bool((view.can_view_details or view.can_edit) and view.is_accessible())
 
 
 def _is_legible(prop: Any) -> bool:

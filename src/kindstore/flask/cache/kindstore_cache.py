@@ -23,11 +23,9 @@ from typing import (
     Any,
     Final,
     NamedTuple,
-    Protocol,
     TypeAlias,
     TypeVar,
     cast,
-    runtime_checkable,
 )
 
 from cachelib.serializers import BaseSerializer
@@ -45,6 +43,7 @@ from kindstore.flask.cache.entries import (
     upserts,
 )
 from kindstore.flask.cache.serializers import PlainSerializer
+from kindstore.flask.extension import Kindstore
 from kindstore.mapper.transaction import Attempts
 from kindstore.store.abc import Store
 from kindstore.store.messages import (
@@ -91,17 +90,7 @@ _MISSING: Final[Any] = object()
 _log = logging.getLogger("kindstore.cache")
 
 
-@runtime_checkable
-class HasClient(Protocol):
-    """Flask's extension: what knows the client of the application at work."""
-
-    @property
-    def client(self) -> Client:
-        """The client."""
-        ...
-
-
-Place: TypeAlias = Store | Client | HasClient | str | os.PathLike[str]
+Place: TypeAlias = Store | Client | Kindstore | str | os.PathLike[str]
 """What says where the entries are."""
 
 
@@ -155,7 +144,7 @@ class KindstoreCache(BaseCache):
         """
         kwargs.setdefault("key_prefix", config.get("CACHE_KEY_PREFIX") or "")
         if not args and "store" not in kwargs:
-            extension: Any = app.extensions.get("kindstore")
+            extension: Kindstore | None = app.extensions.get("kindstore")
             settings = cast("Mapping[str, Any]", app.config)
             kwargs["store"] = extension.client_of(app) if extension else settings.get("KINDSTORE_URL")
         return cls(*args, **kwargs)
@@ -477,11 +466,12 @@ def _opener(place: Place | None) -> Callable[[], _Opened]:
     if isinstance(place, Client):
         client = place
         return lambda: _of_client(client)
+    if isinstance(place, Kindstore):
+        extension = place
+        return lambda: _of_client(extension.client)
     if hasattr(place, "run_query"):
-        opened = _Opened(cast("Store", place))
+        opened = _Opened(place)
         return lambda: opened
-    if isinstance(place, HasClient):
-        return lambda: _of_client(place.client)
     raise BadArgumentError(
         "a cache is in a store", store=place, hint="Give a path or URL, a Client, the extension, or a store."
     )

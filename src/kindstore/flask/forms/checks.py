@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from wtforms.validators import StopValidation, ValidationError
+from wtforms.validators import InputRequired, StopValidation, ValidationError
 
 from kindstore import ndb
 from kindstore.values.errors import BadValueError, Error, UniqueViolationError
@@ -16,14 +16,14 @@ _REFUSALS: Final = (Error, ValueError, TypeError, ArithmeticError)
 """What properties and their validators raise."""
 
 
-class Given:
+class Given(InputRequired):
     """A value must be there; for fields in which None is what was left empty.
 
     *marked*: the browser is told, too.
     """
 
     def __init__(self, message: str | None = None, marked: bool = True) -> None:
-        self.message = message
+        super().__init__(message)
         self.field_flags = {"required": True} if marked else {}
 
     def __call__(self, form: Any, field: Any) -> None:  # noqa: ARG002 - WTForms' signature

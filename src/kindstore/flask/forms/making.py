@@ -98,7 +98,7 @@ class PropertyConverter:
         names = [each.__name__ for each in type(prop).__mro__]
         given: list[Any] = list(kwargs.get("validators") or ())
         required = self.is_required(prop) and self.NO_AUTO_REQUIRED.isdisjoint(names)
-        wanted = any(isinstance(each, Given | InputRequired) for each in given)
+        wanted = any(isinstance(each, InputRequired) for each in given)
         first: list[Any] = [Given(marked=self.is_marked)] if required else [] if wanted else [NotGiven()]
         own = [*self.validators_of(model, prop), AcceptedByProperty(self.check_of(prop))]
         kwargs["validators"] = [*first, *given, *own]

@@ -5,6 +5,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import peewee
+from flask_security import UserMixin
 
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import UserDatastore, key_of_type, role_name, single_criterion
@@ -16,7 +17,7 @@ _PAGE = 500
 
 
 def adapt_user(model: type[Any]) -> None:
-    """Add `fs_uniquifier` if it is missing, and `query`; before the table is made."""
+    """Add `fs_uniquifier` if it is missing, and `query`; before the table is made.  `get_id` is Flask-Security's."""
     if not hasattr(model, adapting.NAME):
         field = peewee.CharField(
             max_length=adapting.LENGTH, unique=True, null=True, default=adapting.new_uniquifier
@@ -25,6 +26,8 @@ def adapt_user(model: type[Any]) -> None:
             _meta(model).add_field(adapting.NAME, field)
         else:  # The class is being made: Peewee finds what is in it.
             setattr(model, adapting.NAME, field)
+    # Peewee's own is the primary key; a class that names Peewee's model first would put that in the session.
+    model.get_id = UserMixin.get_id
     adapt_role(model)
 
 
@@ -121,10 +124,7 @@ class PeeweeUserDatastore(UserDatastore, FsPeeweeUserDatastore):
     def is_stored(self, obj: Any) -> bool:
         """Whether the database has *obj*."""
         model = cast("Any", type(obj))
-        return (
-            obj.get_id() is not None
-            and model.get_or_none(_meta(model).primary_key == obj.get_id()) is not None
-        )
+        return model.select().where(obj._pk_expr()).exists() if obj._pk is not None else False
 
     # Users and their roles
 

@@ -90,11 +90,28 @@ def application(**settings: Any) -> Flask:
         SECURITY_MULTI_FACTOR_RECOVERY_CODES_N=3,
         SECURITY_WEBAUTHN=True,
         SECURITY_REFRESH_TOKEN=True,
+        SECURITY_REFRESH_TOKEN_COOKIE_NAME=None,
         SECURITY_TOTP_SECRETS={"1": "TjQ9Qa31VOrfEzuPy4VHQWPCTmRzCnFzMKLxXYiZu9B"},
         SECURITY_TOTP_ISSUER="tests",
     )
     app.config.update(settings)
+    _guard_pages(app)
     return app
+
+
+def _guard_pages(app: Flask) -> None:
+    """A page for each way of asking who somebody is."""
+    guards: dict[str, Callable[[Callable[[], str]], Any]] = {
+        "member": security.auth_required("session", "token"),
+        "admin": security.roles_required("admin"),
+        "author": security.roles_required("author"),
+        "editor-and-user": security.roles_required("editor", "user"),
+        "user-or-other": security.roles_accepted("other", "user"),
+        "may-write": security.permissions_required("write"),
+        "may-write-or-fly": security.permissions_accepted("fly", "write"),
+    }
+    for name, guard in guards.items():
+        app.add_url_rule(f"/{name}", name, guard(lambda: "come in"))
 
 
 def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
