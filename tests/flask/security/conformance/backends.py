@@ -112,8 +112,8 @@ def _guard_pages(app: Flask) -> None:
         app.add_url_rule(f"/{name}", name, guard(lambda: "come in"))
 
 
-def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
-    """The backend of this name; *server* gives the socket of PostgreSQL, or skips."""
+def backend(name: str, directory: Path, server: Callable[[], Path], side: str = "") -> Backend:
+    """The backend of this name; *server* gives the socket of PostgreSQL, or skips; *side* tells two apart."""
     kind, _, place = name.partition("-")
     if place == "postgresql":
         url = f"postgresql+psycopg://postgres@/{{}}?host={server()}"
@@ -132,7 +132,7 @@ def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
         case "pony":
             return _pony(name, directory)
         case _:
-            return _mongoengine(name)
+            return _mongoengine(name, side)
 
 
 # SQLAlchemy
@@ -383,19 +383,18 @@ def _pony(name: str, directory: Path) -> Backend:
 # MongoEngine
 
 
-def _mongoengine(name: str) -> Backend:
+def _mongoengine(name: str, side: str) -> Backend:
     import mongoengine as me
     import mongomock
 
-    alias = f"conformance-{name}"
+    alias = f"conformance-{name}{side}"
+    database = f"conformance{side}"
     if MONGODB:
-        connection: Any = me.connect(
-            alias=alias, db="conformance", host=MONGODB, uuidRepresentation="standard"
-        )
+        connection: Any = me.connect(alias=alias, db=database, host=MONGODB, uuidRepresentation="standard")
     else:
         connection = me.connect(
             alias=alias,
-            db="conformance",
+            db=database,
             host="mongodb://localhost",
             mongo_client_class=mongomock.MongoClient,
             uuidRepresentation="standard",
@@ -467,7 +466,7 @@ def _mongoengine(name: str) -> Backend:
             model.drop_collection()
 
     def close() -> None:
-        connection.drop_database("conformance")
+        connection.drop_database(database)
         me.disconnect(alias)
 
     return Backend(name, app, datastore, clear, nothing, close)
