@@ -114,8 +114,8 @@ def _guard_pages(app: Flask) -> None:
         app.add_url_rule(f"/{name}", name, guard(lambda: "come in"))
 
 
-def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
-    """The backend of this name; *server* gives the socket of PostgreSQL, or skips."""
+def backend(name: str, directory: Path, server: Callable[[], Path], side: str = "") -> Backend:
+    """The backend of this name; *server* gives the socket of PostgreSQL, or skips; *side* tells two apart."""
     kind, _, place = name.partition("-")
     if place == "postgresql":
         url = f"postgresql+psycopg://postgres@/{{}}?host={server()}"
@@ -136,7 +136,7 @@ def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
         case "kindstore":
             return _kindstore(name, directory)
         case _:
-            return _mongoengine(name)
+            return _mongoengine(name, side)
 
 
 # SQLAlchemy
@@ -387,19 +387,18 @@ def _pony(name: str, directory: Path) -> Backend:
 # MongoEngine
 
 
-def _mongoengine(name: str) -> Backend:
+def _mongoengine(name: str, side: str) -> Backend:
     import mongoengine as me
     import mongomock
 
-    alias = f"conformance-{name}"
+    alias = f"conformance-{name}{side}"
+    database = f"conformance{side}"
     if MONGODB:
-        connection: Any = me.connect(
-            alias=alias, db="conformance", host=MONGODB, uuidRepresentation="standard"
-        )
+        connection: Any = me.connect(alias=alias, db=database, host=MONGODB, uuidRepresentation="standard")
     else:
         connection = me.connect(
             alias=alias,
-            db="conformance",
+            db=database,
             host="mongodb://localhost",
             mongo_client_class=mongomock.MongoClient,
             uuidRepresentation="standard",
@@ -471,7 +470,7 @@ def _mongoengine(name: str) -> Backend:
             model.drop_collection()
 
     def close() -> None:
-        connection.drop_database("conformance")
+        connection.drop_database(database)
         me.disconnect(alias)
 
     return Backend(name, app, datastore, clear, nothing, close)
