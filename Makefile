@@ -5,12 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # How much `make soak` does: 1 is ten times what `make test` does, 2 twenty times.
 SOAK ?= 1
+# Where `make app` listens
+PORT ?= 5000
 
 STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
 SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential tests/ndb/test_projection_laws.py
+
+ACCOUNTS = $(BIN)/python -m flask --app examples.flask_accounts
 
 LOCK_FLAGS = --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make lock"
@@ -27,7 +31,7 @@ PIP_LOCKED = $(PIP_INSTALL) --require-hashes --no-deps --only-binary :all:
 PIP_LOCKED_SOURCES = $(PIP_INSTALL) --require-hashes --no-deps --no-build-isolation --use-pep517
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format bench lock soak clean
+.PHONY: help setup demo app test lint types format bench lock soak clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +55,11 @@ $(STAMP): requirements-dev.lock requirements-sdist.lock pyproject.toml
 demo: setup ## The main job on real data
 	@$(BIN)/kindstore demo
 
+app: setup ## The application with accounts of examples/flask_accounts, at http://127.0.0.1:5000, or at PORT=…
+	@$(ACCOUNTS) seed
+	@echo "Open http://localhost:$(PORT) and see what there is to try. Mail is printed here. Ctrl-C ends it."
+	@$(ACCOUNTS) run --host 127.0.0.1 --port $(PORT)
+
 test: setup lint types ## Everything that must pass: lint, types, tests
 	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
@@ -73,6 +82,7 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock
 bench: $(BENCH_STAMP) ## Compare with other mappers, raw apsw and google-cloud-ndb; writes docs/performance.md
 	$(BIN)/python -m bench.ndb_cost --write docs/performance.md
 	$(BIN)/python -m bench.query_cost --write docs/performance.md
+	$(BIN)/python -m bench.flask_accounts --write docs/performance.md
 	$(BIN)/python -m bench --growth 1000,10000,100000,1000000 --write docs/performance.md
 
 soak: setup ## What takes numbers, with large ones: kills, faults, power loss, races, random queries and texts (long)

@@ -61,7 +61,7 @@ FLOORS: Mapping[str, Floor] = {
     "flask": _floor(
         # flask and flask_login for most; each of the others for the one module that is a bridge to it.
         _BELOW_FACES + " ndb db entity datastore",
-        "argon2 blinker cachelib click flask flask_admin flask_caching flask_login flask_principal flask_security flask_wtf "
+        "argon2 blinker cachelib click flask flask_admin flask_caching flask_login flask_principal flask_security flask_wtf jinja2 "
         "markupsafe mongoengine msgspec peewee playhouse pony rich sqlalchemy werkzeug wtforms",
     ),
     "testing": _floor(_BELOW_TESTING, "apsw flask flask_security msgspec"),

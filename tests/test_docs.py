@@ -38,7 +38,8 @@ def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     If it has tests, pytest runs it, and them.
     """
     # Everything but the code becomes an empty line, so that a traceback's line is the page's line.
-    program = tmp_path / f"{page.stem}.py"
+    # Not just the page's name: that may be a package's.
+    program = tmp_path / f"page_{page.stem}.py"
     program.write_text(pages.program(page.read_text()))
     has_tests = "\ndef test_" in program.read_text()
     runner = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if has_tests else []
@@ -84,6 +85,7 @@ def tree_of(error: type[errors.Error]) -> set[type[errors.Error]]:
 
 def test_every_error_is_described() -> None:
     import kindstore.db.key_range
+    import kindstore.flask
     import kindstore.ndb  # noqa: F401  # their errors belong to the tree
 
     written = (TOP / "docs" / "errors.md").read_text()

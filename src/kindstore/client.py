@@ -11,8 +11,8 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from contextvars import Token
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, Token
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -39,7 +39,8 @@ class Client:
     ``DATASTORE_DATASET`` if it is set.  *credentials* and *client_options* are accepted for NDB's sake: an embedded
     store has no use for them.  The store is opened by the
     first context, and closed by `close`, by leaving ``with client:``, or with the last reference to the client.
-    *store*, instead of *url*: a store that is open already, and that the client does not close.
+    *store*, instead of *url*: a store that is open already, and that the client does not close.  *options* are those of
+    `kindstore.connect`, for when it is opened.
 
     Raises `BadArgumentError` for a URL of no known kind, for a *store* beside a *url* or beside another *project* than its
     own, and where only ``DATASTORE_EMULATOR_HOST`` says where the data is: servers are not supported yet.
@@ -54,6 +55,7 @@ class Client:
         database: str | None = None,
         url: str | os.PathLike[str] | None = None,
         store: Store | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         if store is not None and url is not None:
             raise BadArgumentError("a client has a url or a store, not both", url=url, store=store)
@@ -67,6 +69,7 @@ class Client:
         named = project or os.environ.get("DATASTORE_DATASET") or None
         self._project = project if store is not None else named
         self._url = url
+        self._options = dict(options or {})
         self.namespace = namespace or ""
         self.database = database or ""
         self.credentials, self.client_options = credentials, client_options
@@ -127,8 +130,8 @@ class Client:
 
     def _opened(self) -> Context:
         """The context of this client for threads that entered none."""
-        stand_in = ambient.stand_in
-        if stand_in is not None and self._url is None and self._given is None:
+        stand_in = ambient.instead()
+        if stand_in not in (None, self) and self._url is None and self._given is None:
             base = stand_in._opened()
             if not self.namespace and not self.database:
                 return base
@@ -139,8 +142,10 @@ class Client:
                 self._close: Callable[[], object] = _nothing
                 self._base = Context(store, store.partition(self.namespace, self.database))
             if self._base is None:
-                url = _default_url() if self._url is None else self._url
-                options = {} if self._project is None else {"project": self._project}
+                url = default_url() if self._url is None else self._url
+                options = (
+                    self._options if self._project is None else {**self._options, "project": self._project}
+                )
                 store = connect(url, **options)
                 # Closed even if nobody calls close(): then with the last reference, or when the process ends.
                 self._close = weakref.finalize(self, store.close)
@@ -256,14 +261,17 @@ def _nothing() -> None:
     """What closing a store does that is somebody else's."""
 
 
-def _default_url() -> str | None:
-    """None where `connect` is to choose.  `BadArgumentError` if a server is all that was named."""
+def default_url() -> str | None:
+    """The URL of whoever names none; None where `connect` is to choose.  `BadArgumentError` if a server is all that was named."""
     if "KINDSTORE_URL" not in os.environ and os.environ.get("DATASTORE_EMULATOR_HOST"):
         raise BadArgumentError(
             "DATASTORE_EMULATOR_HOST is set, and servers are not supported yet",
             hint="Unset it, or name a file: KINDSTORE_URL, or Client(url=…).",
         )
     return None
+
+
+_here: ContextVar[Client | None] = ContextVar("kindstore_client_here", default=None)
 
 
 class _Ambient:
@@ -277,8 +285,9 @@ class _Ambient:
 
     def context(self) -> Context:
         """Its context; keys can be made in it before the store is opened."""
-        if self.stand_in is not None:
-            return self.stand_in._opened()  # pyright: ignore[reportPrivateUsage]
+        stand_in = self.instead()
+        if stand_in is not None:
+            return stand_in._opened()  # pyright: ignore[reportPrivateUsage]
         with self._lock:
             if self._context is None:
                 self._client = client = Client()
@@ -287,6 +296,23 @@ class _Ambient:
                 else:
                     self._context = LateContext(lambda: client.store, Partition.of(client.project))
             return self._context
+
+    def instead(self) -> Client | None:
+        """The client whose store goes before the ambient one for the calling code; None if there is none."""
+        return _here.get() or self.stand_in
+
+    def enter(self, client: Client) -> Token[Client | None]:
+        """From now on the store of *client* is the one of all clients that name none and are used by this code.
+
+        That is this thread, and the asyncio tasks that it starts; until `leave` is called with the token.
+        """
+        return _here.set(client)
+
+    def leave(self, token: Token[Client | None]) -> None:
+        """Go back to what was before `enter`."""
+        # As `mapper.context.leave`: a ValueError says that what this code sees was never changed.
+        with suppress(ValueError):
+            _here.reset(token)
 
     def close(self) -> None:
         """Close it; the next use opens what the environment names then."""

@@ -26,22 +26,26 @@ def connect(url: str | os.PathLike[str] | None = None, **options: Any) -> Store:
     `BadArgumentError` for a URL of no known kind and for an unknown option; the errors of
     `backends.sqlite.open_store` for a file.  Whatever is wrong is found before a file is made.
     """
-    if url is None:
-        url = os.environ.get("KINDSTORE_URL") or DEFAULT
+    text, given = read_url(os.environ.get("KINDSTORE_URL") or DEFAULT if url is None else url)
+    options = {**given, **options}
+    from kindstore.backends.sqlite import open_store  # noqa: PLC0415  # apsw only when a file is opened
+
+    return open_store(text, **options)
+
+
+def read_url(url: str | os.PathLike[str]) -> tuple[str, dict[str, str]]:
+    """The path that *url* names, and the options in it.  `BadArgumentError` for what `connect` would refuse unopened."""
     try:
         text = os.fsdecode(url)
     except TypeError:
         raise BadArgumentError("a store is named by a URL or a path", url=url) from None
     if text.startswith("sqlite:"):
-        text, given = _of_url(text)
-        options = {**given, **options}
-    elif "://" in text:
+        return _of_url(text)
+    if "://" in text:
         raise BadArgumentError(
             "no backend for this URL", url=text, hint="There are files: a path, sqlite:///path or :memory:."
         )
-    from kindstore.backends.sqlite import open_store  # noqa: PLC0415  # apsw only when a file is opened
-
-    return open_store(text, **options)
+    return text, {}
 
 
 def project_in(url: str | os.PathLike[str] | None = None) -> str | None:

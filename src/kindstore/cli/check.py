@@ -10,11 +10,12 @@ from typing import Any
 
 import kindstore
 from kindstore.cli.failure import CannotStart
+from kindstore.cli.opening import AppStore, add_file
 from kindstore.store.abc import Inspect
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to argparse's *commands*."""
+def add_to(commands: Any, app: AppStore | None = None) -> None:
+    """Add the command to argparse's *commands*; for the store of *app*, if there is one."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "check",
         help="look for faults in a whole database file",
@@ -23,7 +24,7 @@ def add_to(commands: Any) -> None:
         epilog="Exit status: 0 no fault; 1 faults were found; 2 the file cannot be opened or read.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the database")
+    add_file(parser, app, "the database")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     parser.set_defaults(run=execute)
 

@@ -13,6 +13,11 @@ from io import TextIOWrapper
 from kindstore import __version__
 from kindstore.cli import check, demo, gql, indexes, ndb_lint, stats, unique
 from kindstore.cli.failure import CannotStart
+from kindstore.cli.opening import AppStore
+
+ON_A_STORE = (check, gql, indexes, stats, unique)
+"""The commands that work on a store; ``flask kindstore`` has them too."""
+OTHERS = (demo, ndb_lint)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises SystemExit, with status 0 or 2, where argparse does: `--help`, `--version`, wrong arguments.
     """
-    options = parser().parse_args(arguments)
+    return run(parser(), arguments)
+
+
+def run(top: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """`main`, for the commands of *top*, which `parser` made."""
+    options = top.parse_args(arguments)
     # A terminal that cannot show every letter must not end a command half-way through.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -29,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except CannotStart as failure:
-        print(f"kindstore {options.command}: {failure}", file=sys.stderr)
+        print(f"{top.prog} {options.command}: {failure}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"kindstore {options.command}: interrupted", file=sys.stderr)
+        print(f"{top.prog} {options.command}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader went away (`kindstore demo | head`). Python would flush once more at exit, and complain.
@@ -41,21 +51,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. Each command sets `run`, a function of the parsed options."""
+def parser(app: AppStore | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line. Each command sets `run`, a function of the parsed options.
+
+    With *app*: of ``flask kindstore``, which has the commands that work on a store, on that one.
+    """
+    return _made(app)[0]
+
+
+def descriptions(app: AppStore) -> dict[str, str]:
+    """What each command of the parser for *app* does, by its name."""
+    return {name: str(each.description) for name, each in _made(app)[1].items()}
+
+
+def _made(app: AppStore | None) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     top = argparse.ArgumentParser(
-        prog="kindstore",
+        prog="kindstore" if app is None else "flask kindstore",
         description="Kindstore is the Datastore as a Python library, in one SQLite file.",
         epilog="Exit status: 0 all right; 1 something was found wrong; 2 the command could not do its work.",
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"kindstore {__version__}")
     commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    demo.add_to(commands)
-    check.add_to(commands)
-    gql.add_to(commands)
-    indexes.add_to(commands)
-    stats.add_to(commands)
-    unique.add_to(commands)
-    ndb_lint.add_to(commands)
-    return top
+    for each in ON_A_STORE:
+        each.add_to(commands, app)
+    for each in () if app is not None else OTHERS:
+        each.add_to(commands)
+    return top, commands.choices

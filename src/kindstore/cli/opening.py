@@ -1,13 +1,40 @@
-"""Opening a database that a command is given: one that exists, and never a new one."""
+"""Opening a database that a command is given: one that exists, and never a new one; and the arguments that name it."""
 
+import argparse
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import kindstore
 from kindstore.cli.failure import CannotStart
 from kindstore.store.abc import Store
+
+
+class AppStore(NamedTuple):
+    """The store of an app that has these commands (`flask_group`): what need not be said there."""
+
+    file: Path
+    project: str
+    namespace: str
+
+
+def add_file(
+    parser: argparse.ArgumentParser, app: AppStore | None, text: str = "the database; it must exist"
+) -> None:
+    """Let *parser* take the path of a database, as ``options.file``: that of *app* if there is one."""
+    if app is None:
+        parser.add_argument("file", type=Path, metavar="FILE", help=text)
+    else:
+        parser.set_defaults(file=app.file)
+
+
+def add_project(parser: argparse.ArgumentParser, app: AppStore | None) -> None:
+    """Let *parser* take the project of the keys, as ``options.project``; by default that of *app*."""
+    default = "kindstore" if app is None else app.project
+    parser.add_argument(
+        "--project", default=default, metavar="NAME", help=f"the project of the keys (default: {default})"
+    )
 
 
 @contextmanager

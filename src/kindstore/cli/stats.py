@@ -13,6 +13,7 @@ from typing import Any
 
 import kindstore
 from kindstore.cli.failure import CannotStart, missing_extra
+from kindstore.cli.opening import AppStore, add_file, add_project
 from kindstore.store.abc import Inspect, Store
 from kindstore.store.messages import Order, Query
 from kindstore.store.statistics import COLUMNS, Progress, kind_of
@@ -20,8 +21,8 @@ from kindstore.values.errors import BadKeyError
 from kindstore.values.key import Partition
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to argparse's *commands*."""
+def add_to(commands: Any, app: AppStore | None = None) -> None:
+    """Add the command to argparse's *commands*; for the store of *app*, if there is one."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "stats",
         help="show what a database file holds, by kind and property",
@@ -31,7 +32,7 @@ def add_to(commands: Any) -> None:
         "2 the file cannot be opened, read or written.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the database")
+    add_file(parser, app, "the database")
     parser.add_argument("--refresh", action="store_true", help="compute all statistics anew, and store them")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of tables")
     parser.add_argument(
@@ -39,6 +40,7 @@ def add_to(commands: Any) -> None:
         metavar="NAME",
         help="show those of one namespace alone ('' is the default one); default: of all together",
     )
+    add_project(parser, app)
     parser.set_defaults(run=execute)
 
 
@@ -53,7 +55,7 @@ def execute(options: argparse.Namespace) -> int:
         raise CannotStart(f"there is no file {file}" if not file.exists() else f"{file} is not a file")
     screen = None if options.json else _screen()
     try:
-        store = kindstore.connect(file.absolute())
+        store = kindstore.connect(file.absolute(), project=options.project)
         try:
             partition = store.partition(options.namespace or "")  # wrong names are found before work is done
             if options.refresh:

@@ -10,11 +10,10 @@ import json
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kindstore.cli.failure import CannotStart
-from kindstore.cli.opening import opened
+from kindstore.cli.opening import AppStore, add_file, add_project, opened
 from kindstore.cli.printable import printable
 from kindstore.values.errors import Error
 
@@ -29,8 +28,8 @@ SHOWN = 20
 """How many duplicates, and how many entities without a marker, are printed one by one."""
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to argparse's *commands*."""
+def add_to(commands: Any, app: AppStore | None = None) -> None:
+    """Add the command to argparse's *commands*; for the store of *app*, if there is one."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "unique",
         help="check that values are unique, and mark those that were stored before",
@@ -45,7 +44,7 @@ def add_to(commands: Any) -> None:
         ("backfill", "make the markers that are missing, delete those that are stale, report duplicates"),
     ):
         action = actions.add_parser(name, help=text, description=text, epilog=STATUS, allow_abbrev=False)
-        action.add_argument("file", type=Path, metavar="FILE", help="the database; it must exist")
+        add_file(action, app)
         action.add_argument("kind", metavar="KIND", help="the kind of the entities")
         action.add_argument(
             "properties",
@@ -58,7 +57,7 @@ def add_to(commands: Any) -> None:
             metavar="NAME",
             help="this one alone ('' is the default one); default: each of them",
         )
-        action.add_argument("--project", default="kindstore", metavar="NAME", help="the project of the keys")
+        add_project(action, app)
         action.add_argument("--json", action="store_true", help="print one JSON document instead of text")
         action.set_defaults(run=execute)
 

@@ -483,13 +483,15 @@ def _sharing_by(store: Any, policies: Policies, changes: dict[str, Any]) -> Any:
 class LateContext(Context):
     """A context whose store is opened, by *open_store*, when it is first needed.  Keys can be made before.
 
+    *settings* are those of `Context`.
+
     A class of its own, because CPython looks up every attribute slowly where there is a `__getattr__`.
     """
 
     __slots__ = ("_open",)
 
-    def __init__(self, open_store: Callable[[], Store], partition: Partition) -> None:
-        super().__init__(cast("Any", None), partition)
+    def __init__(self, open_store: Callable[[], Store], partition: Partition, **settings: Any) -> None:
+        super().__init__(cast("Any", None), partition, **settings)
         del self.store
         self._open = open_store
 
@@ -538,6 +540,11 @@ def now() -> int:
 def entered() -> Context | None:
     """The context that this code entered, None if it entered none."""
     return _current.get()
+
+
+def is_ambient() -> bool:
+    """Whether this code works in the ambient store: it entered no context, and none is open elsewhere."""
+    return _current.get() is None and not _open
 
 
 def outermost() -> Context | None:

@@ -313,6 +313,7 @@ def test_what_would_not_be_read_as_it_was_written_is_refused(item: str) -> None:
 
 def test_the_hierarchy_of_roles_has_no_circle() -> None:
     from flask import Flask
+
     from kindstore.flask.security import roles
 
     roles.check({"a": ["b"], "b": ["c"]})

@@ -4,16 +4,16 @@ Exit status 0 if the query ran, 1 if it is wrong or the Datastore does not have 
 """
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from kindstore.cli.failure import missing_extra
+from kindstore.cli.opening import AppStore, add_file, add_project
 
 DIALECTS = ("v1", "app-engine")
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to argparse's *commands*."""
+def add_to(commands: Any, app: AppStore | None = None) -> None:
+    """Add the command to argparse's *commands*; for the store of *app*, if there is one."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "gql",
         help="ask a database file a question in GQL",
@@ -21,7 +21,7 @@ def add_to(commands: Any) -> None:
         epilog="Exit status: 0 the query ran; 1 the query is wrong; 2 the file cannot be opened.",
         allow_abbrev=False,
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="the database; it must exist")
+    add_file(parser, app)
     parser.add_argument("query", metavar="QUERY", help="the text of the query")
     parser.add_argument(
         "--dialect",
@@ -29,8 +29,13 @@ def add_to(commands: Any) -> None:
         default=DIALECTS[0],
         help="which GQL: v1, with parameters @name (the default), or App Engine's, with :name",
     )
-    parser.add_argument("--namespace", default="", metavar="NAME", help="the namespace that is asked")
-    parser.add_argument("--project", default="kindstore", metavar="NAME", help="the project of the keys")
+    parser.add_argument(
+        "--namespace",
+        default="" if app is None else app.namespace,
+        metavar="NAME",
+        help="the namespace that is asked",
+    )
+    add_project(parser, app)
     parser.add_argument(
         "--bind",
         action="append",

@@ -7,11 +7,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from kindstore.cli.opening import AppStore, add_file, add_project
+
 STATUS = "Exit status: 0 all right; 1 an index is in error; 2 a file cannot be opened or read."
 
 
-def add_to(commands: Any) -> None:
-    """Add the command to argparse's *commands*."""
+def add_to(commands: Any, app: AppStore | None = None) -> None:
+    """Add the command to argparse's *commands*; for the store of *app*, if there is one."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "indexes",
         help="list, make, build and remove composite indexes",
@@ -28,7 +30,7 @@ def add_to(commands: Any) -> None:
         ("cleanup", "remove the indexes that index.yaml does not have"),
     ):
         action = actions.add_parser(name, help=text, description=text, epilog=STATUS, allow_abbrev=False)
-        action.add_argument("file", type=Path, metavar="FILE", help="the database; it must exist")
+        add_file(action, app)
         if name != "build":
             default = None if name == "list" else Path("index.yaml")
             shown = "; with it, those are listed too that the database lacks" if name == "list" else ""
@@ -41,7 +43,7 @@ def add_to(commands: Any) -> None:
             )
         if name == "cleanup":
             action.add_argument("--yes", action="store_true", help="remove without asking")
-        action.add_argument("--project", default="kindstore", metavar="NAME", help="the project of the keys")
+        add_project(action, app)
         action.add_argument("--json", action="store_true", help="print one JSON document instead of text")
         action.set_defaults(run=execute)
 

@@ -12,8 +12,21 @@ import flask_security
 
 from kindstore.flask.security.as_a_list import AsaList
 from kindstore.flask.security.base import Datastore, UserDatastore
+from kindstore.flask.security.datastore import DatastoreUserDatastore
 from kindstore.flask.security.extension import Security
+from kindstore.flask.security.folding import FoldedProperty, fold
 from kindstore.flask.security.mixins import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
+from kindstore.flask.security.models import (
+    FsRefreshTrackerMixin,
+    FsRoleMixin,
+    FsUserBaseMixin,
+    FsUserMixin,
+    FsWebAuthnMixin,
+    RefreshTracker,
+    Role,
+    User,
+    WebAuthn,
+)
 
 if TYPE_CHECKING:
     from flask_security import (
@@ -53,21 +66,33 @@ _LOADED_WHEN_ASKED_FOR = {
 __all__ = [
     "AsaList",
     "Datastore",
+    "DatastoreUserDatastore",
     "FSQLALiteUserDatastore",
+    "FoldedProperty",
+    "FsRefreshTrackerMixin",
+    "FsRoleMixin",
+    "FsUserBaseMixin",
+    "FsUserMixin",
+    "FsWebAuthnMixin",
     "MongoEngineUserDatastore",
     "PeeweeUserDatastore",
     "PonyUserDatastore",
+    "RefreshTracker",
     "RefreshTrackerMixin",
+    "Role",
     "RoleMixin",
     "SQLAlchemySessionUserDatastore",
     "SQLAlchemyUserDatastore",
     "Security",
+    "User",
     "UserDatastore",
     "UserMixin",
+    "WebAuthn",
     "WebAuthnMixin",
     "auth_required",
     "auth_token_required",
     "current_user",
+    "fold",
     "hash_password",
     "http_auth_required",
     "login_user",

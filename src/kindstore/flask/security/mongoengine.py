@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import mongoengine
+from flask import Flask
 from mongoengine.errors import ValidationError
 
-from flask import Flask
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import UserDatastore, role_name, single_criterion
 from kindstore.flask.security.flask_security_types import FsMongoEngineUserDatastore

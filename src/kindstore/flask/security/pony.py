@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, cast
 
+from flask import Flask, appcontext_pushed, g
 from pony import orm
 from pony.orm.core import Attribute, Optional
 from pony.orm.ormtypes import Array
 
-from flask import Flask, appcontext_pushed, g
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import (
     UserDatastore,

@@ -20,7 +20,9 @@ import pytest
 from sqlalchemy import event
 
 from flask import Flask
-from kindstore.flask import security
+
+from kindstore import ndb
+from kindstore.flask import Kindstore, Model, security
 from tests.flask.security.conformance import postgresql_server
 from tests.flask.security.conformance.sqlalchemy_models import sqlalchemy_models
 
@@ -35,6 +37,7 @@ NAMES = [
     "pony-sqlite",
     # Not MongoDB, and said so wherever a result is read: an imitation of it, in this process.
     "mongoengine-server" if MONGODB else "mongoengine-mongomock",
+    "kindstore-sqlite",
     *ON_POSTGRESQL,
 ]
 
@@ -132,6 +135,8 @@ def backend(name: str, directory: Path, server: Callable[[], Path], side: str = 
             return _peewee(name, directory, server if place == "postgresql" else None)
         case "pony":
             return _pony(name, directory)
+        case "kindstore":
+            return _kindstore(name, directory)
         case _:
             return _mongoengine(name, side)
 
@@ -481,3 +486,37 @@ def _mongoengine(name: str, side: str) -> Backend:
         me.disconnect(alias)
 
     return Backend(name, app, datastore, clear, nothing, close)
+
+
+# Kindstore
+
+
+def _kindstore(name: str, directory: Path) -> Backend:
+    app = application(KINDSTORE_URL=str(directory / f"{name}.db"))
+    db = Kindstore(app)
+
+    class Role(Model, security.FsRoleMixin):
+        pass
+
+    class Passkey(Model, security.FsWebAuthnMixin):
+        pass
+
+    class Tracker(Model, security.FsRefreshTrackerMixin):
+        pass
+
+    class User(Model, security.FsUserMixin):
+        fs_token_uniquifier = ndb.StringProperty(unique=True)
+        security_number = ndb.IntegerProperty(unique=True)
+
+    datastore = security.DatastoreUserDatastore(db, User, Role, Passkey, Tracker)
+    security.Security(app, datastore)
+
+    def clear() -> None:
+        with app.app_context():
+            models = (User, Role, Passkey, Tracker)
+            ndb.delete_multi([key for model in models for key in model.query.fetch(keys_only=True)])
+
+    def forget() -> None:
+        ndb.get_context().clear_cache()
+
+    return Backend(name, app, datastore, clear, forget, db.client_of(app).close)

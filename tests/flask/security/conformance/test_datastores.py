@@ -190,9 +190,12 @@ def test_users_are_all_users_in_any_number_of_pages(ds: Any) -> None:
     for number in range(5):
         ds.create_user(email=f"{number}@example.org", password="x")
     ds.commit()
-    assert [user.email for user in ds.users()] == [f"{number}@example.org" for number in range(5)]
-    pages = [[user.email[0] for user in page] for page in ds.user_pages(2)]
-    assert pages == [["0", "1"], ["2", "3"], ["4"]]
+    found = list(ds.users())
+    assert sorted(user.email for user in found) == [f"{number}@example.org" for number in range(5)]
+    assert [user.id for user in found] == sorted(user.id for user in found)
+    pages = [[user.email for user in page] for page in ds.user_pages(2)]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [email for page in pages for email in page] == [user.email for user in found]
     assert ds.count_users() == 5
 
 
