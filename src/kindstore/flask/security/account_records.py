@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 USER = (
     "email", "username", "password", "active", "confirmed_at", "fs_uniquifier", "fs_token_uniquifier",
@@ -107,10 +107,10 @@ def plain(value: Any) -> Any:
             if value.tzinfo is not None:
                 value = value.astimezone(UTC).replace(tzinfo=None)
             return value.replace(microsecond=value.microsecond // 1000 * 1000)
-        case bytearray() | memoryview():
-            return bytes(value)
+        case bytes() | bytearray() | memoryview():
+            return bytes(cast("bytes", value))
         case list() | tuple():
-            return [str(each) for each in value]
+            return [str(each) for each in cast("list[object]", value)]
         case _:
             return value
 

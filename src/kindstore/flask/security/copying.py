@@ -68,12 +68,14 @@ def copy_accounts(
     complete changes nothing.  *progress* is called with "copy" or "compare", how many are done, and of how many.
     *source_context* and *target_context* are what each side needs to be entered: an application's `app_context`.
 
+    What *target* has no place for (a model without roles, or without an attribute) is a difference of the report.
+
     Raises BadArgumentError, with nothing written, if *target* has accounts that *source* does not have, unless
     *into_existing* says that they may stay.
     """
     wanted = tuple(attributes)
     report = Report()
-    tell = progress or (lambda _step, _done, _total: None)
+    tell = progress or _tell_nobody
     copier = _Copier(source, target, source_context, target_context, wanted, batch)
     if not into_existing:
         copier.refuse_strangers()
@@ -81,6 +83,9 @@ def copy_accounts(
     copier.copy_users(report, tell)
     copier.compare(report, tell)
     return report
+
+
+def _tell_nobody(_step: str, _done: int, _total: int) -> None: ...
 
 
 @dataclass
@@ -122,6 +127,8 @@ class _Copier:
                         )
 
     def copy_roles(self, report: Report) -> None:
+        if self.target.role_model is None:
+            return
         with self.source_context():
             roles = [role_values(role) for role in self.source.roles()]
         with self.target_context():
@@ -155,11 +162,13 @@ class _Copier:
 
     def copy_user(self, account: Account, report: Report) -> None:
         user = _find(self.target, account)
+        # What a target has no place for is left out here, and named by the comparison.
+        roles = account.roles if self.target.role_model is not None else frozenset[str]()
         known = {name: v for name, v in account.values.items() if hasattr(self.target.user_model, name)}
         if user is None:
-            user = self.target.create_user(**{"active": False} | known, roles=sorted(account.roles))
+            user = self.target.create_user(**{"active": False} | known, roles=sorted(roles))
             report.created += 1
-            there = Account({}, account.roles, {}, {})
+            there = Account({}, roles, {}, {})
         else:
             there = account_of(user, self.attributes)
             different = account.difference(there)
@@ -171,9 +180,9 @@ class _Copier:
                     setattr(user, name, known.get(name, False if name == "active" else None))
             self.target.put(user)
             report.updated += 1
-        for name in account.roles - there.roles:
+        for name in roles - there.roles:
             self.target.add_role_to_user(user, name)
-        for name in there.roles - account.roles:
+        for name in there.roles - roles:
             self.target.remove_role_from_user(user, name)
         self.copy_passkeys(user, account, there)
         self.copy_trackers(user, account, there)

@@ -187,11 +187,30 @@ class DatastoreUserDatastore(UserDatastore):
         user_id = key_of_type(key, int)
         return None if user_id is None else self.find_user(id=user_id)
 
-    def users(self) -> Iterator[Any]:
-        """Every user, in the order of the keys."""
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user in the order of the keys, page by page."""
+        page = self._page(size)
+        while page:
+            last = page[-1].key
+            yield page
+            page = self._page(size, self.user_model.key > last)
+
+    def _page(self, size: int, *after: Any) -> list[Any]:
         with self._context():
-            for user in query_of(self.user_model).order(self.user_model.key):
-                yield self._known(user)
+            found = query_of(self.user_model, *after).order(self.user_model.key).fetch(size)
+        return [self._known(user) for user in found]
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        with self._context():
+            return int(query_of(self.user_model).count())
+
+    def roles(self) -> list[Any]:
+        """Every role."""
+        if self.role_model is None:
+            return []
+        with self._context():
+            return self._there(query_of(self.role_model).fetch())
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the store has *obj*."""
@@ -221,13 +240,16 @@ class DatastoreUserDatastore(UserDatastore):
         wanted = list(names)
         if self.role_model is None or not wanted:
             return []
-        found: list[Any] = []
         with self._context():
-            for role in query_of(self.role_model, self.role_model.name.IN(wanted)).fetch():
-                gone = is_gone(role)
-                finish(role, self.user_model)
-                if not gone:
-                    found.append(role)
+            return self._there(query_of(self.role_model, self.role_model.name.IN(wanted)).fetch())
+
+    def _there(self, roles: Iterable[Any]) -> list[Any]:
+        found: list[Any] = []
+        for role in roles:
+            gone = is_gone(role)
+            finish(role, self.user_model)
+            if not gone:
+                found.append(role)
         return found
 
     # Passkeys and refresh tokens.

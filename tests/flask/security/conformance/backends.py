@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+
 from flask import Flask
 
 from kindstore import ndb
@@ -142,9 +144,16 @@ def backend(name: str, directory: Path, server: Callable[[], Path], side: str = 
 # SQLAlchemy
 
 
+def _do_not_wait_for_the_disk(connection: Any, *_record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+
+
 def _of_session(name: str, app: Flask, datastore: Any, metadata: Any, engine: Any) -> Backend:
     """What the three of SQLAlchemy have in common."""
     security.Security(app, datastore)
+    if engine.dialect.name == "sqlite":
+        engine.dispose()  # the next connection is one that listens
+        event.listen(engine, "connect", _do_not_wait_for_the_disk)
 
     def clear() -> None:
         with app.app_context():
@@ -213,7 +222,9 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
     import peewee
 
     if server is None:
-        database: Any = peewee.SqliteDatabase(str(directory / f"{name}.db"), pragmas={"foreign_keys": 1})
+        database: Any = peewee.SqliteDatabase(
+            str(directory / f"{name}.db"), pragmas={"foreign_keys": 1, "synchronous": 0}
+        )
     else:
         database = peewee.PostgresqlDatabase(
             postgresql_server.new_database(server()),
@@ -316,6 +327,7 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
 def _pony(name: str, directory: Path) -> Backend:
     orm = pytest.importorskip("pony.orm", reason="Pony has no version for this Python")
     database = orm.Database()
+    database.on_connect(provider="sqlite")(lambda _db, connection: _do_not_wait_for_the_disk(connection))
 
     class Role(database.Entity, security.RoleMixin):  # type: ignore[name-defined]
         name = orm.Required(str, unique=True, max_len=80)
