@@ -29,7 +29,9 @@ from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
 from .races import answer_again
 from .role_copies import ROLE_MODEL, delete_role, finish, is_gone, save_role, unfinished
-from .saving import CLIENT, fields_of, in_transaction, query_of, save, stored
+from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
+
+_PAGE = 500
 
 
 class DatastoreUserDatastore(UserDatastore):
@@ -188,10 +190,12 @@ class DatastoreUserDatastore(UserDatastore):
         return None if user_id is None else self.find_user(id=user_id)
 
     def users(self) -> Iterator[Any]:
-        """Every user, in the order of the keys."""
-        with self._context():
-            for user in query_of(self.user_model).order(self.user_model.key):
-                yield self._known(user)
+        """Every user, in the order of the keys, read page by page."""
+        query, cursor, more = query_of(self.user_model).order(self.user_model.key), None, True
+        while more:
+            with self._context():
+                page, cursor, more = query.fetch_page(_PAGE, start_cursor=cursor)
+            yield from map(self._known, page)
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the store has *obj*."""
@@ -298,7 +302,8 @@ class DatastoreUserDatastore(UserDatastore):
             created = model(parent=user.key, **values)
 
             def write() -> None:
-                if stored(self.user_model, user.key) == [None]:
+                # One that this transaction makes is not there yet.
+                if is_known(user) and stored(self.user_model, user.key) == [None]:
                     raise NotFoundError("the user was deleted meanwhile", key=user.key)
                 save(created)
                 save(user)
