@@ -29,7 +29,9 @@ from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
 from .races import answer_again
 from .role_copies import ROLE_MODEL, delete_role, finish, is_gone, save_role, unfinished
-from .saving import CLIENT, fields_of, in_transaction, query_of, save, stored
+from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
+
+_PAGE = 500
 
 
 class DatastoreUserDatastore(UserDatastore):
@@ -320,7 +322,8 @@ class DatastoreUserDatastore(UserDatastore):
             created = model(parent=user.key, **values)
 
             def write() -> None:
-                if stored(self.user_model, user.key) == [None]:
+                # One that this transaction makes is not there yet.
+                if is_known(user) and stored(self.user_model, user.key) == [None]:
                     raise NotFoundError("the user was deleted meanwhile", key=user.key)
                 save(created)
                 save(user)

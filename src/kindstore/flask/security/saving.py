@@ -15,7 +15,7 @@ from copy import deepcopy
 from typing import Any, ClassVar, Final
 
 from kindstore import ndb
-from kindstore.mapper.context import current
+from kindstore.mapper.context import caches, current
 from kindstore.mapper.property import Property, Undecoded, is_list
 from kindstore.mapper.schema import schema_of
 from kindstore.values.entity import Shape
@@ -138,10 +138,10 @@ def save(entity: Any) -> None:
 
 def _saved(entity: Any) -> None:
     remember(entity)
-    identities = current().identities
-    if identities is not None:
+    context = current()
+    if context.identities is not None and caches(context, entity._key, type(entity)):
         # A commit makes the context forget what was written, but the request goes on with this object.
-        identities.keep(entity._key, entity)
+        context.identities.keep(entity._key, entity)
 
 
 def in_transaction(work: Callable[[], object]) -> None:

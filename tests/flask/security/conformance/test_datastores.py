@@ -262,7 +262,9 @@ def test_roles_are_made_and_found_by_name_and_by_themselves(backend: Backend, ds
     assert ds.find_role("nothing") is None
 
 
-@pytest.mark.parametrize("permissions", [["a", "b"], ("a", "b"), {"a", "b"}, "a, b"], ids=repr)
+@pytest.mark.parametrize(
+    "permissions", [["a", "b"], ("a", "b"), {"a", "b"}, "a, b"], ids=["list", "tuple", "set", "text"]
+)
 def test_permissions_come_in_any_collection(ds: Any, permissions: Any) -> None:
     ds.create_role(name="editor", permissions=permissions)
     ds.commit()
