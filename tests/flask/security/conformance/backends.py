@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-
 from flask import Flask
+from sqlalchemy import event
 
 from kindstore import ndb
 from kindstore.flask import Kindstore, Model, security
