@@ -491,7 +491,7 @@ def _mongoengine(name: str, side: str) -> Backend:
 
 
 def _kindstore(name: str, directory: Path) -> Backend:
-    app = application(KINDSTORE_URL=str(directory / f"{name}.db"))
+    app = application(KINDSTORE_URL=str(directory / f"{name}.db"), KINDSTORE_DURABILITY="relaxed")
     db = Kindstore(app)
 
     class Role(Model, security.FsRoleMixin):
