@@ -162,7 +162,8 @@ def check_csrf() -> None:
 def use_the_name() -> ResponseReturnValue | None:
     """Lead a browser from 127.0.0.1 to localhost: passkeys belong to a name, never to a number."""
     host, colon, port = request.host.partition(":")
-    if host == LOOPBACK and request.method == "GET" and request.accept_mimetypes.accept_html:
+    is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+    if host == LOOPBACK and is_page:
         query = request.query_string.decode("ascii", "replace")
         return redirect(f"http://localhost{colon}{port}{request.path}{'?' if query else ''}{query}")
     return None

@@ -35,6 +35,7 @@ def make(folder: Path, **settings: Any) -> Flask:
     app = create_app(
         {
             "INSTANCE": folder,
+            "KINDSTORE_URL": str(folder / "kindstore.db"),  # whatever the tester's environment says
             "TESTING": True,
             "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": quick,
             **settings,
