@@ -16,7 +16,7 @@ from flask import Flask, Request, Response, g, redirect, render_template, reques
 from flask.typing import ResponseReturnValue
 from flask_security import user_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from kindstore.flask.security import Security
 
@@ -139,8 +139,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(api.api)
     admin.init_app(app)
     commands.init_app(app)
-    for code in (400, 403, 404, 405, 500):
-        app.register_error_handler(code, show_error)
+    app.register_error_handler(HTTPException, show_error)
     app.after_request(own_content_only)
     return app
 
