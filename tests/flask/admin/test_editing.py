@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from kindstore import ndb
 from kindstore.flask.admin import ModelView
+from kindstore.testing.sandbox import Sandbox
 from tests.flask.admin.library import (
     Address,
     Novel,
@@ -198,6 +199,21 @@ def test_what_the_query_hides_is_not_to_be_had() -> None:
     assert "Record does not exist." in messages(answer.text)
     browser.post("/admin/novel/action/", data={"action": "delete", "rowid": [text_of(hidden), text_of(seen)]})
     assert [book.title for book in Novel.query()] == ["hidden"]
+
+
+def test_many_are_held_against_the_query_in_few_questions(datastore: Sandbox) -> None:
+    class Alternatives(NovelView):
+        def get_query(self) -> Any:
+            return super().get_query().filter(Novel.pages.IN([1, 2, 3, 4]))
+
+    keys = ndb.put_multi([Novel(title="x", pages=n % 8) for n in range(80)])
+    view = Alternatives(Novel)
+    with make_app(NovelistView(Novelist), view).test_request_context():
+        datastore.calls.clear()
+        found = view.get_several([text_of(key) for key in keys])
+        assert len(found) == 40
+        assert {book.pages for book in found} == {1, 2, 3, 4}
+        datastore.calls.assert_at_most(20)
 
 
 def test_a_namespace_of_its_own() -> None:

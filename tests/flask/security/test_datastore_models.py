@@ -20,6 +20,7 @@ from kindstore.flask.security import (
     fold,
 )
 from kindstore.ndb.exceptions import UniqueViolationError
+from kindstore.testing import store
 from kindstore.values.errors import BadArgumentError
 
 ATTRIBUTES = (
@@ -206,3 +207,42 @@ def test_numbers_may_come_as_text(client: ndb.Client) -> None:
 @pytest.mark.parametrize("make", [User, Role], ids=lambda made: made.__name__)
 def test_ready_made_classes_have_their_kinds(make: Callable[..., Any]) -> None:
     assert make()._get_kind() == make.__name__
+
+
+def test_without_a_database_it_is_the_store_of_code_that_names_none() -> None:
+    with store() as sandbox:
+        ds = DatastoreUserDatastore(None, User, Role)
+        ds.create_role(name="admin")
+        ds.create_user(email="ada@example.org", roles=["admin"])
+        assert [user.has_role("admin") for user in ds.users()] == [True]
+        assert ds.find_user(email="ada@example.org") is not None
+        assert len(sandbox.calls) > 0
+
+
+def test_models_of_others_are_refused(client: ndb.Client) -> None:
+    class Person(ndb.Model):
+        email = ndb.StringProperty()
+
+    with pytest.raises(BadArgumentError, match="FsUserBaseMixin"):
+        DatastoreUserDatastore(client, Person, Role)
+    with pytest.raises(BadArgumentError, match="FsRoleMixin"):
+        DatastoreUserDatastore(client, User, Person)
+
+
+def test_users_without_roles(client: ndb.Client) -> None:
+    ds = DatastoreUserDatastore(client, User)
+    user = ds.create_user(email="ada@example.org")
+    assert (user.roles, ds.find_role("admin"), ds.find_roles(["admin"])) == ([], None, [])
+    with pytest.raises(BadArgumentError, match="no role model"):
+        ds.create_role(name="admin")
+    with pytest.raises(NotImplementedError):
+        ds.find_webauthn(b"id")
+
+
+def test_users_are_found_by_key_and_id(ds: DatastoreUserDatastore) -> None:
+    user = ds.create_user(email="ada@example.org")
+    role = ds.create_role(name="admin")
+    for identifier in (user.key, user.id, str(user.id), "ADA@example.org"):
+        assert ds.get_user(identifier).email == "ada@example.org"
+    for identifier in (role.key, role.id, 0, -1, 2**70, "nobody", 1.5, True):
+        assert ds.get_user(identifier) is None

@@ -163,3 +163,18 @@ def test_recovery_code_is_good_once(ds: DatastoreUserDatastore, ada: Any) -> Non
     assert other.mf_recovery_codes == ["b"]
     assert ds.mf_delete_recovery_code(other, 3) is False
     assert ds.find_user(email="ada@example.org").mf_recovery_codes == ["b"]
+
+
+def test_account_can_be_made_in_one_transaction(ds: DatastoreUserDatastore, client: ndb.Client) -> None:
+    ds.create_role(name="admin")
+
+    def make() -> None:
+        user = ds.create_user(email="bob@example.org", roles=["admin"])
+        create_passkey(ds, user, "phone")
+        user.username = "bob"
+        ds.put(user)
+
+    with client.context():
+        ndb.transaction(make)
+    found = ds.find_user(username="bob")
+    assert ([each.name for each in found.webauthn], found.has_role("admin")) == (["phone"], True)

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from kindstore.flask.security import DatastoreUserDatastore, Role, User, role_copies
+from kindstore import ndb
+from kindstore.flask.security import (
+    DatastoreUserDatastore,
+    FsRoleMixin,
+    FsUserMixin,
+    Role,
+    User,
+    role_copies,
+)
 from kindstore.testing import Calls, Recorder
 from kindstore.values.errors import BadValueError, NotFoundError
 
@@ -206,3 +214,29 @@ def test_who_has_a_role_is_a_query(ds: DatastoreUserDatastore) -> None:
     with ds.db.context():
         found = User.query(User.role_keys == role.key).order(User.email).fetch()
     assert [each.email for each in found] == ["a@example.org", "b@example.org"]
+
+
+def test_each_datastore_has_its_own_classes(client: ndb.Client) -> None:
+    """Applications and tests make classes of the same names: what is read is of those that the datastore was given."""
+
+    def made() -> tuple[DatastoreUserDatastore, type[Any], type[Any]]:
+        class Role(FsRoleMixin):
+            pass
+
+        class User(FsUserMixin):
+            pass
+
+        return DatastoreUserDatastore(client, User, Role), User, Role
+
+    one, one_user, one_role = made()
+    other, other_user, other_role = made()
+    one.create_role(name="admin")
+    one.create_user(email="a@example.org", roles=["admin"])
+    for ds, user_model, role_model in ((one, one_user, one_role), (other, other_user, other_role)):
+        found = user(ds, "a")
+        found.username = "ada"
+        ds.put(found)
+        ds.add_permissions_to_role("admin", role_model.__name__)
+        for each in (user(ds, "a"), ds.get_user(found.key), ds.get_user(found.id), *ds.users()):
+            assert type(each) is user_model
+            assert type(each.roles[0]) is role_model

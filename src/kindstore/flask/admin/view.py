@@ -43,6 +43,7 @@ from kindstore.flask.forms.references import key_name, key_of_text, key_text, la
 from kindstore.flask.forms.texts import Wording
 from kindstore.mapper.filters import PropertyOrder
 from kindstore.mapper.references import ModelKey
+from kindstore.store.conjunctions import MAX_DISJUNCTIONS
 from kindstore.values.errors import (
     BadArgumentError,
     BadQueryError,
@@ -144,12 +145,20 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         entities = [each for each in ndb.get_multi(keys) if isinstance(each, self.model)]
         if type(self).get_query is ModelView.get_query or not entities:
             return entities
-        seen = self.get_query()
-        return [
-            each
-            for each in entities
-            if seen.filter(self.model._key == each._key).get(keys_only=True) is not None
-        ]
+        query, found = self.get_query(), [each._key for each in entities]
+        parts = [found[start : start + MAX_DISJUNCTIONS] for start in range(0, len(found), MAX_DISJUNCTIONS)]
+        seen = {key for part in parts for key in self._among(query, part)}
+        return [each for each in entities if each._key in seen]
+
+    def _among(self, query: ndb.Query[Any], keys: list[Any]) -> list[Any]:
+        """The keys among *keys* that *query* finds."""
+        try:
+            return query.filter(self.model._key.IN(keys)).fetch(keys_only=True)
+        except BadQueryError:  # with alternatives of its own there are too many
+            if len(keys) == 1:
+                raise
+            half = len(keys) // 2
+            return self._among(query, keys[:half]) + self._among(query, keys[half:])
 
     # Columns.
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
 from flask import Flask, current_app
-
 from kindstore.flask.security import identity
 from kindstore.flask.security.flask_security_types import FsDatastore, FsUserDatastore
 from kindstore.values.errors import BadArgumentError
@@ -112,7 +111,20 @@ class UserDatastore(Datastore, FsUserDatastore):
 
     def users(self) -> Iterator[Any]:
         """Every user, in the order of the primary key."""
+        for page in self.user_pages(500):
+            yield from page
+
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user, in the order of the primary key, in lists of up to *size*, each read when it is asked for."""
         raise NotImplementedError
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        raise NotImplementedError
+
+    def roles(self) -> list[Any]:
+        """Every role."""
+        return [] if self.role_model is None else list(self.role_model.query.all())
 
     # Users
 

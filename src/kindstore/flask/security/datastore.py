@@ -14,6 +14,7 @@ from typing import Any
 
 from kindstore import ndb
 from kindstore.mapper.context import current
+from kindstore.mapper.operations import get_one
 from kindstore.values.errors import (
     BadArgumentError,
     BadKeyError,
@@ -27,8 +28,10 @@ from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
 from .races import answer_again
-from .role_copies import delete_role, finish, is_gone, save_role, unfinished
-from .saving import CLIENT, fields_of, in_transaction, save
+from .role_copies import ROLE_MODEL, delete_role, finish, is_gone, save_role, unfinished
+from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
+
+_PAGE = 500
 
 
 class DatastoreUserDatastore(UserDatastore):
@@ -52,6 +55,7 @@ class DatastoreUserDatastore(UserDatastore):
             _check(role_model, FsRoleMixin)
         super().__init__(db, user_model, role_model, webauthn_model, refresh_tracker_model)
         self._finished = role_model is None
+        setattr(user_model, ROLE_MODEL, role_model)
         told = {"webauthn": webauthn_model, "refresh_trackers": refresh_tracker_model}
         for owned in owned_lists(user_model):
             model = told.get(owned.name)
@@ -70,6 +74,7 @@ class DatastoreUserDatastore(UserDatastore):
         which has looked before, the user gets to read that instead.  `NotFoundError` if *obj* was deleted
         meanwhile, `ConflictError` if others would not stop changing it.
         """
+        obj = _itself(obj)
         with self._context():
             self._finish_roles()
             try:
@@ -84,6 +89,7 @@ class DatastoreUserDatastore(UserDatastore):
 
     def delete(self, obj: Any) -> Any:
         """Delete *obj*: a user with all its credentials, in one commit; a role, once it is taken from all users."""
+        obj = _itself(obj)
         with self._context():
             self._finish_roles()
             if isinstance(obj, FsRoleMixin):
@@ -97,10 +103,11 @@ class DatastoreUserDatastore(UserDatastore):
 
     def reload(self, obj: Any) -> None:
         """Read *obj* again; without effect if it was deleted."""
+        obj = _itself(obj)
         with self._context():
-            stored = obj.key.get(use_cache=False)
-        if stored is not None:
-            fields_of(obj).update(fields_of(stored))
+            [found] = stored(type(obj), obj.key)
+        if found is not None:
+            fields_of(obj).update(fields_of(found))
         for owned in owned_lists(obj.__class__):
             owned.forget(obj)
 
@@ -114,6 +121,7 @@ class DatastoreUserDatastore(UserDatastore):
 
     def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
         """Take a recovery code from *user*; False if there is none, or if another request has used it meanwhile."""
+        user = _itself(user)
         codes = list(self.mf_get_recovery_codes(user))
         try:
             code = codes[idx]
@@ -123,8 +131,8 @@ class DatastoreUserDatastore(UserDatastore):
 
         def use() -> None:
             nonlocal used
-            stored = self.user_model.get_by_id(user.id, use_cache=False)
-            used = stored is None or code not in stored.mf_recovery_codes
+            [found] = stored(self.user_model, user.key)
+            used = found is None or code not in found.mf_recovery_codes
             if not used:
                 user.mf_recovery_codes = [each for each in codes if each != code]
                 save(user)
@@ -162,7 +170,7 @@ class DatastoreUserDatastore(UserDatastore):
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
             except (BadKeyError, BadValueError):
                 return None  # no user has a value of another type
-            return self._found(self.user_model.query(*filters).get())
+            return self._found(query_of(self.user_model, *filters).get())
 
     def _by_id(self, **kwargs: Any) -> Any:
         user_id = kwargs.pop("id")
@@ -175,21 +183,42 @@ class DatastoreUserDatastore(UserDatastore):
         """The user of this key; or of this id, which may be a text of digits.  None if there is none."""
         if isinstance(key, ndb.Key):
             with self._context():
-                found = key.get()
-            return self._known(found) if isinstance(found, self.user_model) else None
+                if key.kind() != self.user_model._get_kind():
+                    return None
+                return self._found(current().store.run(get_one(current(), key, model=self.user_model)))
         user_id = key_of_type(key, int)
         return None if user_id is None else self.find_user(id=user_id)
 
-    def users(self) -> Iterator[Any]:
-        """Every user, in the order of the keys."""
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user in the order of the keys, page by page."""
+        page = self._page(size)
+        while page:
+            last = page[-1].key
+            yield page
+            page = self._page(size, self.user_model.key > last)
+
+    def _page(self, size: int, *after: Any) -> list[Any]:
         with self._context():
-            for user in self.user_model.query().order(self.user_model.key):
-                yield self._known(user)
+            found = query_of(self.user_model, *after).order(self.user_model.key).fetch(size)
+        return [self._known(user) for user in found]
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        with self._context():
+            return int(query_of(self.user_model).count())
+
+    def roles(self) -> list[Any]:
+        """Every role."""
+        if self.role_model is None:
+            return []
+        with self._context():
+            return self._there(query_of(self.role_model).fetch())
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the store has *obj*."""
+        obj = _itself(obj)
         with self._context():
-            return bool(obj.has_complete_key() and obj.key.get(use_cache=False) is not None)
+            return bool(obj.has_complete_key() and stored(type(obj), obj.key) != [None])
 
     def _filter(self, name: str, value: Any, case_insensitive: bool) -> Any:
         if case_insensitive and isinstance(value, str):
@@ -213,13 +242,16 @@ class DatastoreUserDatastore(UserDatastore):
         wanted = list(names)
         if self.role_model is None or not wanted:
             return []
-        found: list[Any] = []
         with self._context():
-            for role in self.role_model.query(self.role_model.name.IN(wanted)).fetch():
-                gone = is_gone(role)
-                finish(role, self.user_model)
-                if not gone:
-                    found.append(role)
+            return self._there(query_of(self.role_model, self.role_model.name.IN(wanted)).fetch())
+
+    def _there(self, roles: Iterable[Any]) -> list[Any]:
+        found: list[Any] = []
+        for role in roles:
+            gone = is_gone(role)
+            finish(role, self.user_model)
+            if not gone:
+                found.append(role)
         return found
 
     # Passkeys and refresh tokens.
@@ -284,12 +316,14 @@ class DatastoreUserDatastore(UserDatastore):
 
     def _create_owned(self, attribute: str, user: Any, model: type[Any], /, **values: Any) -> Any:
         """A new *model* below *user*, if there is that user when it is written."""
+        user = _itself(user)
         held = getattr(user, attribute)
         with self._context():
             created = model(parent=user.key, **values)
 
             def write() -> None:
-                if user.key.get(use_cache=False) is None:
+                # One that this transaction makes is not there yet.
+                if is_known(user) and stored(self.user_model, user.key) == [None]:
                     raise NotFoundError("the user was deleted meanwhile", key=user.key)
                 save(created)
                 save(user)
@@ -304,7 +338,7 @@ class DatastoreUserDatastore(UserDatastore):
         [(name, wanted)] = value.items()
         with self._context():
             try:
-                return model.query(getattr(model, name) == wanted).get()
+                return query_of(model, getattr(model, name) == wanted).get()
             except BadValueError:
                 return None
 
@@ -322,6 +356,12 @@ class DatastoreUserDatastore(UserDatastore):
     def _context(self) -> AbstractContextManager[object]:
         """A context of the client *db*, unless the code is in one."""
         return context_of(self.db if isinstance(self.db, ndb.Client) else None)
+
+
+def _itself(obj: Any) -> Any:
+    """*obj*, or what it stands for: `current_user` is a proxy."""
+    proxied = getattr(obj, "_get_current_object", None)
+    return obj if proxied is None else proxied()
 
 
 def _check(model: Any, mixin: type[Any]) -> None:

@@ -101,9 +101,17 @@ class MongoEngineUserDatastore(UserDatastore, FsMongoEngineUserDatastore):
         """The role of this name, or the stored one like this role object; None if there is none."""
         return None if self.role_model is None else self.role_model.objects(name=role_name(role)).first()
 
-    def users(self) -> Iterator[Any]:
-        """Every user, in the order of the primary key."""
-        return iter(self.user_model.objects.order_by("pk"))
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user in the order of the primary key, page by page."""
+        page = list(self.user_model.objects.order_by("pk").limit(size))
+        while page:
+            last = page[-1].pk
+            yield page
+            page = list(self.user_model.objects(pk__gt=last).order_by("pk").limit(size))
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        return cast("int", self.user_model.objects.count())
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the database has *obj*."""

@@ -11,7 +11,7 @@ from kindstore import ndb
 from kindstore.mapper.context import current
 from kindstore.mapper.property import ModelAttribute
 
-from .saving import CLIENT, fields_of
+from .saving import CLIENT, fields_of, query_of
 
 _GONE: Final = "_gone"
 
@@ -51,7 +51,7 @@ class OwnedList(ModelAttribute):
                 held = []
             else:
                 with context_of(fields.get(CLIENT)):
-                    held = sorted(model.query(ancestor=user.key).fetch(), key=_age)
+                    held = sorted(query_of(model, ancestor=user.key).fetch(), key=_age)
             fields[f"_{self.name}"] = held
         elif any(_GONE in fields_of(each) for each in held):
             held = fields[f"_{self.name}"] = [each for each in held if _GONE not in fields_of(each)]
@@ -100,5 +100,5 @@ def keys_below(user: Any) -> list[ndb.Key]:
     for owned in owned_lists(cls):
         model = owned.model(cls)
         if model is not None:
-            keys.extend(model.query(ancestor=user.key).fetch(keys_only=True))
+            keys.extend(query_of(model, ancestor=user.key).fetch(keys_only=True))
     return keys

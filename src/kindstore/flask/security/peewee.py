@@ -13,8 +13,6 @@ from kindstore.flask.security.flask_security_types import FsPeeweeUserDatastore
 from kindstore.flask.security.query import Query, QueryOfModel
 from kindstore.values.errors import BadArgumentError
 
-_PAGE = 500
-
 
 def adapt_user(model: type[Any]) -> None:
     """Add `fs_uniquifier` if it is missing, and `query`; before the table is made.  `get_id` is Flask-Security's."""
@@ -108,18 +106,22 @@ class PeeweeUserDatastore(UserDatastore, FsPeeweeUserDatastore):
             return []
         return list(self.role_model.select().where(self.role_model.name.in_(list(names))))
 
-    def users(self) -> Iterator[Any]:
-        """Every user, in the order of the primary key, read page by page."""
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user in the order of the primary key, page by page."""
         key = _meta(self.user_model).primary_key
         if not isinstance(key, peewee.Field):
-            yield from list(self.user_model.select())
+            yield list(self.user_model.select())
             return
         ordered = self.user_model.select().order_by(key)
-        page = list(ordered.limit(_PAGE))
+        page = list(ordered.limit(size))
         while page:
             last = getattr(page[-1], cast("str", key.name))
-            yield from page
-            page = list(ordered.where(key > last).limit(_PAGE))
+            yield page
+            page = list(ordered.where(key > last).limit(size))
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        return cast("int", self.user_model.select().count())
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the database has *obj*."""

@@ -20,7 +20,6 @@ from kindstore.flask.security.base import (
 )
 from kindstore.flask.security.query import Query, QueryOfModel
 
-_PAGE = 500
 _GONE = frozenset({"deleted", "cancelled", "marked_to_delete"})
 
 
@@ -132,15 +131,19 @@ class PonyUserDatastore(UserDatastore):
         """The role of this name, or the stored one like this role object; None if there is none."""
         return None if self.role_model is None else _first(self.role_model, {"name": role_name(role)})
 
-    def users(self) -> Iterator[Any]:
-        """Every user, in the order of the primary key, read page by page."""
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user in the order of the primary key, page by page; each page in the `db_session` of its time."""
         number = 1
-        ordered = self.user_model.select().order_by(*_primary_key(self.user_model))
-        page = list(ordered.page(number, _PAGE))
-        while page:
-            yield from page
+        while page := self._page(number, size):
+            yield page
             number += 1
-            page = list(ordered.page(number, _PAGE))
+
+    def _page(self, number: int, size: int) -> list[Any]:
+        return list(self.user_model.select().order_by(*_primary_key(self.user_model)).page(number, size))
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        return cast("int", self.user_model.select().count())
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the database has *obj*."""

@@ -27,10 +27,22 @@ from kindstore.mapper.schema import schema_of
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadValueError, NotFoundError
 
-from .saving import decoded, fields_of, forget_change, in_transaction, is_known, quietly, save
+from .saving import (
+    decoded,
+    fields_of,
+    forget_change,
+    in_transaction,
+    is_known,
+    query_of,
+    quietly,
+    save,
+    stored,
+)
 
 BATCH: Final = 20
 """Users whose copies are renewed in one transaction."""
+ROLE_MODEL: Final = "_role_model"
+"""Where in a class of users the class of their roles stands."""
 _DELETED: Final = -1
 """`copies_behind` of a role that is being deleted."""
 
@@ -50,47 +62,68 @@ class RolesProperty(Property[list[Any]]):
 
     def _to_base_type(self, value: Any) -> Entity:
         if not value._has_complete_key():
-            raise BadValueError(
-                "a role must be put before a user can have it", path=self._path(), role=value.name
-            )
+            raise self._not_put(value)
         entity = schema_of(value.__class__).to_entity(value, value.key)
         at = entity.shape.positions["copies_behind"]
         entity.values[at] = None
         return entity
 
     def _from_base_type(self, value: Any) -> Any:
-        if not isinstance(value, Entity) or value.key is None:
-            return None
-        cls = ndb.Model._lookup_model(value.key.path[-2])
-        return schema_of(cls).from_entity(value)
+        return _role(ndb.Model._lookup_model(value.key.path[-2]), value)
 
-    def merge(self, was: Any, mine: Any, theirs: Any) -> Any:
+    def _get_value(self, entity: Any) -> Any:
+        fields = fields_of(entity)
+        if isinstance(fields[self._code_name], Undecoded):
+            fields[self._code_name] = self._roles(entity, fields[self._code_name])
+        return super()._get_value(entity)
+
+    def _roles(self, user: Any, held: Any) -> list[Any]:
+        """The roles that *held* says *user* has, of the class that the datastore has for them."""
+        model = getattr(user, ROLE_MODEL, None)
+        if model is None or not isinstance(held, Undecoded):
+            roles: list[Any] = decoded(self, held)
+            return roles
+        return [_role(model, each) for each in as_list(held.value)]
+
+    def merge(self, user: Any, was: Any, mine: Any, theirs: Any) -> Any:
         """The roles to write, in a transaction: those of *theirs*, changed as *was* was to become *mine*.
 
         A role that is added is read, so that its copy is fresh.  `NotFoundError` if it is gone.
         """
-        if type(mine) is Undecoded or mine == was:
+        if isinstance(mine, Undecoded):
             return theirs
-        before = {role.key: role for role in decoded(self, was)}
+        before = {role.key: role for role in self._roles(user, was)}
         after = {role.key: role for role in mine}
         for role in mine:
             if not role._has_complete_key():
-                self._to_base_type(role)
+                raise self._not_put(role)
         merged = {
-            role.key: role for role in decoded(self, theirs) if role.key in after or role.key not in before
+            role.key: role
+            for role in self._roles(user, theirs)
+            if role.key in after or role.key not in before
         }
         for key, role in after.items():
             if key not in before and key not in merged:
-                merged[key] = _present(key, role.name)
+                merged[key] = _present(role)
         return list(merged.values())
 
+    def _not_put(self, role: Any) -> BadValueError:
+        return BadValueError(
+            "a role must be put before a user can have it", path=self._path(), role=role.name
+        )
 
-def _present(key: ndb.Key, name: str) -> Any:
-    """The role *key* as it is stored."""
-    role: Any = key.get(use_cache=False)
-    if role is None or role.copies_behind == _DELETED:
-        raise NotFoundError("the role was deleted meanwhile", role=name, key=key)
-    return role
+
+def _role(model: Any, copy: Entity) -> Any:
+    """The role, of the class *model*, that is stored as *copy*."""
+    return schema_of(model).from_entity(copy)
+
+
+def _present(role: Any) -> Any:
+    """*role* as it is stored."""
+    [found] = stored(type(role), role.key)
+    if found is None or found.copies_behind == _DELETED:
+        raise NotFoundError("the role was deleted meanwhile", role=role.name, key=role.key)
+    return found
 
 
 def _keys_of(user: Any) -> list[ndb.Key]:
@@ -121,8 +154,8 @@ def save_role(role: Any, user_model: type[Any]) -> None:
         return
 
     def write() -> None:
-        stored: Any = role.key.get(use_cache=False)
-        behind: int | None = None if stored is None else stored.copies_behind
+        [found] = stored(type(role), role.key)
+        behind: int | None = None if found is None else found.copies_behind
         if behind == _DELETED:
             raise NotFoundError("the role was deleted meanwhile", role=role.name, key=role.key)
         role.copies_behind = (behind or 0) + 1
@@ -135,7 +168,7 @@ def delete_role(role: Any, user_model: type[Any]) -> None:
     """Take *role* from all users and delete it, with `save_role`'s idea of when."""
 
     def mark() -> None:
-        if role.key.get(use_cache=False) is not None:
+        if stored(type(role), role.key) != [None]:
             role.copies_behind = _DELETED
             save(role)
 
@@ -153,28 +186,28 @@ def finish(role: Any, user_model: type[Any]) -> None:
     if behind is None:
         return
     for keys in _batches(user_model, role.key):
-        in_transaction(partial(_renew, role.key, keys))
-    in_transaction(partial(_settle, role.key, behind))
+        in_transaction(partial(_renew, role, user_model, keys))
+    in_transaction(partial(_settle, role, behind))
     role.copies_behind = None
     forget_change(role, "copies_behind")
 
 
 def unfinished(role_model: type[Any]) -> list[Any]:
     """The roles with copies that are behind: somebody stopped before all were renewed."""
-    found: list[Any] = role_model.query(role_model.copies_behind >= _DELETED).fetch(use_cache=False)
+    found: list[Any] = query_of(role_model, role_model.copies_behind >= _DELETED).fetch(use_cache=False)
     return found
 
 
-def _settle(key: ndb.Key, behind: int) -> None:
+def _settle(role: Any, behind: int) -> None:
     """Note that the copies of the state *behind* are renewed."""
-    stored: Any = key.get(use_cache=False)
-    if stored is None or stored.copies_behind != behind:
+    [found] = stored(type(role), role.key)
+    if found is None or found.copies_behind != behind:
         return  # somebody has changed it since, and sees to the copies
     if behind == _DELETED:
-        key.delete()
+        found.key.delete()
     else:
-        stored.copies_behind = None
-        quietly(stored).put()
+        found.copies_behind = None
+        quietly(found).put()
 
 
 def is_gone(role: Any) -> bool:
@@ -185,7 +218,7 @@ def is_gone(role: Any) -> bool:
 def _batches(user_model: type[Any], key: ndb.Key) -> Iterator[list[ndb.Key]]:
     """The keys of the users that have the role *key*, some at a time."""
     batch: list[ndb.Key] = []
-    for user in user_model.query(user_model.role_keys == key).iter(keys_only=True):
+    for user in query_of(user_model, user_model.role_keys == key).iter(keys_only=True):
         batch.append(user)
         if len(batch) == BATCH:
             yield batch
@@ -194,15 +227,16 @@ def _batches(user_model: type[Any], key: ndb.Key) -> Iterator[list[ndb.Key]]:
         yield batch
 
 
-def _renew(key: ndb.Key, users: list[ndb.Key]) -> None:
-    """Let *users* have the role *key* as it is stored; or not at all, if it is being deleted."""
-    role: Any = key.get(use_cache=False)
-    gone = role is None or is_gone(role)
+def _renew(role: Any, user_model: Any, users: list[ndb.Key]) -> None:
+    """Let *users* have *role* as it is stored; or not at all, if it is being deleted."""
+    key = role.key
+    [found] = stored(type(role), key)
+    gone = found is None or is_gone(found)
     behind: list[Any] = []
-    for user in ndb.get_multi(users, use_cache=False):
+    for user in stored(user_model, *users):
         if user is None or key not in user.role_keys:
             continue
         held = user.roles
-        user.roles = [role if each.key == key else each for each in held if each.key != key or not gone]
+        user.roles = [found if each.key == key else each for each in held if each.key != key or not gone]
         behind.append(quietly(user))
     ndb.put_multi(behind)

@@ -15,8 +15,9 @@ from copy import deepcopy
 from typing import Any, ClassVar, Final
 
 from kindstore import ndb
-from kindstore.mapper.context import current
+from kindstore.mapper.context import caches, current
 from kindstore.mapper.property import Property, Undecoded, is_list
+from kindstore.mapper.schema import schema_of
 from kindstore.values.entity import Shape
 from kindstore.values.errors import NotFoundError
 
@@ -72,6 +73,24 @@ def remember(entity: Any) -> None:
     fields_of(entity)[_READ] = _values(entity)
 
 
+def stored(model: Any, *keys: Any) -> list[Any]:
+    """The entities of *keys* as they are stored, as instances of *model*; None where there is none.
+
+    Not ``key.get()``: a process may have several classes of one kind, for several databases.
+    """
+    context = current()
+    if context.writing:
+        context.catch_up(keys)
+    transaction = context.transaction
+    name = None if transaction is None else transaction.name
+    return context.store.run(context.store.lookup(keys, name, maker=schema_of(model)))
+
+
+def query_of(model: Any, *filters: Any, **options: Any) -> Any:
+    """Ndb's query of *model*, whatever the class makes of its `query`."""
+    return vars(ndb.Model)["query"].__func__(model, *filters, **options)
+
+
 def quietly(entity: Any) -> Any:
     """*entity*, whose next put moves no time of change: what is written says nothing new."""
     fields_of(entity)[_QUIET] = True
@@ -119,10 +138,10 @@ def save(entity: Any) -> None:
 
 def _saved(entity: Any) -> None:
     remember(entity)
-    identities = current().identities
-    if identities is not None:
+    context = current()
+    if context.identities is not None and caches(context, entity._key, type(entity)):
         # A commit makes the context forget what was written, but the request goes on with this object.
-        identities.keep(entity._key, entity)
+        context.identities.keep(entity._key, entity)
 
 
 def in_transaction(work: Callable[[], object]) -> None:
@@ -156,12 +175,12 @@ def _merge_and_put(entity: Any, mine: dict[str, Any]) -> None:
     base: dict[str, Any] | None = fields.get(_READ)
     theirs: dict[str, Any] = {}
     if base is not None:
-        stored = entity.key.get(use_cache=False)
-        if stored is None:
+        [found] = stored(type(entity), entity.key)
+        if found is None:
             raise NotFoundError(
                 "what is to be saved was deleted meanwhile", key=entity.key, hint="Read it again."
             )
-        theirs = fields_of(stored)
+        theirs = fields_of(found)
     for prop in entity._properties.values():
         if not prop._is_computed:
             name, unset = prop._code_name, prop._unset()
@@ -174,7 +193,7 @@ def _merged(entity: Any, prop: Property[Any], was: Any, mine: Any, theirs: Any) 
     """The value to write of one that *was* read, is *mine* here and *theirs* in the store."""
     merge = getattr(prop, "merge", None)
     if merge is not None:
-        return merge(was, mine, theirs)
+        return merge(entity, was, mine, theirs)
     if _same(prop, was, mine):
         return theirs
     if _same(prop, was, theirs):

@@ -4,10 +4,10 @@ import inspect as inspection
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from flask import current_app, has_app_context
 from sqlalchemy import BigInteger, String, func, inspect, literal, select
 from sqlalchemy.orm import Mapper, joinedload, mapped_column
 
+from flask import current_app, has_app_context
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import UserDatastore, key_of_type, role_name, single_criterion
 from kindstore.flask.security.flask_security_types import (
@@ -15,8 +15,6 @@ from kindstore.flask.security.flask_security_types import (
     FsSQLAlchemySessionUserDatastore,
     FsSQLAlchemyUserDatastore,
 )
-
-_PAGE = 500
 
 
 def adapt_user(model: type[Any]) -> None:
@@ -99,19 +97,23 @@ class SQLAlchemyUserDatastore(UserDatastore, FsSQLAlchemyUserDatastore):
             self.db.session.scalars(select(self.role_model).where(self.role_model.name.in_(list(names))))
         )
 
-    def users(self) -> Iterator[Any]:
-        """Every user, in the order of the primary key, read page by page."""
+    def user_pages(self, size: int) -> Iterator[list[Any]]:
+        """Every user in the order of the primary key, page by page."""
         mapper = cast("Mapper[Any]", inspect(self.user_model))
         keys = [getattr(self.user_model, mapper.get_property_by_column(c).key) for c in mapper.primary_key]
         statement = select(self.user_model).order_by(*keys)
         if len(keys) != 1:
-            yield from list(self.db.session.scalars(statement).unique())
+            yield list(self.db.session.scalars(statement).unique())
             return
-        page = list(self.db.session.scalars(statement.limit(_PAGE)).unique())
+        page = list(self.db.session.scalars(statement.limit(size)).unique())
         while page:
             last = getattr(page[-1], keys[0].key)
-            yield from page
-            page = list(self.db.session.scalars(statement.where(keys[0] > last).limit(_PAGE)).unique())
+            yield page
+            page = list(self.db.session.scalars(statement.where(keys[0] > last).limit(size)).unique())
+
+    def count_users(self) -> int:
+        """How many users there are."""
+        return cast("int", self.db.session.scalar(select(func.count()).select_from(self.user_model)))
 
     def is_stored(self, obj: Any) -> bool:
         """Whether the session or the database has *obj*."""

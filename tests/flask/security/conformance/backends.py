@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+
 from flask import Flask
 
 from kindstore import ndb
@@ -114,8 +116,8 @@ def _guard_pages(app: Flask) -> None:
         app.add_url_rule(f"/{name}", name, guard(lambda: "come in"))
 
 
-def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
-    """The backend of this name; *server* gives the socket of PostgreSQL, or skips."""
+def backend(name: str, directory: Path, server: Callable[[], Path], side: str = "") -> Backend:
+    """The backend of this name; *server* gives the socket of PostgreSQL, or skips; *side* tells two apart."""
     kind, _, place = name.partition("-")
     if place == "postgresql":
         url = f"postgresql+psycopg://postgres@/{{}}?host={server()}"
@@ -136,15 +138,22 @@ def backend(name: str, directory: Path, server: Callable[[], Path]) -> Backend:
         case "kindstore":
             return _kindstore(name, directory)
         case _:
-            return _mongoengine(name)
+            return _mongoengine(name, side)
 
 
 # SQLAlchemy
 
 
+def _do_not_wait_for_the_disk(connection: Any, *_record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
+
+
 def _of_session(name: str, app: Flask, datastore: Any, metadata: Any, engine: Any) -> Backend:
     """What the three of SQLAlchemy have in common."""
     security.Security(app, datastore)
+    if engine.dialect.name == "sqlite":
+        engine.dispose()  # the next connection is one that listens
+        event.listen(engine, "connect", _do_not_wait_for_the_disk)
 
     def clear() -> None:
         with app.app_context():
@@ -213,7 +222,9 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
     import peewee
 
     if server is None:
-        database: Any = peewee.SqliteDatabase(str(directory / f"{name}.db"), pragmas={"foreign_keys": 1})
+        database: Any = peewee.SqliteDatabase(
+            str(directory / f"{name}.db"), pragmas={"foreign_keys": 1, "synchronous": 0}
+        )
     else:
         database = peewee.PostgresqlDatabase(
             postgresql_server.new_database(server()),
@@ -316,6 +327,7 @@ def _peewee(name: str, directory: Path, server: Callable[[], Path] | None) -> Ba
 def _pony(name: str, directory: Path) -> Backend:
     orm = pytest.importorskip("pony.orm", reason="Pony has no version for this Python")
     database = orm.Database()
+    database.on_connect(provider="sqlite")(lambda _db, connection: _do_not_wait_for_the_disk(connection))
 
     class Role(database.Entity, security.RoleMixin):  # type: ignore[name-defined]
         name = orm.Required(str, unique=True, max_len=80)
@@ -387,19 +399,18 @@ def _pony(name: str, directory: Path) -> Backend:
 # MongoEngine
 
 
-def _mongoengine(name: str) -> Backend:
+def _mongoengine(name: str, side: str) -> Backend:
     import mongoengine as me
     import mongomock
 
-    alias = f"conformance-{name}"
+    alias = f"conformance-{name}{side}"
+    database = f"conformance{side}"
     if MONGODB:
-        connection: Any = me.connect(
-            alias=alias, db="conformance", host=MONGODB, uuidRepresentation="standard"
-        )
+        connection: Any = me.connect(alias=alias, db=database, host=MONGODB, uuidRepresentation="standard")
     else:
         connection = me.connect(
             alias=alias,
-            db="conformance",
+            db=database,
             host="mongodb://localhost",
             mongo_client_class=mongomock.MongoClient,
             uuidRepresentation="standard",
@@ -471,7 +482,7 @@ def _mongoengine(name: str) -> Backend:
             model.drop_collection()
 
     def close() -> None:
-        connection.drop_database("conformance")
+        connection.drop_database(database)
         me.disconnect(alias)
 
     return Backend(name, app, datastore, clear, nothing, close)

@@ -186,15 +186,24 @@ def test_two_users_may_have_no_user_name(ds: Any) -> None:
     assert {user.email for user in ds.users()} == {"a@example.org", "b@example.org"}
 
 
-def test_users_are_all_users_over_any_number_of_pages(backend: Backend, ds: Any, monkeypatch: Any) -> None:
-    module = __import__(type(ds).__module__, fromlist=["_PAGE"])
-    monkeypatch.setattr(module, "_PAGE", 2, raising=False)
+def test_users_are_all_users_in_any_number_of_pages(ds: Any) -> None:
     for number in range(5):
         ds.create_user(email=f"{number}@example.org", password="x")
     ds.commit()
     found = list(ds.users())
     assert sorted(user.email for user in found) == [f"{number}@example.org" for number in range(5)]
     assert [user.id for user in found] == sorted(user.id for user in found)
+    pages = [[user.email for user in page] for page in ds.user_pages(2)]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [email for page in pages for email in page] == [user.email for user in found]
+    assert ds.count_users() == 5
+
+
+def test_roles_are_all_roles(ds: Any) -> None:
+    for name in ("a", "b"):
+        ds.create_role(name=name)
+    ds.commit()
+    assert sorted(role.name for role in ds.roles()) == ["a", "b"]
 
 
 def test_delete_user_tells_whether_there_was_one(ds: Any) -> None:
@@ -253,7 +262,9 @@ def test_roles_are_made_and_found_by_name_and_by_themselves(backend: Backend, ds
     assert ds.find_role("nothing") is None
 
 
-@pytest.mark.parametrize("permissions", [["a", "b"], ("a", "b"), {"a", "b"}, "a, b"], ids=repr)
+@pytest.mark.parametrize(
+    "permissions", [["a", "b"], ("a", "b"), {"a", "b"}, "a, b"], ids=["list", "tuple", "set", "text"]
+)
 def test_permissions_come_in_any_collection(ds: Any, permissions: Any) -> None:
     ds.create_role(name="editor", permissions=permissions)
     ds.commit()
