@@ -16,7 +16,7 @@ from flask import Flask, Request, Response, g, redirect, render_template, reques
 from flask.typing import ResponseReturnValue
 from flask_security import user_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from kindstore.flask.security import Security
 
@@ -139,8 +139,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.register_blueprint(api.api)
     admin.init_app(app)
     commands.init_app(app)
-    for code in (400, 403, 404, 405, 500):
-        app.register_error_handler(code, show_error)
+    app.register_error_handler(HTTPException, show_error)
     app.after_request(own_content_only)
     return app
 
@@ -162,7 +161,8 @@ def check_csrf() -> None:
 def use_the_name() -> ResponseReturnValue | None:
     """Lead a browser from 127.0.0.1 to localhost: passkeys belong to a name, never to a number."""
     host, colon, port = request.host.partition(":")
-    if host == LOOPBACK and request.method == "GET" and request.accept_mimetypes.accept_html:
+    is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+    if host == LOOPBACK and is_page:
         query = request.query_string.decode("ascii", "replace")
         return redirect(f"http://localhost{colon}{port}{request.path}{'?' if query else ''}{query}")
     return None

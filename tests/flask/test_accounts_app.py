@@ -334,20 +334,20 @@ def test_pages_load_nothing_from_elsewhere_and_run_their_own_scripts_only(
 
 
 def test_a_browser_is_led_from_the_number_to_the_name(visitor: Visitor) -> None:
-    headers = {"Host": "127.0.0.1:5000", "Accept": "text/html"}
-    moved = visitor.get("/login?next=/board", headers=headers)
+    browser = {"Host": "127.0.0.1:5000", "Accept": "text/html"}
+    moved = visitor.get("/login?next=/board", headers=browser)
     assert moved.headers["Location"] == "http://localhost:5000/login?next=/board"
-    assert (
-        visitor.get("//evil.example/x", headers=headers)
-        .headers.get("Location", "")
-        .startswith(("http://localhost:5000/", ""))
-    )
+    moved = visitor.get("//evil.example/x", headers=browser)
+    assert moved.headers["Location"].startswith("http://localhost:5000/")
+    program = {"Host": "127.0.0.1:5000", "Accept": "*/*"}
+    assert visitor.get("/api/me", headers=program).status_code == 401
 
 
 def test_the_administrator_is_made_once_with_a_password_that_is_printed_once(tmp_path: Path) -> None:
     from examples.flask_accounts import create_app
 
-    app = create_app({"INSTANCE": tmp_path, "TESTING": True})
+    url = str(tmp_path / "kindstore.db")
+    app = create_app({"INSTANCE": tmp_path, "KINDSTORE_URL": url, "TESTING": True})
     run = app.test_cli_runner().invoke
     first = run(args=["seed"])
     assert first.exit_code == 0

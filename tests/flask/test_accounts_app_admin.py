@@ -127,6 +127,7 @@ def test_a_link_from_elsewhere_changes_nothing_but_asks(
         page = boss.get(path, headers=headers)
         assert "Do you want this?" in page.text
         assert f'action="{path}"' in page.text
+        boss.client.head(path, headers=headers)
     assert repr(stored(app, ADA)) == before
 
 

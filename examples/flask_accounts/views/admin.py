@@ -50,14 +50,14 @@ def for_admins_now(view: View) -> View:
 def asked_here(view: View) -> View:
     """Let *view* change something if a page of this application asks for it; if any other does, show a form that asks.
 
-    A POST has shown its CSRF token when it comes here.  A GET has none, and a cookie with SameSite=Lax comes with a click on
+    A POST has shown its CSRF token when it comes here.  A GET or HEAD has none, and a cookie with SameSite=Lax comes with a click on
     another site's link; but browsers say where a request comes from, in Sec-Fetch-Site, and whether it is only made in advance.
     """
 
     @functools.wraps(view)
     def guarded(**arguments: Any) -> Any:
         from_here = request.headers.get("Sec-Fetch-Site") == "same-origin"
-        if request.method == "GET" and (not from_here or "Sec-Purpose" in request.headers):
+        if request.method != "POST" and (not from_here or "Sec-Purpose" in request.headers):
             return render_template("admin/confirm.html", title=view.__doc__)
         return view(**arguments)
 
