@@ -105,7 +105,7 @@ def test_one_result() -> None:
     assert none.first() is none.one_or_none() is none.get() is None
     with pytest.raises(NoResultError):
         none.one()
-    with pytest.raises(ManyResultsError, match="kind='Person'.*PropertyOrder"):
+    with pytest.raises(ManyResultsError, match=r"kind='Person'.*PropertyOrder"):
         Person.query.order_by("age").one()
     with pytest.raises(ManyResultsError):
         Person.query.one_or_none()
