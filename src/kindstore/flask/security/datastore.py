@@ -90,6 +90,10 @@ class DatastoreUserDatastore(UserDatastore):
     def delete(self, obj: Any) -> Any:
         """Delete *obj*: a user with all its credentials, in one commit; a role, once it is taken from all users."""
         obj = _itself(obj)
+        for model in (self.user_model, self.role_model, self.webauthn_model, self.refresh_tracker_model):
+            if model is not None:
+                # What is unique of a key, a deletion knows by the class that its kind had last.
+                model._update_kind_map()
         with self._context():
             self._finish_roles()
             if isinstance(obj, FsRoleMixin):
