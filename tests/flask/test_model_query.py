@@ -78,6 +78,13 @@ def test_filter_by_knows_properties_by_their_names_in_the_code() -> None:
         Person.query.filter_by(query="Ada")
 
 
+@pytest.mark.parametrize("text", ["titel", "-titel", "", "put", "nick.name"])
+def test_an_order_by_no_property_is_refused(text: str) -> None:
+    with pytest.raises(UnknownPropertyError):
+        Person.query.order_by(text)
+    assert len(Person.query.order_by("__key__", "nick", "-n").all()) == 3
+
+
 def test_orders_limits_and_offsets() -> None:
     query = Person.query.order_by(desc(Person.active), asc(Person.name))
     assert names(query) == ["Bob", "Cyd", "Ada"]
@@ -85,6 +92,9 @@ def test_orders_limits_and_offsets() -> None:
     assert names(query.limit(1).limit(None)) == ["Bob", "Cyd", "Ada"]
     assert names(Person.query.order_by("-age").limit(1)) == ["Ada"]
     assert names(Person.query.order_by(-Person.age, "name").limit(1)) == ["Ada"]
+    assert Person.query.limit(0).first() is Person.query.limit(0).first_async().result() is None
+    assert not Person.query.limit(0).exists()
+    assert Person.query.order_by("age").limit(1).one().name == "Bob"
 
 
 def test_one_result() -> None:
@@ -95,8 +105,8 @@ def test_one_result() -> None:
     assert none.first() is none.one_or_none() is none.get() is None
     with pytest.raises(NoResultError):
         none.one()
-    with pytest.raises(ManyResultsError):
-        Person.query.one()
+    with pytest.raises(ManyResultsError, match=r"kind='Person'.*PropertyOrder"):
+        Person.query.order_by("age").one()
     with pytest.raises(ManyResultsError):
         Person.query.one_or_none()
     with pytest.raises(NotFound, match="nobody"):
@@ -145,6 +155,8 @@ def test_what_is_no_key_of_an_entity_here_is_not_found(ident: Any) -> None:
     with pytest.raises(NotFound, match="no such person"):
         Person.query.get_or_404(ident, "no such person")
     assert Person.query.get(ident) is None
+    assert Person.query.filter_by(id=ident).all() == []
+    assert Person.query.filter_by(id=ident, name="Ada").count() == 0
 
 
 def test_all_count_exists_delete() -> None:
@@ -176,6 +188,7 @@ def test_other_models_of_ndb_can_be_mixed_in() -> None:
     assert sorted(names(Animal.query)) == ["a", "c"]
     assert names(Cat.query.filter_by(name="c")) == ["c"]
     assert isinstance(Animal.query.filter_by(name="c").one(), Cat)
+    assert Animal.query.order_by("whiskers").all() == []
     assert Bag.query.one().size == 3
 
 

@@ -13,6 +13,7 @@ import click
 from flask.cli import ScriptInfo, with_appcontext
 
 from kindstore.cli import main
+from kindstore.cli.flask_users import users
 from kindstore.cli.opening import AppStore
 
 _NOWHERE: Final = AppStore(Path(), "kindstore", "")
@@ -82,3 +83,6 @@ def sweep() -> None:
     from kindstore.flask.cache import sweep_command  # noqa: PLC0415 - late like all here, and needs cachelib
 
     sweep_command()
+
+
+group.add_command(users)

@@ -16,12 +16,13 @@ from kindstore.flask.errors import ManyResultsError, NoAppContextError, NoResult
 from kindstore.flask.pagination import CursorPagination, Pagination, Place, Wanted
 from kindstore.mapper.context import current, is_ambient
 from kindstore.mapper.errors import UnknownPropertyError
-from kindstore.mapper.filters import Node, PropertyOrder
+from kindstore.mapper.filters import FalseNode, Node, PropertyOrder
 from kindstore.mapper.future import Future
 from kindstore.mapper.property import Property
 from kindstore.ndb.asking import FetchOptions, Ordering
 from kindstore.ndb.key import Key
 from kindstore.ndb.model import Model, delete_multi
+from kindstore.ndb.polymodel import PolyModel
 from kindstore.ndb.query import Query as NdbQuery
 from kindstore.values.errors import BadCursorError, BadKeyError
 from kindstore.values.key import Id
@@ -78,8 +79,25 @@ class Query(NdbQuery[M]):
         return self.filter(*(self._equality(name, value) for name, value in values.items()))
 
     def order(self, *orders: Ordering) -> Query[M]:
-        """This query with further orders: ``User.name``, ``-User.age``, ``"-age"``."""
-        return cast("Query[M]", super().order(*orders))
+        """This query with further orders: ``User.name``, ``-User.age``, ``"-age"``.
+
+        `UnknownPropertyError` for a text that names no property of the model, by which there would be no results.
+        """
+        return cast("Query[M]", super().order(*map(self._order, orders)))
+
+    def _order(self, order: Ordering) -> Ordering:
+        model: Any = self._model
+        # An Expando and a subclass of a PolyModel may have properties that the class does not know.
+        if not isinstance(order, str) or model is None or model._dynamic or issubclass(model, PolyModel):
+            return order
+        name = order.removeprefix("-")
+        prop: Any = getattr(model, name, None)
+        if isinstance(prop, Property):
+            return desc(prop) if order.startswith("-") else asc(prop)
+        # As NDB has it, a name may be that in the store; dotted, it is that of a property in a structure.
+        if name == "__key__" or name.partition(".")[0] in model._properties:
+            return order
+        raise self._unknown(name)
 
     def order_by(self, *orders: Ordering) -> Query[M]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """The same."""
@@ -99,7 +117,12 @@ class Query(NdbQuery[M]):
         if isinstance(prop, Property):
             return cast("Node", prop == value)
         if name == "id":
-            return cast("Node", model._key == self._key_of(value))
+            key = self._key_of(value)
+            return FalseNode() if key is None else cast("Node", model._key == key)
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UnknownPropertyError:
+        model: Any = self._model
         known = [each._code_name for each in model._properties.values()]
         near = difflib.get_close_matches(name, known, 1)
         error = UnknownPropertyError(
@@ -108,7 +131,7 @@ class Query(NdbQuery[M]):
             hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(sorted(known))}.",
         )
         error.name, error.obj = name, None
-        raise error
+        return error
 
     # Reading.
 
@@ -118,7 +141,12 @@ class Query(NdbQuery[M]):
 
     def first(self) -> M | None:
         """The first result, None if there is none."""
-        return super().get()
+        found = self.fetch(self._at_most(1))
+        return found[0] if found else None
+
+    def _at_most(self, number: int) -> int:
+        """*number*, or the limit of the query if that is less."""
+        return number if self._limit is None else min(number, self._limit)
 
     def first_or_404(self, description: str | None = None) -> M:
         """The first result; if there is none, the response is 404 Not Found, with *description* if given."""
@@ -126,7 +154,7 @@ class Query(NdbQuery[M]):
 
     def one_or_none(self) -> M | None:
         """The one result, None if there is none.  `ManyResultsError` if there are several."""
-        found = self.fetch(2)
+        found = self.fetch(self._at_most(2))
         if len(found) > 1:
             raise ManyResultsError("more than one result", query=self)
         return found[0] if found else None
@@ -140,7 +168,7 @@ class Query(NdbQuery[M]):
 
     def one_or_404(self, description: str | None = None) -> M:
         """The one result; if there is none, or several, the response is 404 Not Found."""
-        found = self.fetch(2)
+        found = self.fetch(self._at_most(2))
         return _found(found[0] if len(found) == 1 else None, description)
 
     @overload  # type: ignore[override]
@@ -191,7 +219,7 @@ class Query(NdbQuery[M]):
 
     def first_async(self) -> Future[M | None]:
         """`first`, as a future."""
-        return super().get_async()
+        return self.fetch_async(self._at_most(1)).then(lambda found: found[0] if found else None)
 
     def first_or_404_async(self, description: str | None = None) -> Future[M]:
         """`first_or_404`, as a future."""
@@ -207,7 +235,7 @@ class Query(NdbQuery[M]):
 
     def exists(self) -> bool:
         """Whether there is a result."""
-        return self.count(1) > 0
+        return self.count(self._at_most(1)) > 0
 
     def paginate(
         self,

@@ -202,7 +202,7 @@ class Query(Generic[M]):
             ("kind", self._kind),
             ("ancestor", self._ancestor),
             ("filters", self._filters),
-            ("order_by", self.order_by),
+            ("order_by", self.orders),
             ("limit", self._limit),
             ("offset", self._offset),
             ("keys_only", self._keys_only or None),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from kindstore import ndb
+from kindstore.flask import Kindstore
 from kindstore.flask.security import (
     DatastoreUserDatastore,
     FoldedProperty,
@@ -246,3 +249,15 @@ def test_users_are_found_by_key_and_id(ds: DatastoreUserDatastore) -> None:
         assert ds.get_user(identifier).email == "ada@example.org"
     for identifier in (role.key, role.id, 0, -1, 2**70, "nobody", 1.5, True):
         assert ds.get_user(identifier) is None
+
+
+def test_users_are_queried_as_those_of_flask_sqlalchemy(tmp_path: Path) -> None:
+    app = Flask(__name__)
+    db = Kindstore(app, url=str(tmp_path / "accounts.db"))
+    users = DatastoreUserDatastore(db, User, Role)
+    with app.app_context():
+        for name, active in (("ada", True), ("grace", False)):
+            users.create_user(email=f"{name}@example.org", password="x", active=active)
+        assert len(users.user_model.query.all()) == 2
+        idle = User.query.filter(User.active == False).all()  # noqa: E712
+        assert [user.email for user in idle] == ["grace@example.org"]

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -324,3 +326,15 @@ def test_the_hierarchy_of_roles_has_no_circle() -> None:
             security.Security(app, security.UserDatastore(None, object, object))
     with pytest.raises(BadArgumentError, match="a list"):
         roles.check({"a": "b"})
+
+
+def test_no_mapper_is_loaded_before_its_datastore_is_asked_for() -> None:
+    code = (
+        "import sys; from kindstore.flask.security import Security, UserMixin, hash_password\n"
+        # Flask-Security itself loads the types of SQLAlchemy, for its AsaList.
+        "print(sorted({'peewee', 'pony', 'mongoengine', 'sqlalchemy.orm', 'flask_sqlalchemy'} & set(sys.modules)))\n"
+        "from kindstore.flask.security import PeeweeUserDatastore\n"
+        "print('peewee' in sys.modules, 'pony' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "True False"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
 from flask import Flask, current_app
+
 from kindstore.flask.security import identity
 from kindstore.flask.security.flask_security_types import FsDatastore, FsUserDatastore
 from kindstore.values.errors import BadArgumentError

@@ -4,10 +4,10 @@ import inspect as inspection
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
+from flask import current_app, has_app_context
 from sqlalchemy import BigInteger, String, func, inspect, literal, select
 from sqlalchemy.orm import Mapper, joinedload, mapped_column
 
-from flask import current_app, has_app_context
 from kindstore.flask.security import adapting
 from kindstore.flask.security.base import UserDatastore, key_of_type, role_name, single_criterion
 from kindstore.flask.security.flask_security_types import (

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-
 from flask import Flask
+from sqlalchemy import event
 
 from kindstore import ndb
 from kindstore.flask import Kindstore, Model, security
@@ -492,7 +491,7 @@ def _mongoengine(name: str, side: str) -> Backend:
 
 
 def _kindstore(name: str, directory: Path) -> Backend:
-    app = application(KINDSTORE_URL=str(directory / f"{name}.db"))
+    app = application(KINDSTORE_URL=str(directory / f"{name}.db"), KINDSTORE_DURABILITY="relaxed")
     db = Kindstore(app)
 
     class Role(Model, security.FsRoleMixin):

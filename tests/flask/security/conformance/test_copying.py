@@ -201,9 +201,8 @@ def test_a_difference_is_named(pair: tuple[Backend, Backend], monkeypatch: pytes
     assert report.source_digest != report.target_digest
 
 
-def test_five_thousand_accounts(pair: tuple[Backend, Backend]) -> None:
-    source, target = pair
-    source.clear()
+def test_five_thousand_accounts_from_a_relational_database_to_kindstore(sides: MakeBackend) -> None:
+    source, target = sides("sqlalchemy-sqlite", "source"), sides("kindstore-sqlite", "target")
     fill(source, 5_000)
     told: list[tuple[str, int, int]] = []
     began = time.perf_counter()
