@@ -120,7 +120,7 @@ def _user_page(user: User, form: EditUser | None = None) -> str:
 
 
 def _user(user_id: int) -> User:
-    user: User | None = user_datastore.find_user(id=user_id)
+    user: User | None = user_datastore.get_user(user_id)
     if user is None:
         abort(404, "There is no such account.")
     return user
@@ -185,7 +185,7 @@ def setup_roles() -> Response:
 @asked_here
 def assign_role(user_id: int, role_name: str) -> Response:
     """Assign role to user."""
-    user = user_datastore.find_user(id=user_id)
+    user = user_datastore.get_user(user_id)
     role = user_datastore.find_role(role_name)
 
     if user and role:
