@@ -348,6 +348,32 @@ def test_settings_come_from_the_configuration_before_the_arguments(tmp_path: Pat
             Note.query(Note.text == "x", Note.size > 3).order(-Note.size).fetch()
 
 
+def test_the_namespace_and_the_database_of_the_app_hold_for_every_face() -> None:
+    app = Flask("app")
+    Kindstore(app, url=":memory:", namespace="tenant", database="second")
+    with app.app_context():
+        key = Note(id=1, text="x").put()
+        client = kindstore.datastore.Client()
+        place = (client.project, client.database, client.namespace)
+        assert place == (key.project(), "second", "tenant")
+        found = client.get(client.key("Note", 1))
+        assert found is not None
+        assert client.key("Note", 1).plain == key
+        assert len(list(client.query(kind="Note").fetch())) == 1
+        assert list(kindstore.datastore.Client(namespace="").query(kind="Note").fetch()) == []
+        loose = LooseNote()
+        loose.text = "y"
+        assert loose.save()
+        assert loose.key is not None
+        assert loose.key.namespace == "tenant"
+        assert OldNote(text="z").put().namespace() == "tenant"
+        with ndb.Client().context():
+            assert Note.get_by_id(1) is not None
+        with ndb.Client().context(namespace=None):
+            assert Note.get_by_id(1) is None
+    assert client.namespace is None
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -355,7 +381,10 @@ def test_settings_come_from_the_configuration_before_the_arguments(tmp_path: Pat
         ("KINDSTORE_URL", "sqlite:/x?durabilty=full"),
         ("KINDSTORE_URL", 3),
         ("KINDSTORE_URL", ""),
+        ("KINDSTORE_URL", "sqlite:x.db?durability=none"),
         ("KINDSTORE_PROJECT", 3),
+        ("KINDSTORE_NAMESPACE", "two words"),
+        ("KINDSTORE_NAMESPACE", "x" * 101),
         ("KINDSTORE_DURABILITY", "none"),
         ("KINDSTORE_INDEXES", "lax"),
     ],
