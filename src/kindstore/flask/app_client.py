@@ -32,7 +32,7 @@ class AppClient(Client):
     """The client of *app*'s store; *given* are the settings that its configuration may leave out."""
 
     def __init__(self, app: App, given: Mapping[str, Any]) -> None:
-        settings = {name: _setting(app, name, given[name]) for name in _SETTINGS}
+        settings = {name: _setting(app, name, given.get(name)) for name in _SETTINGS}
         self._folder: Path | None = None
         self._late: Context | None = None
         self._lent: Context | None = None
