@@ -17,7 +17,7 @@ from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import ConfigError, Kindstore, Model, NoAppContextError
 from kindstore.mapper import context as contexts
 from kindstore.mapper.context import ContextError, entered
-from kindstore.values.errors import BadArgumentError, Error, NeedIndexError
+from kindstore.values.errors import BadArgumentError, Error, NeedIndexError, StorageError
 
 
 class Note(Model):
@@ -399,6 +399,14 @@ def test_a_wrong_setting_is_refused_by_its_name(key: str, value: object) -> None
 def test_a_file_that_is_no_database_is_refused_by_the_name_of_the_setting(tmp_path: Path) -> None:
     (tmp_path / "app.db").write_text("no database" * 1000)
     with app_on(tmp_path / "app.db").app_context(), pytest.raises(Error, match="KINDSTORE_URL"):
+        Note.query.count()
+
+
+def test_an_instance_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "instance").write_text("a file")
+    app = Flask("app", instance_path=str(tmp_path / "instance"))
+    Kindstore(app)
+    with app.app_context(), pytest.raises(StorageError, match="KINDSTORE_URL"):
         Note.query.count()
 
 

@@ -18,7 +18,7 @@ from kindstore.connect import DEFAULT, read_url
 from kindstore.flask.errors import ConfigError
 from kindstore.flask.signals import TellingStore
 from kindstore.mapper.context import Context, LateContext
-from kindstore.values.errors import BadArgumentError, BadKeyError, Error
+from kindstore.values.errors import BadArgumentError, BadKeyError, Error, StorageError
 from kindstore.values.key import Partition
 
 if TYPE_CHECKING:
@@ -89,7 +89,16 @@ class AppClient(Client):
             base = ambient.stand_in._opened()
             return base if not self.namespace else self._in_namespace(base)
         if self._base is None and self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    "the app's instance folder can't be made",
+                    path=str(self._folder),
+                    cause=error.strerror,
+                    config="KINDSTORE_URL",
+                    hint="Make it, or name a file elsewhere by an absolute path.",
+                ) from error
         try:
             return super()._opened()
         except Error as error:
