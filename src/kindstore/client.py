@@ -174,7 +174,7 @@ class Client:
         """
         if global_cache is not None and not isinstance(global_cache, GlobalCache):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise BadArgumentError("a global cache is a GlobalCache", global_cache=global_cache)
-        space = self.namespace if namespace is UNSET else namespace or ""
+        space = None if namespace is UNSET else namespace or ""
         policies = Policies(global_cache_policy, global_cache_timeout_policy)
         return ClientContext(self, space, cache_policy, legacy_data, global_cache, policies)
 
@@ -202,7 +202,7 @@ class ClientContext:
     def __init__(
         self,
         client: Client,
-        namespace: str,
+        namespace: str | None,
         policy: CachePolicy | bool | None,
         legacy_data: bool,
         global_cache: GlobalCache | None,
@@ -216,9 +216,12 @@ class ClientContext:
     def __enter__(self) -> Context:
         client = self._client
         base = client._opened()  # pyright: ignore[reportPrivateUsage]
+        namespace = self._namespace
+        if namespace is None:  # the client's; if it names none, that of the app whose store stands in for it
+            namespace = client.namespace or base.partition.namespace
         context = Context(
             base.store,
-            base.partition.with_namespace(self._namespace),
+            base.partition.with_namespace(namespace),
             identities=IdentityMap(),
             policy=policy_of(self._policy),
             legacy_data=self._legacy_data,

@@ -272,3 +272,15 @@ def test_a_commit_into_a_file_that_is_not_there_any_more_is_refused(tmp_path: Pa
     with pytest.raises(UnsafeStorageError, match="while it was open"):
         store.run(store.commit([Upsert(kindstore.Entity.of(key, {"n": 2}))]))
     store.close()
+
+
+def test_a_lock_that_can_not_be_had_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.db.lock").mkdir()
+    with pytest.raises(StorageError, match="lock"):
+        kindstore.connect(tmp_path / "a.db")
+
+
+def test_a_directory_is_refused_as_one(tmp_path: Path) -> None:
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    with pytest.raises(StorageError, match="not a directory"):
+        kindstore.connect(tmp_path / "d")

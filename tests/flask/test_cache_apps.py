@@ -313,6 +313,18 @@ def test_the_store_of_the_application_s_settings(tmp_path: Path) -> None:
     assert KindstoreCache(tmp_path / "a.db", key_prefix="flask_cache_").get("a") == 1
 
 
+@pytest.mark.parametrize("has_extension", [False, True])
+def test_a_relative_path_is_one_file_whatever_came_first(tmp_path: Path, has_extension: bool) -> None:
+    app = Flask("first", instance_path=str(tmp_path / "instance"))
+    app.config.update(CACHE_TYPE="kindstore.flask.cache.KindstoreCache", KINDSTORE_URL="a.db")
+    cache = Cache(app)
+    if has_extension:
+        Kindstore(app)
+    with app.app_context():
+        cache.set("a", 1)
+    assert KindstoreCache(tmp_path / "instance" / "a.db", key_prefix="flask_cache_").get("a") == 1
+
+
 def test_the_store_and_the_namespace_of_the_extension(store: Store, tmp_path: Path) -> None:
     db = Kindstore()
     app = Flask("with_extension", instance_path=str(tmp_path))

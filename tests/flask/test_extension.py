@@ -17,7 +17,7 @@ from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import ConfigError, Kindstore, Model, NoAppContextError
 from kindstore.mapper import context as contexts
 from kindstore.mapper.context import ContextError, entered
-from kindstore.values.errors import BadArgumentError, Error, NeedIndexError
+from kindstore.values.errors import BadArgumentError, Error, NeedIndexError, StorageError
 
 
 class Note(Model):
@@ -348,6 +348,32 @@ def test_settings_come_from_the_configuration_before_the_arguments(tmp_path: Pat
             Note.query(Note.text == "x", Note.size > 3).order(-Note.size).fetch()
 
 
+def test_the_namespace_and_the_database_of_the_app_hold_for_every_face() -> None:
+    app = Flask("app")
+    Kindstore(app, url=":memory:", namespace="tenant", database="second")
+    with app.app_context():
+        key = Note(id=1, text="x").put()
+        client = kindstore.datastore.Client()
+        place = (client.project, client.database, client.namespace)
+        assert place == (key.project(), "second", "tenant")
+        found = client.get(client.key("Note", 1))
+        assert found is not None
+        assert client.key("Note", 1).plain == key
+        assert len(list(client.query(kind="Note").fetch())) == 1
+        assert list(kindstore.datastore.Client(namespace="").query(kind="Note").fetch()) == []
+        loose = LooseNote()
+        loose.text = "y"
+        assert loose.save()
+        assert loose.key is not None
+        assert loose.key.namespace == "tenant"
+        assert OldNote(text="z").put().namespace() == "tenant"
+        with ndb.Client().context():
+            assert Note.get_by_id(1) is not None
+        with ndb.Client().context(namespace=None):
+            assert Note.get_by_id(1) is None
+    assert client.namespace is None
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -355,7 +381,10 @@ def test_settings_come_from_the_configuration_before_the_arguments(tmp_path: Pat
         ("KINDSTORE_URL", "sqlite:/x?durabilty=full"),
         ("KINDSTORE_URL", 3),
         ("KINDSTORE_URL", ""),
+        ("KINDSTORE_URL", "sqlite:x.db?durability=none"),
         ("KINDSTORE_PROJECT", 3),
+        ("KINDSTORE_NAMESPACE", "two words"),
+        ("KINDSTORE_NAMESPACE", "x" * 101),
         ("KINDSTORE_DURABILITY", "none"),
         ("KINDSTORE_INDEXES", "lax"),
     ],
@@ -370,6 +399,14 @@ def test_a_wrong_setting_is_refused_by_its_name(key: str, value: object) -> None
 def test_a_file_that_is_no_database_is_refused_by_the_name_of_the_setting(tmp_path: Path) -> None:
     (tmp_path / "app.db").write_text("no database" * 1000)
     with app_on(tmp_path / "app.db").app_context(), pytest.raises(Error, match="KINDSTORE_URL"):
+        Note.query.count()
+
+
+def test_an_instance_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "instance").write_text("a file")
+    app = Flask("app", instance_path=str(tmp_path / "instance"))
+    Kindstore(app)
+    with app.app_context(), pytest.raises(StorageError, match="KINDSTORE_URL"):
         Note.query.count()
 
 

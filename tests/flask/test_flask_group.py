@@ -102,6 +102,29 @@ def test_statistics_are_of_the_project_of_the_app(app: Flask) -> None:
     assert "Book" in run(app, "stats", "--json").output
 
 
+def test_the_database_of_the_keys_is_that_of_the_app(tmp_path: Path) -> None:
+    app = Flask("library")
+    Kindstore(app, url=tmp_path / "books.db", database="second")
+    with app.app_context():
+        Book(id="emma", title="Emma").put()
+    assert "1 result" in run(app, "gql", "SELECT * FROM Book").output
+    assert "1 result" not in run(app, "gql", "SELECT * FROM Book", "--database", "").output
+    assert run(app, "unique", "check", "Book", "title").exit_code == 1  # it has no marker
+    assert run(app, "stats", "--refresh").exit_code == 0
+
+
+def test_the_file_of_indexes_is_that_of_the_app(tmp_path: Path) -> None:
+    app = Flask("library", root_path=str(tmp_path))
+    text = "indexes:\n- kind: Book\n  properties:\n  - name: title\n  - name: pages\n"
+    (tmp_path / "kept.yaml").write_text(text)
+    Kindstore(app, url=tmp_path / "books.db", index_file="kept.yaml")
+    with app.app_context():
+        Book(id="emma", title="Emma").put()
+    for action in ("list", "create", "list"):
+        done = run(app, "indexes", action)
+        assert (done.exit_code, "Book" in done.output) == (0, True), done.output
+
+
 def test_an_app_without_a_store_in_a_file_is_told_so(tmp_path: Path) -> None:
     bare = Flask("bare")
     assert (run(bare, "check").exit_code, "no Kindstore" in run(bare, "check").output) == (2, True)

@@ -147,7 +147,7 @@ def test_the_entities_of_every_face(app: Flask) -> None:
         parent = OldAccount(key_name="p", name="parent")
         parent.put()
         child = OldAccount(name="child", tags=["a", "b"], parent_account=parent)
-        assert to_json(child) == {"name": "child", "tags": ["a", "b"], "parent_account": to_json(parent)}
+        assert to_json(child) == {"name": "child", "tags": ["a", "b"], "parent_account": str(parent.key())}
         assert to_json(parent)["id"] == "p"
         loose = kindstore.datastore.Entity(kindstore.datastore.Client().key("Account", "x"))
         loose.update(photo=b"\xff", password="secret")
@@ -157,6 +157,20 @@ def test_the_entities_of_every_face(app: Flask) -> None:
         made.save()
         assert to_json(made)["name"] == "n"
         assert "password" not in to_json(made)
+
+
+def test_a_reference_is_a_key_and_reads_nothing(app: Flask) -> None:
+    with app.app_context():
+        first = OldAccount(key_name="a")
+        first.put()
+        second = OldAccount(key_name="b", parent_account=first)
+        second.put()
+        first.parent_account = second
+        first.put()
+        assert to_json(first)["parent_account"] == str(second.key())  # which refers back to it
+        second.delete()
+        gone = db.get(first.key())
+        assert to_json(gone)["parent_account"] == str(second.key())
 
 
 def test_what_is_in_it_can_be_chosen(app: Flask) -> None:

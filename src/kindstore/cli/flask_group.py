@@ -70,7 +70,7 @@ def _store(script: ScriptInfo) -> AppStore:
     client = extension.client_of(app)
     if client.path == ":memory:":
         raise click.UsageError(f"the store of the app {app.name!r} is in memory: set KINDSTORE_URL to a path")
-    return AppStore(Path(client.path), client.project, client.namespace)
+    return AppStore(Path(client.path), client.project, client.namespace, client.database, client.index_file)
 
 
 # What only apps have: a command, or a group of them (`group.add_command(users)`).

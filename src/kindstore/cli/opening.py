@@ -17,6 +17,8 @@ class AppStore(NamedTuple):
     file: Path
     project: str
     namespace: str
+    database: str = ""
+    index_file: Path | None = None
 
 
 def add_file(
@@ -29,12 +31,23 @@ def add_file(
         parser.set_defaults(file=app.file)
 
 
-def add_project(parser: argparse.ArgumentParser, app: AppStore | None) -> None:
-    """Let *parser* take the project of the keys, as ``options.project``; by default that of *app*."""
+def add_project(parser: argparse.ArgumentParser, app: AppStore | None, database: bool = True) -> None:
+    """Let *parser* take the project of the keys, as ``options.project``; by default that of *app*.
+
+    *database*: and their database, as ``options.database``.
+    """
     default = "kindstore" if app is None else app.project
     parser.add_argument(
         "--project", default=default, metavar="NAME", help=f"the project of the keys (default: {default})"
     )
+    if database:
+        own = "" if app is None else app.database
+        parser.add_argument(
+            "--database",
+            default=own,
+            metavar="NAME",
+            help=f"the database of the keys (default: {own or 'the one without a name'})",
+        )
 
 
 @contextmanager

@@ -57,14 +57,16 @@ def execute(options: argparse.Namespace) -> int:
     try:
         store = kindstore.connect(file.absolute(), project=options.project)
         try:
-            partition = store.partition(options.namespace or "")  # wrong names are found before work is done
+            partition = store.partition(
+                options.namespace or "", options.database
+            )  # wrong names are found before work is done
             if options.refresh:
                 refresh(store, file, screen)
             found = read(store, partition, within=options.namespace is not None)
         finally:
             store.close()
     except BadKeyError as error:
-        raise CannotStart(f"there can be no such namespace: {error}") from error
+        raise CannotStart(f"there can be no such namespace or database: {error}") from error
     except kindstore.Error as error:
         raise CannotStart(f"{file} cannot be used: {error}") from error
     if screen is None:

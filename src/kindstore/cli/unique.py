@@ -75,8 +75,8 @@ def execute(options: argparse.Namespace) -> int:
     found: list[tuple[str, Unique, Report]] = []
     with opened(options.file, project=options.project) as store:
         try:
-            for namespace in _namespaces(store, options.namespace):
-                partition = store.partition(namespace)
+            for namespace in _namespaces(store, options.namespace, options.database):
+                partition = store.partition(namespace, options.database)
                 for group in options.properties:
                     unique = Unique(options.kind, group.split(","))
                     with _bar(f"{options.action} {unique.path}") as step:
@@ -92,14 +92,14 @@ def execute(options: argparse.Namespace) -> int:
     return 0 if all(report.ok for _, _, report in found) else 1
 
 
-def _namespaces(store: Store, wanted: str | None) -> list[str]:
+def _namespaces(store: Store, wanted: str | None, database: str) -> list[str]:
     """The namespaces to look at: *wanted*, or all that have entities."""
     from kindstore.store.messages import Query  # noqa: PLC0415
     from kindstore.store.metadata import NAMESPACE  # noqa: PLC0415
 
     if wanted is not None:
         return [wanted]
-    query = Query(store.partition(), NAMESPACE, keys_only=True)
+    query = Query(store.partition("", database), NAMESPACE, keys_only=True)
     # The default namespace is the one with a number instead of a name.
     ids = [each.key.path[-1] for each in store.run(store.run_query(query)).results if each.key is not None]
     return [each if isinstance(each, str) else "" for each in ids]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from kindstore.client import Client as Opener
+from kindstore.client import ambient
 from kindstore.store.abc import Store
 from kindstore.store.messages import Consistency
 from kindstore.values.errors import BadArgumentError, BadKeyError
@@ -55,7 +56,8 @@ class Client:
         self._opener = Opener(
             project, credentials=credentials, client_options=client_options, url=url, store=store
         )
-        self._project, self.namespace, self._database = project, namespace, database or None
+        self._project, self._namespace, self._database = project, namespace, database or None
+        self._is_placed = url is not None or store is not None
         self._open = _Open()
 
     @property
@@ -65,8 +67,22 @@ class Client:
 
     @property
     def database(self) -> str | None:
-        """The database; None for the default one."""
-        return self._database
+        """The database: the one given, else that of an app at work; None for the default one."""
+        return self._database or self._of_app("database")
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace of keys and queries that name none: the one given, else that of an app at work; None for the default one."""
+        return self._of_app("namespace") if self._namespace is None else self._namespace
+
+    @namespace.setter
+    def namespace(self, namespace: str | None) -> None:
+        self._namespace = namespace
+
+    def _of_app(self, name: str) -> str | None:
+        """What the client has that stands in for those that name no store."""
+        here = None if self._is_placed else ambient.instead()
+        return None if here is None else getattr(here, name) or None
 
     @property
     def store(self) -> Store:
@@ -77,6 +93,7 @@ class Client:
         """A client of the same store with another namespace."""
         other = Client(namespace=namespace, database=self._database)
         other._project, other._opener = self._project, self._opener
+        other._is_placed = self._is_placed
         return other
 
     def close(self) -> None:

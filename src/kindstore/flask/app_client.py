@@ -18,7 +18,7 @@ from kindstore.connect import DEFAULT, read_url
 from kindstore.flask.errors import ConfigError
 from kindstore.flask.signals import TellingStore
 from kindstore.mapper.context import Context, LateContext
-from kindstore.values.errors import BadArgumentError, Error
+from kindstore.values.errors import BadArgumentError, BadKeyError, Error, StorageError
 from kindstore.values.key import Partition
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class AppClient(Client):
     """The client of *app*'s store; *given* are the settings that its configuration may leave out."""
 
     def __init__(self, app: App, given: Mapping[str, Any]) -> None:
-        settings = {name: _setting(app, name, given[name]) for name in _SETTINGS}
+        settings = {name: _setting(app, name, given.get(name)) for name in _SETTINGS}
         self._folder: Path | None = None
         self._late: Context | None = None
         self._lent: Context | None = None
@@ -41,13 +41,21 @@ class AppClient(Client):
         url, inside = settings["url"], Path(app.instance_path)
         self._is_free = url is None
         """Whether the app names no store: then that of a test goes before any other."""
+        try:
+            Partition.of("", "", settings["namespace"] or "")
+        except BadKeyError as error:
+            raise ConfigError(
+                error.message, key="KINDSTORE_NAMESPACE", value=settings["namespace"], hint=error.hint
+            ) from None
         from_environment = os.environ.get("KINDSTORE_URL")
         try:
             if url is None:
                 default_url()
                 url = from_environment or DEFAULT
-            self.path = read_url(url)[0]
+            self.path, in_url = read_url(url)
             """The path of its file; ``":memory:"`` if it has none."""
+            for name in _CHOICES.keys() & in_url.keys():
+                _check_choice("KINDSTORE_URL", name, in_url[name])
         except BadArgumentError as error:
             raise ConfigError(error.message, key="KINDSTORE_URL", value=url, hint=error.hint) from None
         is_ours = not (self._is_free and from_environment)
@@ -62,6 +70,8 @@ class AppClient(Client):
         }
         if "index_file" in options:  # a part of the program, as templates are
             options["index_file"] = Path(app.root_path) / options["index_file"]
+        self.index_file: Path | None = options.get("index_file")
+        """The file of its composite indexes, if it has one."""
         super().__init__(
             settings["project"], settings["namespace"], None, None, settings["database"], url, None, options
         )
@@ -79,7 +89,16 @@ class AppClient(Client):
             base = ambient.stand_in._opened()
             return base if not self.namespace else self._in_namespace(base)
         if self._base is None and self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StorageError(
+                    "the app's instance folder can't be made",
+                    path=str(self._folder),
+                    cause=error.strerror,
+                    config="KINDSTORE_URL",
+                    hint="Make it, or name a file elsewhere by an absolute path.",
+                ) from error
         try:
             return super()._opened()
         except Error as error:
@@ -129,10 +148,14 @@ def _setting(app: App, name: str, given: Any) -> Any:
         raise ConfigError("a setting of the wrong type", key=key, value=value, hint="It is a str.")
     if paths and not os.fspath(cast("str", value)):
         raise ConfigError("an empty setting", key=key, hint="Leave it out for the default.")
+    _check_choice(key, name, value)
+    return cast("Any", value)
+
+
+def _check_choice(key: str, name: str, value: Any) -> None:
     allowed = _CHOICES.get(name)
     if allowed is not None and value not in allowed:
         raise ConfigError("an unknown setting", key=key, value=value, hint=f"It is one of {allowed}.")
-    return cast("Any", value)
 
 
 def _within(folder: Path, url: str) -> str:

@@ -36,7 +36,7 @@ def to_json(
 ) -> dict[str, Any]:
     """An entity of any face as a dict for JSON: its ``id`` and ``key``, and its properties by their names in the code.
 
-    Keys are URL-safe texts; times are in ISO 8601, those without a time zone, which are UTC, with a Z; bytes are in base64; a
+    Keys, and references of `db`, are URL-safe texts; times are in ISO 8601, those without a time zone, which are UTC, with a Z; bytes are in base64; a
     `GeoPt` has ``latitude`` and ``longitude``; a structure is an object, and a repeated property a list.
 
     With *include*: these names alone.  Left out are the names in *exclude*, and without *include* those in `HIDDEN` and in the class's
@@ -75,10 +75,16 @@ def _values_of(entity: Any) -> Iterable[tuple[str, Any]]:
     if isinstance(entity, Model):
         return _properties_of(entity)
     if isinstance(entity, db.Model):
-        return [(name, getattr(entity, name)) for name in entity.properties()]
+        return [(name, _value_of(entity, name, prop)) for name, prop in entity.properties().items()]
     if isinstance(entity, DatastoreEntity):
         return entity.to_dict().items()
     return cast("Mapping[str, Any]", entity).items()
+
+
+def _value_of(entity: db.Model, name: str, prop: Any) -> Any:
+    # The key of a reference: the attribute would read what it refers to, which may be gone, or refer back.
+    is_reference = isinstance(prop, db.ReferenceProperty)
+    return prop.get_value_for_datastore(entity) if is_reference else getattr(entity, name)
 
 
 def _properties_of(entity: Model) -> Iterable[tuple[str, Any]]:
@@ -118,7 +124,7 @@ def _of_a_type_of_ours(value: Any) -> Any:
         return {"latitude": value.latitude, "longitude": value.longitude}
     if isinstance(value, User):
         return value.email()
-    if isinstance(value, BlobKey):
+    if isinstance(value, BlobKey | db.IM):
         return str(value)
     return value
 

@@ -184,6 +184,19 @@ def test_what_is_deleted_meanwhile_is_not_written_again(
     assert key.get(use_cache=False) is None
 
 
+def test_a_new_entity_does_not_take_the_key_of_another() -> None:
+    class ByTitle(NovelView):
+        def on_model_change(self, form: Any, model: Any, is_created: bool) -> None:
+            if is_created:
+                model.key = ndb.Key(Novel, form.title.data)
+
+    browser = make_app(NovelistView(Novelist), ByTitle(Novel)).test_client()
+    browser.post("/admin/novel/new/", data={"title": "emma", "pages": "1"})
+    answer = browser.post("/admin/novel/new/", data={"title": "emma", "pages": "2"})
+    assert any("with this key already" in each for each in messages(answer.text))
+    assert [(each.key.id(), each.pages) for each in Novel.query()] == [("emma", 1)]
+
+
 # What may be seen.
 
 

@@ -50,7 +50,7 @@ def check_place(path: Path) -> None:
         )
     if not path.parent.is_dir():
         return  # making the file will say so
-    if path.exists() and path.stat().st_nlink > 1:
+    if path.is_file() and path.stat().st_nlink > 1:
         raise UnsafeStorageError(
             "a database must have one name only: through another it would have another log, and lose commits",
             path=str(path),

@@ -10,6 +10,8 @@ import fcntl
 import os
 from pathlib import Path
 
+from kindstore.values.errors import StorageError
+
 
 class Turnstile:
     """An exclusive `flock` on a file beside the database.  One thread of a process uses it at a time."""
@@ -21,7 +23,15 @@ class Turnstile:
     def __enter__(self) -> None:
         if self._handle < 0:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
-            self._handle = os.open(self.path, flags, 0o600)
+            try:
+                self._handle = os.open(self.path, flags, 0o600)
+            except OSError as error:
+                raise StorageError(
+                    "the file of the lock can't be opened",
+                    path=str(self.path),
+                    cause=error.strerror,
+                    hint="Whoever opens a database must be allowed to write in its directory.",
+                ) from error
         fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:

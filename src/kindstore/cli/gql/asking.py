@@ -63,7 +63,7 @@ def ask(options: argparse.Namespace, face: Face) -> int:
 
 def _bound(options: argparse.Namespace, store: Store) -> Bound:
     """The query with its arguments; the errors of `parse` and `bind`, and `BadArgumentError` for an argument."""
-    home = store.partition(options.namespace)
+    home = store.partition(options.namespace, options.database)
     statement = parse(options.query, _DIALECTS[options.dialect])
     numbered: dict[int, Any] = {}
     named: dict[str, Any] = {}

@@ -32,7 +32,8 @@ def add_to(commands: Any, app: AppStore | None = None) -> None:
         action = actions.add_parser(name, help=text, description=text, epilog=STATUS, allow_abbrev=False)
         add_file(action, app)
         if name != "build":
-            default = None if name == "list" else Path("index.yaml")
+            own = None if app is None else app.index_file
+            default = own or (None if name == "list" else Path("index.yaml"))
             shown = "; with it, those are listed too that the database lacks" if name == "list" else ""
             action.add_argument(
                 "--index-file",
@@ -43,7 +44,7 @@ def add_to(commands: Any, app: AppStore | None = None) -> None:
             )
         if name == "cleanup":
             action.add_argument("--yes", action="store_true", help="remove without asking")
-        add_project(action, app)
+        add_project(action, app, database=False)
         action.add_argument("--json", action="store_true", help="print one JSON document instead of text")
         action.set_defaults(run=execute)
 

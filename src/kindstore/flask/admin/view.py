@@ -65,6 +65,10 @@ class _ChangedMeanwhileError(Exception):
     """The entity is another one than the form was made of."""
 
 
+class _ExistsError(Exception):
+    """There is an entity with the key that a new one was given."""
+
+
 class ModelView(BaseModelView):  # type: ignore[misc]
     """The screens for the entities of *model*, an `ndb.Model`: list, filters, search, create, edit, details, delete, export.
 
@@ -488,6 +492,9 @@ class ModelView(BaseModelView):  # type: ignore[misc]
                 entity = self.new_entity()
                 form.populate_obj(entity)
                 self._on_model_change(form, entity, True)
+                key = entity._key
+                if key is not None and key.is_complete and key.get() is not None:
+                    raise _ExistsError
                 entity._put()
         except Exception as error:  # noqa: BLE001 - as Flask-Admin has it: hooks may raise anything
             return self._refused(form, error, "Failed to create record. %(error)s")
@@ -535,6 +542,8 @@ class ModelView(BaseModelView):  # type: ignore[misc]
         if isinstance(error, _ChangedMeanwhileError | ConflictError):
             text = "Somebody else has changed or deleted it meanwhile. Open it again to see how it is now."
             flash(gettext(message, error=text), "error")
+        elif isinstance(error, _ExistsError):
+            flash(gettext(message, error="There is one with this key already."), "error")
         elif isinstance(error, Error) and form is not None and checks.report(form, error):
             flash(gettext(message, error=""), "error")
         elif not self.handle_view_exception(error):

@@ -32,6 +32,7 @@ from cachelib.serializers import BaseSerializer
 from flask import Flask
 
 from kindstore.client import Client, ambient
+from kindstore.flask.app_client import AppClient
 from kindstore.flask.cache.entries import (
     MAX_VALUE,
     Naming,
@@ -90,14 +91,14 @@ _MISSING: Final[Any] = object()
 _log = logging.getLogger("kindstore.cache")
 
 
-Place: TypeAlias = Store | Client | Kindstore | str | os.PathLike[str]
+Place: TypeAlias = Store | Client | Kindstore | Flask | str | os.PathLike[str]
 """What says where the entries are."""
 
 
 class KindstoreCache(BaseCache):
     """A cache in a store, shared by every process that has the store open.
 
-    *store*: a path or URL, a `Client`, the extension, or an open store; default: the store of code that names none: in an
+    *store*: a path or URL, a `Client`, the extension, an app, or an open store; default: the store of code that names none: in an
     application context the one of the extension.  *default_timeout*: seconds, or a timedelta, that entries live which
     are set without; 0 is for ever.  *key_prefix*, *kind*, *namespace*: where the entries are: caches that differ in one
     of them don't see each other; the namespace is the client's unless it is given.
@@ -140,13 +141,13 @@ class KindstoreCache(BaseCache):
     ) -> KindstoreCache:
         """What Flask-Caching calls: the store is the one of the extension of *app*, else of its ``KINDSTORE_URL``.
 
+        `ConfigError` for a URL of which nothing can be made.
+
         *config* has ``CACHE_KEY_PREFIX``; *args* and *kwargs*, ``CACHE_ARGS`` and ``CACHE_OPTIONS``, are the class's.
         """
         kwargs.setdefault("key_prefix", config.get("CACHE_KEY_PREFIX") or "")
         if not args and "store" not in kwargs:
-            extension: Kindstore | None = app.extensions.get("kindstore")
-            settings = cast("Mapping[str, Any]", app.config)
-            kwargs["store"] = extension.client_of(app) if extension else settings.get("KINDSTORE_URL")
+            kwargs["store"] = app
         return cls(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -466,6 +467,8 @@ def _opener(place: Place | None) -> Callable[[], _Opened]:
     if isinstance(place, Client):
         client = place
         return lambda: _of_client(client)
+    if isinstance(place, Flask):
+        return _of_app(place)
     if isinstance(place, Kindstore):
         extension = place
         return lambda: _of_client(extension.client)
@@ -480,6 +483,20 @@ def _opener(place: Place | None) -> Callable[[], _Opened]:
 def _ambient() -> _Opened:
     context = ambient.context()
     return _Opened(context.store, context.partition.namespace, context.partition.database)
+
+
+def _of_app(app: Flask) -> Callable[[], _Opened]:
+    """The store of the extension of *app*, which may get it later; else that of its ``KINDSTORE_URL``; else the ambient one."""
+    url = cast("Mapping[str, Any]", app.config).get("KINDSTORE_URL")
+    # A client of the same sort, so that a relative path is the same file whichever of the two came first.
+    own = None if url is None else AppClient(app, {})
+
+    def opened() -> _Opened:
+        extension: Kindstore | None = app.extensions.get("kindstore")
+        client = own if extension is None else extension.client_of(app)
+        return _ambient() if client is None else _of_client(client)
+
+    return opened
 
 
 def _of_client(client: Client) -> _Opened:
