@@ -15,7 +15,6 @@ from copy import deepcopy
 from typing import Any, ClassVar, Final
 
 from kindstore import ndb
-from kindstore.flask.query import QueryDescriptor
 from kindstore.mapper.context import caches, current
 from kindstore.mapper.property import Property, Undecoded, is_list
 from kindstore.mapper.schema import schema_of
@@ -44,8 +43,6 @@ def fields_of(entity: Any) -> dict[str, Any]:
 
 class Saved(ndb.Model):
     """A model whose instances know what was read, so that `save` can tell what was changed."""
-
-    query: ClassVar[QueryDescriptor] = QueryDescriptor()  # pyright: ignore[reportIncompatibleMethodOverride]
 
     counters: ClassVar[tuple[str, ...]] = ()
     """Properties that are counted up: two increments at once are two, not one."""
