@@ -12,7 +12,8 @@ STAMP := $(VENV)/.set-up
 BENCH_STAMP := $(VENV)/.set-up-bench
 TESTS ?= tests
 WORKERS ?= 2
-SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential tests/ndb/test_projection_laws.py
+SOAKED ?= tests/trust tests/conformance tests/gql tests/engine tests/values tests/ndb/differential tests/ndb/test_projection_laws.py \
+    tests/flask/forms/test_round_trip.py tests/flask/test_cache_machine.py tests/flask/security/conformance/test_copying.py
 
 ACCOUNTS = $(BIN)/python -m flask --app examples.flask_accounts
 

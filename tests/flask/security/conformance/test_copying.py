@@ -12,6 +12,7 @@ from kindstore.flask.security.copying import Report, copy_accounts
 from kindstore.values.errors import BadArgumentError
 from tests.flask.security.conformance import backends
 from tests.flask.security.conformance.backends import Backend
+from tests.scale import scaled
 
 SEVEN = [name for name in backends.NAMES if not name.endswith("-postgresql")]
 SOON = datetime(2030, 1, 2, 3, 4, 5, 678_901)
@@ -201,14 +202,15 @@ def test_a_difference_is_named(pair: tuple[Backend, Backend], monkeypatch: pytes
     assert report.source_digest != report.target_digest
 
 
-def test_five_thousand_accounts_from_a_relational_database_to_kindstore(sides: MakeBackend) -> None:
+def test_many_accounts_from_a_relational_database_to_kindstore(sides: MakeBackend) -> None:
     source, target = sides("sqlalchemy-sqlite", "source"), sides("kindstore-sqlite", "target")
-    fill(source, 5_000)
+    many = scaled(500, soak=5_000)
+    fill(source, many)
     told: list[tuple[str, int, int]] = []
     began = time.perf_counter()
-    report = copy(source, target, batch=500, progress=lambda *each: told.append(each))
+    report = copy(source, target, batch=many // 10, progress=lambda *each: told.append(each))
     print(f"copied and compared in {time.perf_counter() - began:.1f} s")
-    assert report.created == 5_000
+    assert report.created == many
     assert report.is_equal
-    assert told[9] == ("copy", 5_000, 5_000)
-    assert told[-1] == ("compare", 5_000, 5_000)
+    assert told[9] == ("copy", many, many)
+    assert told[-1] == ("compare", many, many)
