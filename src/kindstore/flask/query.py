@@ -59,7 +59,7 @@ class Query(NdbQuery[M]):
     A query is a value: each of these verbs but those that read returns a new one.
     """
 
-    # What it is.  NDB's attribute `order_by` gives way to the verb; `orders` says the same.
+    # What it is.  NDB's attributes `order_by`, `limit` and `offset` give way to the verbs; `orders` says what the first did.
 
     if not TYPE_CHECKING:
 
@@ -93,7 +93,8 @@ class Query(NdbQuery[M]):
         name = order.removeprefix("-")
         prop: Any = getattr(model, name, None)
         if isinstance(prop, Property):
-            return desc(prop) if order.startswith("-") else asc(prop)
+            named = cast("Any", prop)
+            return desc(named) if order.startswith("-") else asc(named)
         # As NDB has it, a name may be that in the store; dotted, it is that of a property in a structure.
         if name == "__key__" or name.partition(".")[0] in model._properties:
             return order
@@ -400,7 +401,13 @@ class ModelQuery(Query[M]):
             if "_filters" in self.__dict__ or not name.startswith("_") or name.startswith("__"):
                 raise AttributeError(name, name=name, obj=self)
             self._begin()
-            return self.__dict__[name]
+            try:
+                return self.__dict__[name]
+            except KeyError:
+                raise AttributeError(name, name=name, obj=self) from None
+
+        def __reduce__(self):
+            return ModelQuery, (self._model,)
 
     def __repr__(self) -> str:
         return f"<{self._model.__name__}.query>"
