@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -56,6 +58,14 @@ def test_filters_are_all_of_them() -> None:
     assert names(Person.query.filter(before, Person.confirmed_at != None)) == ["Bob"]  # noqa: E711
     assert Person.query.filter(before).count() == 3  # None comes before every time, as in every Datastore
     assert names(Person.query.filter().order_by(Person.age)) == ["Bob", "Cyd", "Ada"]
+
+
+def test_it_can_be_copied_and_pickled() -> None:
+    for query, count in ((Person.query, 3), (Person.query.filter_by(name="Ada"), 1)):
+        for made in (copy.copy(query), copy.deepcopy(query), pickle.loads(pickle.dumps(query))):
+            assert made.filter(Person.age > 0).count() == count
+    assert not hasattr(Person.query, "_nothing")
+    assert not hasattr(Person.query, "nothing")
 
 
 def test_it_can_be_called_as_ndbs() -> None:

@@ -11,7 +11,10 @@ from kindstore.store.messages import Consistency
 class Place(Protocol):
     """A store, and the names that are a part of its keys."""
 
-    namespace: str | None
+    @property
+    def namespace(self) -> str | None:
+        """The namespace; None for the default one."""
+        ...
 
     @property
     def project(self) -> str:

@@ -59,7 +59,7 @@ class Query(NdbQuery[M]):
     A query is a value: each of these verbs but those that read returns a new one.
     """
 
-    # What it is.  NDB's attribute `order_by` gives way to the verb; `orders` says the same.
+    # What it is.  NDB's attributes `order_by`, `limit` and `offset` give way to the verbs; `orders` says what the first did.
 
     if not TYPE_CHECKING:
 
@@ -400,7 +400,13 @@ class ModelQuery(Query[M]):
             if "_filters" in self.__dict__ or not name.startswith("_") or name.startswith("__"):
                 raise AttributeError(name, name=name, obj=self)
             self._begin()
-            return self.__dict__[name]
+            try:
+                return self.__dict__[name]
+            except KeyError:
+                raise AttributeError(name, name=name, obj=self) from None
+
+        def __reduce__(self):
+            return ModelQuery, (self._model,)
 
     def __repr__(self) -> str:
         return f"<{self._model.__name__}.query>"
