@@ -93,7 +93,7 @@ class Query(NdbQuery[M]):
         name = order.removeprefix("-")
         prop: Any = getattr(model, name, None)
         if isinstance(prop, Property):
-            return cast("PropertyOrder", -prop if order.startswith("-") else +prop)
+            return -prop if order.startswith("-") else +prop
         # As NDB has it, a name may be that in the store; dotted, it is that of a property in a structure.
         if name == "__key__" or name.partition(".")[0] in model._properties:
             return order

@@ -86,6 +86,7 @@ def test_deleting_a_user_leaves_nothing(ds: DatastoreUserDatastore, ada: Any, cl
         def _get_kind(cls) -> str:
             return "User"
 
+    assert ndb.Model._kind_map["User"] is AnotherUser
     ds.create_role(name="admin")
     ds.add_role_to_user(ada, "admin")
     ds.delete_user(ada)
