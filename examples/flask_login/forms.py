@@ -13,8 +13,18 @@ def _folded(name: str | None) -> str | None:
 class LoginForm(FlaskForm):
     """Name and password, and where to go then."""
 
-    username = StringField("Name", filters=[_folded], validators=[DataRequired("Your name, please.")])
-    password = PasswordField("Password", validators=[DataRequired("Your password, please.")])
+    username = StringField(
+        "Name",
+        filters=[_folded],
+        validators=[DataRequired("Your name, please."), Length(max=30, message="Nobody has so long a name.")],
+    )
+    password = PasswordField(
+        "Password",
+        validators=[
+            DataRequired("Your password, please."),
+            Length(max=200, message="Nobody has so long a password."),
+        ],
+    )
     remember = BooleanField("Remember me on this device")
     next = HiddenField()
     submit = SubmitField("Log in")

@@ -284,6 +284,7 @@ class _Ambient:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._context: Context | None = None
+        self._watch: Callable[[Store], Store] | None = None
         self.stand_in: Client | None = None
 
     def context(self) -> Context:
@@ -293,12 +294,25 @@ class _Ambient:
             return stand_in._opened()  # pyright: ignore[reportPrivateUsage]
         with self._lock:
             if self._context is None:
-                self._client = client = Client()
+                if self._client is None:
+                    self._client = Client()
+                client, watch = self._client, self._watch
                 if os.environ.get("KINDSTORE_URL"):  # the URL may name another project
-                    self._context = client._opened()  # pyright: ignore[reportPrivateUsage]
+                    opened = client._opened()  # pyright: ignore[reportPrivateUsage]
+                    self._context = (
+                        opened if watch is None else Context(watch(opened.store), opened.partition)
+                    )
                 else:
-                    self._context = LateContext(lambda: client.store, Partition.of(client.project))
+                    self._context = LateContext(
+                        lambda: client.store if watch is None else watch(client.store),
+                        Partition.of(client.project),
+                    )
             return self._context
+
+    def watch(self, watch: Callable[[Store], Store]) -> None:
+        """From now on code works on what *watch* makes of its store."""
+        with self._lock:
+            self._watch, self._context = watch, None
 
     def instead(self) -> Client | None:
         """The client whose store goes before the ambient one for the calling code; None if there is none."""

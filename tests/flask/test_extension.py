@@ -13,6 +13,7 @@ from flask import Flask, Response, stream_with_context
 
 import kindstore.datastore
 from kindstore import db, ndb, testing
+from kindstore.client import ambient
 from kindstore.entity import DatastoreEntity, EntityValue
 from kindstore.flask import ConfigError, Kindstore, Model, NoAppContextError
 from kindstore.mapper import context as contexts
@@ -264,6 +265,31 @@ def test_without_an_application_context_models_say_so(app: Flask) -> None:
     extension.init_app(other)
     with pytest.raises(RuntimeError, match="app_context"):
         _ = extension.client
+
+
+def test_keys_and_lists_of_models_reach_no_store_that_is_no_apps(tmp_path: Path) -> None:
+    key, plain = ndb.Key(Note, "n"), ndb.Key("Plain", "n")
+    works: list[Callable[[], object]] = [
+        key.get,
+        key.delete,
+        lambda: key.get_async().result(),
+        lambda: ndb.get_multi([plain, key]),
+        lambda: ndb.put_multi([Note(id="n")]),
+        lambda: ndb.delete_multi([key]),
+        ndb.Query(kind="Note").get,
+        ndb.Query(kind="Note").count,
+        lambda: Note.allocate_ids(1),
+        lambda: ndb.transaction(lambda: ndb.put_multi([Note(id="n")])),
+    ]
+    try:
+        for work in works:
+            with pytest.raises(NoAppContextError, match="app_context"):
+                work()
+        assert ndb.get_multi([plain]) == [None]  # of a kind that is no app's
+        assert ndb.Query().fetch() == []
+    finally:
+        ambient.close()
+        (tmp_path / "kindstore.db").unlink()
 
 
 def test_models_work_in_a_client_of_their_own_too(tmp_path: Path) -> None:

@@ -254,6 +254,14 @@ def test_a_form_says_what_is_wrong(browser: Browser, fields: dict[str, str], mes
     assert not browser.is_in()
 
 
+@pytest.mark.parametrize("username", ["x" * 5000, "\0", "\ufffd", "é" * 1000])
+def test_a_name_that_nobody_can_have_is_a_message(browser: Browser, username: str) -> None:
+    answer = browser.send("/login", {"username": username, "password": PASSWORD})
+    assert answer.status_code == 200
+    assert "Nobody has so long a name" in answer.text or "incorrect" in answer.text
+    assert not browser.is_in()
+
+
 @pytest.mark.parametrize("path", ["/login", "/register", "/logout"])
 def test_a_form_without_its_token_changes_nothing(browser: Browser, path: str) -> None:
     browser.register()

@@ -97,6 +97,7 @@ targets = st.lists(st.sampled_from(FRAGMENTS) | st.characters(), max_size=8).map
 
 @given(targets)
 @example("//evil.example")
+@example("/ ")
 @example("/\\evil.example")
 @example("/\t/evil.example")
 @example("http:evil.example")
@@ -151,6 +152,7 @@ def test_every_page_of_this_site_is_safe(parts: list[str], query: str) -> None:
         "JaVaScRiPt:alert(1)//",
         "data:text/html,hello",
         "/re\0ports",
+        "/re ports",
         "/re\u202eports",
     ],
 )

@@ -190,10 +190,10 @@ def safe_redirect_target(target: str | None) -> str | None:
     For the page that somebody wanted before logging in: ``redirect(safe_redirect_target(form.next.data) or url_for("home"))``.
     Safe are a path from the root (``/reports?page=2``), and a URL of the host and port of the request, but not one of
     http if the request came by https.  What browsers read otherwise than it looks is refused: ``//host``,
-    backslashes, control characters, invisible ones.
+    backslashes, spaces, control characters, invisible ones.
     """
-    # Browsers drop tabs and line feeds inside of a URL, and take a backslash for a slash.
-    if not target or "\\" in target or not target.isprintable():
+    # Browsers drop tabs and line feeds inside of a URL, spaces at its end, and take a backslash for a slash.
+    if not target or "\\" in target or " " in target or not target.isprintable():
         return None
     if target.startswith("/"):
         return None if target.startswith("//") else target

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from kindstore import ndb
+from kindstore.client import ambient
+from kindstore.flask.outside import StoreOfNoApp
 from kindstore.flask.query import Query, QueryDescriptor, as_query, require_app
 from kindstore.values.key import Id
 
@@ -73,3 +75,6 @@ class Model(ndb.Model):
         _put, _put_async = put, put_async
         _get_by_id, _get_by_id_async = get_by_id, get_by_id_async
         _get_or_insert, _get_or_insert_async = get_or_insert, get_or_insert_async
+
+
+ambient.watch(lambda store: cast("Any", StoreOfNoApp(store, Model)))

@@ -12,7 +12,8 @@ from werkzeug.exceptions import NotFound
 
 from kindstore.client import ambient
 from kindstore.flask import asked, pagination
-from kindstore.flask.errors import ManyResultsError, NoAppContextError, NoResultError
+from kindstore.flask.errors import ManyResultsError, NoResultError
+from kindstore.flask.outside import no_app
 from kindstore.flask.pagination import CursorPagination, Pagination, Place, Wanted
 from kindstore.mapper.context import current, is_ambient
 from kindstore.mapper.errors import UnknownPropertyError
@@ -47,10 +48,7 @@ def desc(prop: Property[Any]) -> PropertyOrder:
 def require_app() -> None:
     """Raise `NoAppContextError` where code would work in the ambient store, which is no app's."""
     if is_ambient() and ambient.instead() is None:
-        raise NoAppContextError(
-            "no application context",
-            hint="Work with the data in a view, a command of the app, or in `with app.app_context():`.",
-        )
+        raise no_app()
 
 
 class Query(NdbQuery[M]):

@@ -46,14 +46,14 @@ class Change(NamedTuple):
         return Model._kind_map.get(str(self.key.kind()))  # pyright: ignore[reportPrivateUsage]
 
 
-class TellingStore:
-    """*store*, which tells those who listen what is committed to it by *app*, a reference; else it costs nothing."""
+class WrappedStore:
+    """*store*, but for the verbs that a subclass has."""
 
-    def __init__(self, store: Store, app: Callable[[], App | None]) -> None:
-        self._store, self._app = store, app
+    def __init__(self, store: Store) -> None:
+        self._store = store
         # Not by `__getattr__`, for speed, and because a protocol is recognised by what an object has.
         for name in _VERBS:
-            if hasattr(store, name):
+            if hasattr(store, name) and not hasattr(type(self), name):
                 setattr(self, name, getattr(store, name))
 
     def __repr__(self) -> str:
@@ -61,6 +61,14 @@ class TellingStore:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+class TellingStore(WrappedStore):
+    """*store*, which tells those who listen what is committed to it by *app*, a reference; else it costs nothing."""
+
+    def __init__(self, store: Store, app: Callable[[], App | None]) -> None:
+        super().__init__(store)
+        self._app = app
 
     def commit(self, mutations: Sequence[Mutation], transaction: bytes | None = None) -> Program[Committed]:
         """`Store.commit`, with the signals."""
@@ -76,9 +84,7 @@ class TellingStore:
         return committed
 
 
-_VERBS: Final = tuple(
-    name for each in (Store, Inspect) for name in vars(each) if not name.startswith("_") and name != "commit"
-)
+_VERBS: Final = tuple(name for each in (Store, Inspect) for name in vars(each) if not name.startswith("_"))
 
 
 def _tell(signal: Any, app: Any, mutations: Sequence[Mutation], keys: Sequence[PlainKey]) -> None:
