@@ -23,6 +23,7 @@ from kindstore.values.errors import (
     UniqueViolationError,
 )
 
+from .adapting import new_uniquifier
 from .base import UserDatastore, key_of_type, new_family, now, role_name, single_criterion
 from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
@@ -77,6 +78,8 @@ class DatastoreUserDatastore(UserDatastore):
         obj = _itself(obj)
         with self._context():
             self._finish_roles()
+            if isinstance(obj, FsUserBaseMixin) and not (obj.fs_uniquifier or is_known(obj)):
+                obj.fs_uniquifier = new_uniquifier()
             try:
                 if isinstance(obj, FsRoleMixin):
                     save_role(obj, self.user_model)
@@ -172,9 +175,10 @@ class DatastoreUserDatastore(UserDatastore):
                 if "id" in kwargs:
                     return self._found(self._by_id(**kwargs))
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
+                found = query_of(self.user_model, *filters).get()
             except (BadKeyError, BadValueError):
-                return None  # no user has a value of another type
-            return self._found(query_of(self.user_model, *filters).get())
+                return None  # no user has a value of another type, or one that can't be stored
+            return self._found(found)
 
     def _by_id(self, **kwargs: Any) -> Any:
         user_id = kwargs.pop("id")
@@ -238,7 +242,10 @@ class DatastoreUserDatastore(UserDatastore):
 
     def find_role(self, role: Any) -> Any:
         """The role of this name, or the stored one like this role object; None if there is none."""
-        found = self.find_roles([role_name(role)])
+        try:
+            found = self.find_roles([role_name(role)])
+        except BadValueError:
+            return None  # no role has a name that can't be stored
         return found[0] if found else None
 
     def find_roles(self, names: Iterable[str]) -> list[Any]:
@@ -321,6 +328,8 @@ class DatastoreUserDatastore(UserDatastore):
     def _create_owned(self, attribute: str, user: Any, model: type[Any], /, **values: Any) -> Any:
         """A new *model* below *user*, if there is that user when it is written."""
         user = _itself(user)
+        if not user.has_complete_key():
+            self.put(user)  # what it owns has a key below its own
         held = getattr(user, attribute)
         with self._context():
             created = model(parent=user.key, **values)
