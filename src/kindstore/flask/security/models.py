@@ -32,7 +32,7 @@ class TextListProperty(ndb.TextProperty[list[str]]):
         return super()._checked([] if value is None else value)
 
 
-class GivenTextProperty(ndb.StringProperty):
+class GivenTextProperty(ndb.StringProperty[str | None]):
     """A text, or None; "", which forms say for nothing, is None, so that two users may have nothing."""
 
     def _set_value(self, entity: Any, value: Any) -> None:
