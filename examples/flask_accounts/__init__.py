@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from flask import Flask, Request, Response, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_security import user_registered
+from flask_security import password_changed, password_reset, user_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, SecurityError
 
@@ -143,6 +143,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     security.want_json(wants_json)
     same_answers.init_app(app)
     user_registered.connect(give_first_role, app)
+    password_changed.connect(end_tokens, app)
+    password_reset.connect(end_tokens, app)
 
     app.register_blueprint(pages.pages)
     app.register_blueprint(api.api)
@@ -202,6 +204,12 @@ def give_first_role(_: Flask, user: User, **__: Any) -> None:
     if not user_datastore.find_role(FIRST_ROLE):
         make_roles()
     user_datastore.add_role_to_user(user, FIRST_ROLE)
+
+
+def end_tokens(_: Flask, user: User, **__: Any) -> None:
+    """A new password ends the sessions by itself; who had the old one may have tokens, too."""
+    user_datastore.set_token_uniquifier(user)
+    user_datastore.refresh_tracker_reset(user)
 
 
 def wants_json(request: Request) -> bool:
