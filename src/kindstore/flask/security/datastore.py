@@ -29,7 +29,7 @@ from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
 from .races import answer_again
-from .role_copies import ROLE_MODEL, delete_role, finish, is_gone, save_role, unfinished
+from .role_copies import ROLE_MODEL, delete_role, finish_if_it_fits, is_gone, save_role, unfinished
 from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
 
 _PAGE = 500
@@ -123,7 +123,7 @@ class DatastoreUserDatastore(UserDatastore):
         if self._finished or current().in_transaction():
             return
         for role in unfinished(self.role_model):
-            finish(role, self.user_model)
+            finish_if_it_fits(role, self.user_model)
         self._finished = True
 
     def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
@@ -242,10 +242,7 @@ class DatastoreUserDatastore(UserDatastore):
 
     def find_role(self, role: Any) -> Any:
         """The role of this name, or the stored one like this role object; None if there is none."""
-        try:
-            found = self.find_roles([role_name(role)])
-        except BadValueError:
-            return None  # no role has a name that can't be stored
+        found = self.find_roles([role_name(role)])
         return found[0] if found else None
 
     def find_roles(self, names: Iterable[str]) -> list[Any]:
@@ -254,13 +251,20 @@ class DatastoreUserDatastore(UserDatastore):
         if self.role_model is None or not wanted:
             return []
         with self._context():
-            return self._there(query_of(self.role_model, self.role_model.name.IN(wanted)).fetch())
+            try:
+                roles = query_of(self.role_model, self.role_model.name.IN(wanted)).fetch()
+            except BadValueError:
+                # No role has a name that can't be stored; the others are looked for one by one.
+                return (
+                    [] if len(wanted) == 1 else [role for name in wanted for role in self.find_roles([name])]
+                )
+            return self._there(roles)
 
     def _there(self, roles: Iterable[Any]) -> list[Any]:
         found: list[Any] = []
         for role in roles:
             gone = is_gone(role)
-            finish(role, self.user_model)
+            finish_if_it_fits(role, self.user_model)
             if not gone:
                 found.append(role)
         return found
