@@ -11,16 +11,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Request, Response, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_security import user_registered
+from flask_security import password_changed, password_reset, user_registered
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from kindstore.flask.security import Security
 
-from . import commands
+from . import commands, same_answers
 from .mail import ConsoleMail
 from .models import User, db, make_roles, user_datastore
 from .own_secrets import own_secrets
@@ -71,6 +72,7 @@ DEFAULTS: Mapping[str, Any] = {
     "SECURITY_UNIFIED_SIGNIN": True,
     "SECURITY_US_ENABLED_METHODS": ["password", "email", "authenticator"],
     "SECURITY_WEBAUTHN": True,
+    "SECURITY_WAN_ALLOW_USER_HINTS": False,  # it would tell anybody who has a passkey, and which
     # Who is to change credentials must have signed in, or said the password again, within this time.
     "SECURITY_FRESHNESS": timedelta(minutes=30),
     "SECURITY_FRESHNESS_GRACE_PERIOD": timedelta(minutes=10),
@@ -131,9 +133,18 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     app.before_request(make_script_nonce)
     app.before_request(use_the_name)
     app.before_request(check_csrf)
-    security = Security(app, user_datastore, mail_util_cls=ConsoleMail, webauthn_util_cls=AnyPasskey)
+    security = Security(
+        app,
+        user_datastore,
+        mail_util_cls=ConsoleMail,
+        webauthn_util_cls=AnyPasskey,
+        us_signin_form=same_answers.UnifiedSignIn,
+    )
     security.want_json(wants_json)
+    same_answers.init_app(app)
     user_registered.connect(give_first_role, app)
+    password_changed.connect(end_tokens, app)
+    password_reset.connect(end_tokens, app)
 
     app.register_blueprint(pages.pages)
     app.register_blueprint(api.api)
@@ -164,7 +175,7 @@ def use_the_name() -> ResponseReturnValue | None:
     is_page = request.method == "GET" and "text/html" in request.headers.get("Accept", "")
     if host == LOOPBACK and is_page:
         query = request.query_string.decode("ascii", "replace")
-        return redirect(f"http://localhost{colon}{port}{request.path}{'?' if query else ''}{query}")
+        return redirect(f"http://localhost{colon}{port}{quote(request.path)}{'?' if query else ''}{query}")
     return None
 
 
@@ -182,6 +193,9 @@ def own_content_only(response: Response) -> Response:
     )
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
+    if request.endpoint != "static":
+        # Nobody reads an account in the cache of a browser that was signed out.
+        response.headers["Cache-Control"] = "no-store"
     return response
 
 
@@ -190,6 +204,12 @@ def give_first_role(_: Flask, user: User, **__: Any) -> None:
     if not user_datastore.find_role(FIRST_ROLE):
         make_roles()
     user_datastore.add_role_to_user(user, FIRST_ROLE)
+
+
+def end_tokens(_: Flask, user: User, **__: Any) -> None:
+    """A new password ends the sessions by itself; who had the old one may have tokens, too."""
+    user_datastore.set_token_uniquifier(user)
+    user_datastore.refresh_tracker_reset(user)
 
 
 def wants_json(request: Request) -> bool:

@@ -196,6 +196,19 @@ def test_whether_an_address_has_an_account_is_not_told_by_asking_for_a_new_passw
     assert len(letters(app)) == sent
 
 
+def test_whether_an_address_has_an_account_is_not_told_by_asking_for_its_name(
+    app: Flask, visitor: Visitor
+) -> None:
+    account(app, ADA, username="countess")
+    token = visitor.token("/recover-username")
+    answers = [
+        visitor.client.post("/recover-username", data={"csrf_token": token, "email": email})
+        for email in (ADA, "nobody@example.com")
+    ]
+    assert [answer.headers.get("Location") for answer in answers] == ["/login", "/login"]
+    assert len(letters(app)) == 1
+
+
 def test_links_in_mails_go_to_hosts_that_we_trust_only(app: Flask, visitor: Visitor) -> None:
     account(app, ADA)
     token = visitor.token("/reset")
@@ -329,6 +342,7 @@ def test_pages_load_nothing_from_elsewhere_and_run_their_own_scripts_only(
         assert scripts
         assert all(f'nonce="{nonce[1]}"' in script for script in scripts)
         assert "frame-ancestors 'none'" in policy
+        assert response.headers["Cache-Control"] == "no-store"
         assert not re.findall(r'(?:src|href)="(?:https?:)?//', response.text)
         assert not re.findall(r' (?:style|on\w+)="', response.text)
 
@@ -339,6 +353,9 @@ def test_a_browser_is_led_from_the_number_to_the_name(visitor: Visitor) -> None:
     assert moved.headers["Location"] == "http://localhost:5000/login?next=/board"
     moved = visitor.get("//evil.example/x", headers=browser)
     assert moved.headers["Location"].startswith("http://localhost:5000/")
+    for path in ("/%0D%0AX-Evil%3A%201", "/a%3Fb"):
+        moved = visitor.get(path, headers=browser)
+        assert moved.headers["Location"] == f"http://localhost:5000{path}"
     program = {"Host": "127.0.0.1:5000", "Accept": "*/*"}
     assert visitor.get("/api/me", headers=program).status_code == 401
 

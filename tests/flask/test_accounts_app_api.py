@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from .accounts_app import PASSWORD, Visitor, account, make, stored
+from .accounts_app import PASSWORD, Visitor, account, letters, link_in, make, stored
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing SelectField choices:DeprecationWarning")
 
@@ -108,6 +108,23 @@ def test_all_tokens_end_at_once_and_sessions_go_on(app: Flask) -> None:
     assert [me(app, each).status_code for each in (token, other)] == [401, 401]
     assert renew(app, refresh).status_code == 400
     assert visitor.is_signed_in()
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True], ids=["change", "reset"])
+def test_a_new_password_ends_all_tokens(app: Flask, is_forgotten: bool) -> None:
+    token, refresh = tokens(app)
+    visitor = Visitor(app)
+    new = "another long password"
+    if is_forgotten:
+        visitor.post("/reset", "/reset", email=ADA)
+        link = link_in(letters(app)[-1])
+        visitor.post(link, link, password=new, password_confirm=new)
+    else:
+        visitor.sign_in(ADA)
+        visitor.post("/change", "/change", password=PASSWORD, new_password=new, new_password_confirm=new)
+    assert sign_in(app, new).status_code == 200
+    assert me(app, token).status_code == 401
+    assert renew(app, refresh).status_code == 400
 
 
 def test_a_program_is_signed_out_on_the_dashboard_by_its_owner_only(app: Flask) -> None:

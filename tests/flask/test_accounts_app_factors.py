@@ -182,6 +182,25 @@ def test_sign_in_by_code_tells_nothing_of_who_has_an_account(app: Flask, visitor
     assert "If that identity is in our system" in said(pages[0])
 
 
+@pytest.mark.parametrize("identity", [ADA, "nobody@example.com", "locked@example.com", "without@example.com"])
+def test_a_sign_in_by_code_takes_the_time_of_one_check_of_a_password(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, identity: str
+) -> None:
+    account(app, "locked@example.com", active=False)
+    account(app, "without@example.com", password=None)
+    passwords = app.extensions["security"].pwd_context
+    done: list[str] = []
+
+    def count(name: str) -> None:
+        plain = getattr(passwords, name)
+        monkeypatch.setattr(passwords, name, lambda *a, **k: (done.append(name), plain(*a, **k))[1])
+
+    count("hash")
+    count("verify")
+    Visitor(app).post("/us-signin", "/us-signin", identity=identity, passcode="wrong password")
+    assert len(done) == 1, done
+
+
 # Passkeys.
 
 
@@ -207,6 +226,16 @@ def test_a_passkey_signs_in_without_name_and_password(app: Flask, visitor: Visit
     assert again.is_signed_in()
     with app.app_context():
         assert [key.sign_count for key in WebAuthn.query.all()] == [2]
+
+
+def test_who_has_a_passkey_is_not_told(app: Flask, visitor: Visitor) -> None:
+    add_passkey(visitor, Passkeys())
+    other = Visitor(app)
+    asked = [
+        options_in(other.post("/wan-signin", "/wan-signin", identity=identity))
+        for identity in (ADA, "nobody@example.com")
+    ]
+    assert [options["allowCredentials"] for options in asked] == [[], []]
 
 
 def test_a_passkey_of_nobody_signs_nobody_in(app: Flask, visitor: Visitor) -> None:

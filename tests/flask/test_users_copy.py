@@ -185,11 +185,16 @@ def test_what_the_target_has_no_place_for_is_a_difference(folder: Path) -> None:
         (["nowhere:app"], "No module named 'nowhere'"),
         (["old:HERE"], "no Flask app"),
         (["old:app", "old:app"], "the same datastore"),
+        (["settings:settled"], "missing 1 required positional argument"),
+        (["../old:app"], "../old:app: "),
+        (["broken:app"], "ZeroDivisionError"),
+        (["old:datastore"], "not registered with this 'SQLAlchemy'"),
     ],
 )
 def test_what_can_not_be_copied_is_said_before_anything_is_written(
     folder: Path, arguments: list[str], message: str
 ) -> None:
+    (folder / "broken.py").write_text("1 / 0")
     done = copy(folder, "new", *arguments)
     assert done.returncode == 2
     assert message in done.stderr

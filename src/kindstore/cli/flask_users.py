@@ -62,7 +62,7 @@ def copy(
 
     SOURCE and TARGET are MODULE:NAME of a Flask app with Flask-Security, of a function that makes one, or of a user datastore
     of this app.  Any of the databases of kindstore.flask.security, in either place.  A copy that was stopped goes on
-    when it is done again.  Exit status: 0 if both sides are equal; 1 if they differ; 2 if nothing could be copied.
+    when it is done again.  Exit status: 0 if both sides are equal; 1 if they differ; 2 if it could not be done.
     """
     from kindstore.flask.security.copying import copy_accounts  # noqa: PLC0415 - loads Flask-Security
 
@@ -85,8 +85,9 @@ def copy(
                 source_context=come_from.context,
                 target_context=go_to.context,
             )
-        except Error as error:
-            click.echo(f"flask kindstore users copy: {printable(str(error))}", err=True)
+        except Exception as error:  # noqa: BLE001 - of any driver; its status would be that of a difference
+            said = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+            click.echo(f"flask kindstore users copy: {printable(said)}", err=True)
             context.exit(2)
     if as_json:
         click.echo(json.dumps({"is_equal": report.is_equal, **asdict(report)}, indent=2))
@@ -107,14 +108,14 @@ def _side(name: str, script: ScriptInfo) -> _Side:
         found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise click.UsageError(f"{name}: {error}") from error
+        if callable(found) and not isinstance(found, (Flask, UserDatastore)):
+            found = found()
+    except Exception as error:
+        raise click.UsageError(f"{name}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove("")
     if isinstance(found, UserDatastore):
         return _Side(name, found, script.load_app().app_context)
-    if callable(found) and not isinstance(found, Flask):
-        found = found()
     if not isinstance(found, Flask):
         raise click.UsageError(f"{name} is no Flask app, and no user datastore")
     return _of_app(found, name)

@@ -122,10 +122,25 @@ def test_spelling_makes_no_other_address(ds: DatastoreUserDatastore, taken: str)
 def test_nothing_is_no_value_that_could_be_taken(ds: DatastoreUserDatastore) -> None:
     for name in "abc":
         ds.create_user(email=f"{name}@example.org", username=None, us_phone_number=None)
-        ds.create_user(email=f"{name}2@example.org", username="")
+        ds.create_user(email=f"{name}2@example.org", username="", us_phone_number="")
+    assert ds.find_user(email="a2@example.org").us_phone_number is None
     assert ds.find_user(username=None) is None
     assert ds.find_user(username="") is None
     assert ds.find_user(case_insensitive=True, username="") is None
+
+
+@pytest.mark.parametrize("text", ["\ud800", "x" * 3000], ids=["surrogate", "long"])
+def test_nobody_has_what_can_not_be_stored(ds: DatastoreUserDatastore, text: str) -> None:
+    ds.create_user(email="ada@example.org")
+    assert ds.find_user(email=text) is None
+    assert ds.find_user(case_insensitive=True, email=text) is None
+    assert ds.find_user(fs_uniquifier=text) is None
+    assert ds.find_role(text) is None
+
+
+def test_a_user_that_was_not_created_by_the_datastore_has_a_uniquifier(ds: DatastoreUserDatastore) -> None:
+    user: Any = ds.put(User(email="ada@example.org"))
+    assert user.fs_uniquifier == ds.find_user(email="ada@example.org").fs_uniquifier
 
 
 def test_roles_and_credentials_are_there_once(ds: DatastoreUserDatastore) -> None:

@@ -43,6 +43,12 @@ def test_lists_are_true_on_the_object_that_made_them(ds: DatastoreUserDatastore,
     assert len(ada.refresh_trackers) == 2
 
 
+def test_a_user_is_put_before_its_first_passkey(ds: DatastoreUserDatastore) -> None:
+    passkey = create_passkey(ds, User(email="bob@example.org"), "phone")
+    owner: Any = ds.find_user_from_webauthn(passkey)
+    assert owner.email == "bob@example.org"
+
+
 def test_lists_are_those_that_are_stored(ds: DatastoreUserDatastore, ada: Any) -> None:
     found = ds.find_user(email="ada@example.org")
     assert [each.name for each in found.webauthn] == ["phone", "laptop"]

@@ -19,7 +19,7 @@ from kindstore.flask.security import (
     role_copies,
 )
 from kindstore.testing import Calls, Recorder
-from kindstore.values.errors import BadValueError, NotFoundError
+from kindstore.values.errors import BadValueError, NotFoundError, TooLargeError
 
 
 @pytest.fixture(autouse=True)
@@ -171,6 +171,27 @@ def test_change_that_was_stopped_midway_is_finished_by_who_comes_next(
     assert [user(ds, name).has_permission("write") for name in "abcde"] == [False] * 5
     found = ds.find_role("editor")
     assert found is None if change == "deletion" else found.copies_behind is None
+
+
+def test_a_role_too_large_for_its_users_is_in_nobody_elses_way(
+    ds: DatastoreUserDatastore, client: ndb.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = "x" * 600_000
+    ds.create_role(name="large", description=large)
+    role = ds.create_role(name="growing")
+    ds.create_user(email="ada@example.org", roles=["large", "growing"])
+    role.description = large
+    with pytest.raises(TooLargeError):
+        ds.put(role)
+    next_process = DatastoreUserDatastore(client, User, Role)
+    next_process.create_user(email="bob@example.org")
+    assert "'growing' is too large" in caplog.text
+    found = next_process.find_role("growing")
+    found.description = "less"
+    next_process.put(found)
+    [ada] = [each for each in ds.users() if each.roles]
+    assert [each.description for each in ada.roles] == [large, "less"]
+    assert ds.find_role("growing").copies_behind is None
 
 
 def test_nobody_slips_through_while_a_role_changes(ds: DatastoreUserDatastore) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from kindstore import ndb
 from kindstore.flask.security import DatastoreUserDatastore, Role, User, saving
+from kindstore.flask.security.saving import merged_list
 from kindstore.ndb.exceptions import UniqueViolationError
 from kindstore.testing import Calls, Recorder
 from kindstore.values.errors import ConflictError, NotFoundError
@@ -61,6 +62,19 @@ def test_what_is_taken_out_of_lists_stays_out(ds: DatastoreUserDatastore, two: t
     ds.put(one)
     ds.put(other)
     assert read(ds).mf_recovery_codes == ["c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "merged"),
+    [
+        ([1, 1, 2, 1], [1, 1], [1, 1, 1]),  # one more 1; no 2
+        ([1, 2], [1, 2], [1, 2]),  # the same 1 is taken out twice
+        ([1, 1, 2, 3], [1, 1, 2, 3], [1, 1, 2, 3]),  # the same 3 is added twice
+        ([], [1, 1, 2, 9], [9]),
+    ],
+)
+def test_lists_may_have_an_item_twice(mine: list[int], theirs: list[int], merged: list[int]) -> None:
+    assert merged_list([1, 1, 2], mine, theirs) == merged
 
 
 def test_log_ins_are_counted(ds: DatastoreUserDatastore, two: tuple[Any, Any]) -> None:

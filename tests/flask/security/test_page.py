@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from jinja2 import DictLoader
+from sqlalchemy import orm
+from sqlalchemy.ext.mutable import MutableList
 
 from kindstore.flask import security
 from kindstore.values.errors import BadArgumentError, BadValueError
@@ -311,6 +314,36 @@ def test_an_as_a_list_is_read_as_it_was_written(items: list[str]) -> None:
 def test_what_would_not_be_read_as_it_was_written_is_refused(item: str) -> None:
     with pytest.raises(BadValueError, match="AsaList"):
         security.AsaList(["fine", item]).serialize()
+
+
+@pytest.mark.parametrize("given", [security.AsaList, security.AsaList()], ids=["class", "instance"])
+@pytest.mark.parametrize("is_mutable", [True, False])
+def test_a_list_is_a_column_type_with_and_without_parentheses(given: Any, is_mutable: bool) -> None:
+    class Base(orm.DeclarativeBase):
+        pass
+
+    class Thing(Base):
+        __tablename__ = "things"
+        id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+        names: orm.Mapped[Any] = orm.mapped_column(
+            MutableList.as_mutable(given) if is_mutable else given, nullable=True
+        )
+
+    engine = sqlalchemy.create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    with orm.Session(engine) as session:
+        session.add(Thing(id=1, names=["read"]))
+        session.commit()
+        thing = session.get_one(Thing, 1)
+        if is_mutable:
+            thing.names.append("write")
+        else:
+            thing.names = [*thing.names, "write"]
+        session.commit()
+        assert session.get_one(Thing, 1).names == ["read", "write"]
+        text = session.scalar(sqlalchemy.text("select names from things"))
+        assert text == "read,write"
+    engine.dispose()
 
 
 def test_the_hierarchy_of_roles_has_no_circle() -> None:

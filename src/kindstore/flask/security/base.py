@@ -76,10 +76,10 @@ class UserDatastore(Datastore, FsUserDatastore):
         *identifier* is tried as the primary key first, and then as each attribute of
         SECURITY_USER_IDENTITY_ATTRIBUTES in order; outside of an application, as `email` and `username`.
         """
-        if identifier is None or isinstance(identifier, bool) or identifier in {"", b""}:
+        if identifier is None or isinstance(identifier, bool) or identifier == "":
             return None
         user = self.find_user_by_key(identifier)
-        if user is not None or not isinstance(identifier, str):
+        if user is not None or not isinstance(identifier, str) or not _can_be_a_name(identifier):
             return user
         for criterion in identity.criteria(identifier, self.user_model):
             user = self.find_user(
@@ -170,7 +170,12 @@ class UserDatastore(Datastore, FsUserDatastore):
 
     def _prepare_create_user_args(self, **kwargs: Any) -> dict[str, Any]:
         if self.role_model is not None:
-            return super()._prepare_create_user_args(**kwargs)
+            named = list(kwargs.get("roles") or [])
+            kwargs = super()._prepare_create_user_args(**kwargs | {"roles": [*named]})
+            for role, stored in zip(named, kwargs["roles"], strict=True):
+                if stored is None:
+                    raise ValueError(f"Role: {role} doesn't exist")
+            return kwargs
         if kwargs.pop("roles", None):
             raise BadArgumentError(
                 "a user can have no role in a datastore without a role model",
@@ -192,6 +197,11 @@ class UserDatastore(Datastore, FsUserDatastore):
                 "this datastore has no role model", hint="Give role_model to the datastore."
             )
         return super().create_role(**kwargs)
+
+
+def _can_be_a_name(text: str) -> bool:
+    """Whether *text* is one that all databases take: some refuse NUL, all refuse half of a surrogate pair."""
+    return not any(each == "\0" or "\ud800" <= each <= "\udfff" for each in text)
 
 
 class _Named(Protocol):

@@ -250,6 +250,12 @@ class _Copier:
 
 
 def _find(datastore: Any, account: Account) -> Any:
+    uniquifier = account.values.get("fs_uniquifier")
+    if uniquifier and hasattr(datastore.user_model, "fs_uniquifier"):
+        # It stays when the address changes.
+        user = datastore.find_user(fs_uniquifier=uniquifier)
+        if user is not None:
+            return user
     name, value = account.identity
     if value is None:
         raise BadArgumentError("an account has nothing to find it by", values=sorted(account.values))

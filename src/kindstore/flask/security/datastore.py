@@ -23,12 +23,13 @@ from kindstore.values.errors import (
     UniqueViolationError,
 )
 
+from .adapting import new_uniquifier
 from .base import UserDatastore, key_of_type, new_family, now, role_name, single_criterion
 from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
 from .races import answer_again
-from .role_copies import ROLE_MODEL, delete_role, finish, is_gone, save_role, unfinished
+from .role_copies import ROLE_MODEL, delete_role, finish_if_it_fits, is_gone, save_role, unfinished
 from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
 
 _PAGE = 500
@@ -77,6 +78,8 @@ class DatastoreUserDatastore(UserDatastore):
         obj = _itself(obj)
         with self._context():
             self._finish_roles()
+            if isinstance(obj, FsUserBaseMixin) and not (obj.fs_uniquifier or is_known(obj)):
+                obj.fs_uniquifier = new_uniquifier()
             try:
                 if isinstance(obj, FsRoleMixin):
                     save_role(obj, self.user_model)
@@ -120,7 +123,7 @@ class DatastoreUserDatastore(UserDatastore):
         if self._finished or current().in_transaction():
             return
         for role in unfinished(self.role_model):
-            finish(role, self.user_model)
+            finish_if_it_fits(role, self.user_model)
         self._finished = True
 
     def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
@@ -172,9 +175,10 @@ class DatastoreUserDatastore(UserDatastore):
                 if "id" in kwargs:
                     return self._found(self._by_id(**kwargs))
                 filters = [self._filter(name, value, case_insensitive) for name, value in kwargs.items()]
+                found = query_of(self.user_model, *filters).get()
             except (BadKeyError, BadValueError):
-                return None  # no user has a value of another type
-            return self._found(query_of(self.user_model, *filters).get())
+                return None  # no user has a value of another type, or one that can't be stored
+            return self._found(found)
 
     def _by_id(self, **kwargs: Any) -> Any:
         user_id = kwargs.pop("id")
@@ -247,13 +251,20 @@ class DatastoreUserDatastore(UserDatastore):
         if self.role_model is None or not wanted:
             return []
         with self._context():
-            return self._there(query_of(self.role_model, self.role_model.name.IN(wanted)).fetch())
+            try:
+                roles = query_of(self.role_model, self.role_model.name.IN(wanted)).fetch()
+            except BadValueError:
+                # No role has a name that can't be stored; the others are looked for one by one.
+                return (
+                    [] if len(wanted) == 1 else [role for name in wanted for role in self.find_roles([name])]
+                )
+            return self._there(roles)
 
     def _there(self, roles: Iterable[Any]) -> list[Any]:
         found: list[Any] = []
         for role in roles:
             gone = is_gone(role)
-            finish(role, self.user_model)
+            finish_if_it_fits(role, self.user_model)
             if not gone:
                 found.append(role)
         return found
@@ -321,6 +332,8 @@ class DatastoreUserDatastore(UserDatastore):
     def _create_owned(self, attribute: str, user: Any, model: type[Any], /, **values: Any) -> Any:
         """A new *model* below *user*, if there is that user when it is written."""
         user = _itself(user)
+        if not user.has_complete_key():
+            self.put(user)  # what it owns has a key below its own
         held = getattr(user, attribute)
         with self._context():
             created = model(parent=user.key, **values)

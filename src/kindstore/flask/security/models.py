@@ -32,6 +32,13 @@ class TextListProperty(ndb.TextProperty[list[str]]):
         return super()._checked([] if value is None else value)
 
 
+class GivenTextProperty(ndb.StringProperty[str | None]):
+    """A text, or None; "", which forms say for nothing, is None, so that two users may have nothing."""
+
+    def _set_value(self, entity: Any, value: Any) -> None:
+        super()._set_value(entity, None if value == "" else value)
+
+
 class _Numbered(Saved):
     """A model whose instances have an ``id``: that of the key, None before the first put."""
 
@@ -95,7 +102,7 @@ class FsUserMixin(FsUserBaseMixin):
 
     # unified sign-in
     us_totp_secrets = ndb.TextProperty()
-    us_phone_number = ndb.StringProperty(unique=True)
+    us_phone_number = GivenTextProperty(unique=True)
 
     # webauthn
     fs_webauthn_user_handle = ndb.StringProperty(unique=True)

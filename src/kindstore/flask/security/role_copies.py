@@ -13,6 +13,7 @@ Laws, which hold between any programs that write users and roles through `Datast
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
@@ -25,7 +26,7 @@ from kindstore.mapper.property import Property, Undecoded, as_list
 from kindstore.mapper.references import key_of_class
 from kindstore.mapper.schema import schema_of
 from kindstore.values.entity import Entity
-from kindstore.values.errors import BadValueError, NotFoundError
+from kindstore.values.errors import BadValueError, NotFoundError, TooLargeError
 
 from .saving import (
     decoded,
@@ -38,6 +39,8 @@ from .saving import (
     save,
     stored,
 )
+
+_log = logging.getLogger("kindstore.flask.security")
 
 BATCH: Final = 20
 """Users whose copies are renewed in one transaction."""
@@ -190,6 +193,18 @@ def finish(role: Any, user_model: type[Any]) -> None:
     in_transaction(partial(_settle, role, behind))
     role.copies_behind = None
     forget_change(role, "copies_behind")
+
+
+def finish_if_it_fits(role: Any, user_model: type[Any]) -> None:
+    """`finish`; of a role that is too large for a user who has it, the log is told: who did not make it so must go on."""
+    try:
+        finish(role, user_model)
+    except TooLargeError as error:
+        _log.warning(
+            "role %r is too large for a user who has it, and some users have an older copy: %s",
+            role.name,
+            error,
+        )
 
 
 def unfinished(role_model: type[Any]) -> list[Any]:

@@ -207,9 +207,18 @@ def _merged(entity: Any, prop: Property[Any], was: Any, mine: Any, theirs: Any) 
 
 def merged_list(was: list[Any], mine: list[Any], theirs: list[Any]) -> list[Any]:
     """*theirs*, without what was removed from *was* to get *mine*, and with what was added."""
-    removed = [item for item in was if item not in mine]
-    added = [item for item in mine if item not in was and item not in theirs]
-    return [item for item in theirs if item not in removed] + added
+    removed = _without(_without(was, mine), _without(was, theirs))
+    added = _without(_without(mine, was), _without(theirs, was))
+    return _without(theirs, removed) + added
+
+
+def _without(items: list[Any], gone: list[Any]) -> list[Any]:
+    """*items* less one for each of *gone*; they may be what can't be hashed."""
+    rest = [*items]
+    for item in gone:
+        if item in rest:
+            rest.remove(item)
+    return rest
 
 
 def decoded(prop: Property[Any], held: Any) -> Any:

@@ -190,6 +190,22 @@ def test_what_was_changed_meanwhile_is_brought_up_to_date(pair: tuple[Backend, B
     assert copy(source, target).changed == 0
 
 
+def test_an_account_is_known_by_its_uniquifier_when_its_address_changes(
+    pair: tuple[Backend, Backend],
+) -> None:
+    source, target = pair
+    copy(source, target)
+    with source.app.app_context():
+        user = source.datastore.find_user(email="User0@example.org")
+        user.email = "moved@example.org"
+        source.datastore.put(user)
+        source.datastore.commit()
+    report = copy(source, target)
+    assert (report.created, report.updated, report.is_equal) == (0, 1, True)
+    with target.app.app_context():
+        assert target.datastore.find_user(email="User0@example.org") is None
+
+
 def test_a_difference_is_named(pair: tuple[Backend, Backend], monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = pair
     # A target that loses what it is given.

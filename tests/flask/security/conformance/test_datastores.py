@@ -109,7 +109,10 @@ def test_get_user_finds_addresses_and_names_in_any_spelling(ds: Any) -> None:
 
 @pytest.mark.parametrize(
     "identifier",
-    [None, "", b"", True, 0, -1, 2**31, 2**63, 2**70, "nobody", "no@example.org", "12 monkeys", 1.5],
+    [
+        *[None, "", b"", True, 0, -1, 2**31, 2**63, 2**70, "nobody", "no@example.org", "12 monkeys", 1.5],
+        *[[], {}, bytearray(b"x"), "\ud800", "a\0b", "x" * 3000],
+    ],
 )
 def test_get_user_finds_nobody_for_what_names_nobody(ds: Any, identifier: Any) -> None:
     ada(ds)
@@ -303,6 +306,12 @@ def test_a_role_that_there_is_not_can_be_neither_added_nor_removed(ds: Any) -> N
     with pytest.raises(ValueError, match="nothing"):
         ds.add_role_to_user(user, "nothing")
     assert ds.remove_role_from_user(user, "nothing") is False
+
+
+def test_nobody_is_made_with_a_role_that_there_is_not(ds: Any) -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        ada(ds, roles=["nothing"])
+    assert ds.find_user(email="Ada@example.org") is None
 
 
 def test_permissions_of_a_role_are_added_and_removed(backend: Backend, ds: Any) -> None:
