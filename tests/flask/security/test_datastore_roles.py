@@ -173,6 +173,18 @@ def test_change_that_was_stopped_midway_is_finished_by_who_comes_next(
     assert found is None if change == "deletion" else found.copies_behind is None
 
 
+def test_the_first_put_in_each_database_and_namespace_finishes_what_was_begun(client: ndb.Client) -> None:
+    ds = DatastoreUserDatastore(None, User, Role)
+    with ndb.Client(url=":memory:") as other:
+        for each, namespace in ((client, ""), (client, "tenant"), (other, "")):
+            with each.context(namespace=namespace):
+                role = Role(name="admin", copies_behind=1)
+                role.put()
+                ds.put(User(email="ada@example.org"))
+                assert role.key is not None
+                assert role.key.get(use_cache=False).copies_behind is None
+
+
 def test_a_role_too_large_for_its_users_is_in_nobody_elses_way(
     ds: DatastoreUserDatastore, client: ndb.Client, caplog: pytest.LogCaptureFixture
 ) -> None:

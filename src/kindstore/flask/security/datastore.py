@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from kindstore import ndb
 from kindstore.mapper.context import current
@@ -55,7 +56,7 @@ class DatastoreUserDatastore(UserDatastore):
         if role_model is not None:
             _check(role_model, FsRoleMixin)
         super().__init__(db, user_model, role_model, webauthn_model, refresh_tracker_model)
-        self._finished = role_model is None
+        self._finished: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()
         setattr(user_model, ROLE_MODEL, role_model)
         told = {"webauthn": webauthn_model, "refresh_trackers": refresh_tracker_model}
         for owned in owned_lists(user_model):
@@ -119,12 +120,16 @@ class DatastoreUserDatastore(UserDatastore):
             owned.forget(obj)
 
     def _finish_roles(self) -> None:
-        """Once per process: finish what one that was stopped has begun."""
-        if self._finished or current().in_transaction():
+        """Once per process, database and namespace: finish what a process that was stopped has begun."""
+        context = current()
+        if self.role_model is None or context.in_transaction():
+            return
+        finished = self._finished.setdefault(context.client or context.store, set())
+        if context.partition in finished:
             return
         for role in unfinished(self.role_model):
             finish_if_it_fits(role, self.user_model)
-        self._finished = True
+        finished.add(context.partition)
 
     def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
         """Take a recovery code from *user*; False if there is none, or if another request has used it meanwhile."""
