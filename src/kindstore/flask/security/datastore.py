@@ -29,7 +29,7 @@ from .base import UserDatastore, key_of_type, new_family, now, role_name, single
 from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
-from .races import answer_again
+from .races import answer_again, is_second_answer
 from .role_copies import ROLE_MODEL, delete_role, finish_if_it_fits, is_gone, save_role, unfinished
 from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
 
@@ -234,16 +234,24 @@ class DatastoreUserDatastore(UserDatastore):
             return bool(obj.has_complete_key() and stored(type(obj), obj.key) != [None])
 
     def _filter(self, name: str, value: Any, case_insensitive: bool) -> Any:
+        if is_second_answer() and self._folded_copy(name) is not None:
+            case_insensitive = True
         if case_insensitive and isinstance(value, str):
-            for prop in self.user_model._properties.values():
-                if isinstance(prop, FoldedProperty) and prop.of == name:
-                    return prop == fold(value)
+            folded = self._folded_copy(name)
+            if folded is not None:
+                return folded == fold(value)
             raise BadArgumentError(
                 "there is no folded copy to look this up in any spelling",
                 path=f"{self.user_model.__name__}.{name}",
                 hint=f'Declare one in the class: {name}_folded = FoldedProperty("{name}").',
             )
         return getattr(self.user_model, name) == value
+
+    def _folded_copy(self, name: str) -> Any:
+        for prop in self.user_model._properties.values():
+            if isinstance(prop, FoldedProperty) and prop.of == name:
+                return prop
+        return None
 
     def find_role(self, role: Any) -> Any:
         """The role of this name, or the stored one like this role object; None if there is none."""
