@@ -12,7 +12,7 @@ from flask_security.proxies import _security
 RECOVERY = "security.recover_username"
 
 
-class UnifiedSignIn(UnifiedSigninForm):  # type: ignore[misc]
+class UnifiedSignIn(UnifiedSigninForm):
     """Flask-Security's form; it takes the time of a check of the password if there is none to check, as that of `/login` does."""
 
     def validate(self, **kwargs: Any) -> bool:
@@ -27,7 +27,7 @@ class UnifiedSignIn(UnifiedSigninForm):  # type: ignore[misc]
 
 def init_app(app: Flask) -> None:
     """Let the page of forgotten usernames of *app* answer one thing: Flask-Security's leads to the log-in only who has an account."""
-    recover = app.view_functions[RECOVERY]
+    recover: Any = app.view_functions[RECOVERY]
 
     def recover_username() -> ResponseReturnValue:
         response = app.make_response(recover())

@@ -85,7 +85,7 @@ def test_deletion_in_a_request_shows_on_its_user(
 
 
 def test_deleting_a_user_leaves_nothing(ds: DatastoreUserDatastore, ada: Any, client: ndb.Client) -> None:
-    class AnotherUser(ndb.Model):
+    class AnotherUser(ndb.Model):  # pyright: ignore[reportUnusedClass]
         """Somebody else's class of the same kind, which knows of nothing unique."""
 
         @classmethod

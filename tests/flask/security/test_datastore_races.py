@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask_security import change_email_instructions_sent
 
 from kindstore import ndb
 from kindstore.flask.security import DatastoreUserDatastore, RefreshTracker, Role, User, WebAuthn
@@ -100,6 +101,27 @@ def test_code_of_the_application_gets_the_error(make_app: MakeApp, accounts: Dat
     assert app.test_client().post("/invite").text == "done"
     with pytest.raises(UniqueViolationError):
         app.test_client().post("/invite")
+
+
+def test_an_address_that_was_taken_in_another_spelling_is_not_confirmed(
+    make_app: MakeApp, accounts: DatastoreUserDatastore
+) -> None:
+    app = make_app(**SETTINGS, SECURITY_CHANGE_EMAIL=True)
+    app.extensions["security"].mail_util.send_mail = lambda *_, **__: None
+    browser = app.test_client()
+    assert browser.post("/register", json=sign_up("ada@example.org")).status_code == 200
+    tokens: list[str] = []
+
+    def keep(_app: Any, token: str, **_: Any) -> None:
+        tokens.append(token)
+
+    with change_email_instructions_sent.connected_to(keep):
+        assert browser.post("/change-email", json={"email": "new@example.org"}).status_code == 200
+    with app.app_context():
+        accounts.create_user(email="NEW@example.org")
+    assert browser.get(f"/change-email/{tokens[0]}").location == "/change-email"
+    with app.app_context():
+        assert accounts.find_user(email="ada@example.org") is not None
 
 
 def test_who_loses_twice_is_refused(make_app: MakeApp, accounts: DatastoreUserDatastore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -9,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from kindstore import ndb
+from kindstore import connect, ndb
 from kindstore.flask.security import (
     DatastoreUserDatastore,
     FsRoleMixin,
     FsUserMixin,
     Role,
     User,
+    WebAuthn,
     role_copies,
 )
 from kindstore.testing import Calls, Recorder
@@ -171,6 +173,42 @@ def test_change_that_was_stopped_midway_is_finished_by_who_comes_next(
     assert [user(ds, name).has_permission("write") for name in "abcde"] == [False] * 5
     found = ds.find_role("editor")
     assert found is None if change == "deletion" else found.copies_behind is None
+
+
+def test_the_first_put_in_each_database_and_namespace_finishes_what_was_begun(client: ndb.Client) -> None:
+    ds = DatastoreUserDatastore(None, User, Role)
+    with ndb.Client(url=":memory:") as other:
+        for each, namespace in ((client, ""), (client, "tenant"), (other, "")):
+            with each.context(namespace=namespace):
+                role = Role(name="admin", copies_behind=1)
+                role.put()
+                ds.put(User(email="ada@example.org"))
+                assert role.key is not None
+                assert role.key.get(use_cache=False).copies_behind is None
+
+
+def test_roles_and_credentials_are_of_any_number_under_the_law_of_entity_groups() -> None:
+    store = connect(":memory:", concurrency="optimistic-with-entity-groups")
+    with ndb.Client(store=store) as client:
+        ds = DatastoreUserDatastore(client, User, Role, WebAuthn)
+        ds.create_role(name="admin", permissions="read")
+        users = [ds.create_user(email=f"{number}@example.org", roles=["admin"]) for number in range(8)]
+        for number in range(25):
+            with client.context():
+                WebAuthn(
+                    parent=users[0].key,
+                    credential_id=bytes([number]),
+                    public_key=b"key",
+                    name="key",
+                    usage="first",
+                    device_type="single_device",
+                    backup_state=False,
+                    lastuse_datetime=dt.datetime(2026, 1, 1),
+                ).put()
+        ds.add_permissions_to_role("admin", "write")
+        assert all(user.has_permission("write") for user in ds.users())
+        assert ds.delete_user(users[0])
+    store.close()
 
 
 def test_a_role_too_large_for_its_users_is_in_nobody_elses_way(

@@ -32,7 +32,7 @@ class AsaList(list[str]):
         """A list; for SQLAlchemy, which makes a type of a class (`Column(AsaList)`) by calling it, the column type."""
         made = super().__new__(cls)
         # Only who calls tells `Column(AsaList)` from `AsaList()`, an empty list.
-        is_for_column = data is None and sys._getframe(1).f_globals.get("__name__") == _MAKES_TYPES
+        is_for_column = data is None and _caller().get("__name__") == _MAKES_TYPES
         return cast("Self", made()) if is_for_column else made
 
     def __init__(self, data: Iterable[str] | str | None = None) -> None:
@@ -57,6 +57,11 @@ class AsaList(list[str]):
         from kindstore.flask.security.list_type import ListType  # noqa: PLC0415 - SQLAlchemy, only if used
 
         return ListType(type(self), serialized)
+
+
+def _caller() -> dict[str, Any]:
+    """The names of the module that called the function which calls this."""
+    return sys._getframe(2).f_globals  # pyright: ignore[reportPrivateUsage]
 
 
 def serialized(items: Iterable[str]) -> str:

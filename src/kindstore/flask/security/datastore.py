@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from kindstore import ndb
 from kindstore.mapper.context import current
@@ -28,7 +29,7 @@ from .base import UserDatastore, key_of_type, new_family, now, role_name, single
 from .folding import FoldedProperty, fold
 from .models import FsRoleMixin, FsUserBaseMixin
 from .owned import context_of, keys_below, mark_gone, owned_lists
-from .races import answer_again
+from .races import answer_again, is_second_answer
 from .role_copies import ROLE_MODEL, delete_role, finish_if_it_fits, is_gone, save_role, unfinished
 from .saving import CLIENT, fields_of, in_transaction, is_known, query_of, save, stored
 
@@ -55,7 +56,7 @@ class DatastoreUserDatastore(UserDatastore):
         if role_model is not None:
             _check(role_model, FsRoleMixin)
         super().__init__(db, user_model, role_model, webauthn_model, refresh_tracker_model)
-        self._finished = role_model is None
+        self._finished: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()
         setattr(user_model, ROLE_MODEL, role_model)
         told = {"webauthn": webauthn_model, "refresh_trackers": refresh_tracker_model}
         for owned in owned_lists(user_model):
@@ -119,12 +120,16 @@ class DatastoreUserDatastore(UserDatastore):
             owned.forget(obj)
 
     def _finish_roles(self) -> None:
-        """Once per process: finish what one that was stopped has begun."""
-        if self._finished or current().in_transaction():
+        """Once per process, database and namespace: finish what a process that was stopped has begun."""
+        context = current()
+        if self.role_model is None or context.in_transaction():
+            return
+        finished = self._finished.setdefault(context.client or context.store, set())
+        if context.partition in finished:
             return
         for role in unfinished(self.role_model):
             finish_if_it_fits(role, self.user_model)
-        self._finished = True
+        finished.add(context.partition)
 
     def mf_delete_recovery_code(self, user: Any, idx: int) -> bool:
         """Take a recovery code from *user*; False if there is none, or if another request has used it meanwhile."""
@@ -229,16 +234,24 @@ class DatastoreUserDatastore(UserDatastore):
             return bool(obj.has_complete_key() and stored(type(obj), obj.key) != [None])
 
     def _filter(self, name: str, value: Any, case_insensitive: bool) -> Any:
+        if is_second_answer() and self._folded_copy(name) is not None:
+            case_insensitive = True
         if case_insensitive and isinstance(value, str):
-            for prop in self.user_model._properties.values():
-                if isinstance(prop, FoldedProperty) and prop.of == name:
-                    return prop == fold(value)
+            folded = self._folded_copy(name)
+            if folded is not None:
+                return folded == fold(value)
             raise BadArgumentError(
                 "there is no folded copy to look this up in any spelling",
                 path=f"{self.user_model.__name__}.{name}",
                 hint=f'Declare one in the class: {name}_folded = FoldedProperty("{name}").',
             )
         return getattr(self.user_model, name) == value
+
+    def _folded_copy(self, name: str) -> Any:
+        for prop in self.user_model._properties.values():
+            if isinstance(prop, FoldedProperty) and prop.of == name:
+                return prop
+        return None
 
     def find_role(self, role: Any) -> Any:
         """The role of this name, or the stored one like this role object; None if there is none."""

@@ -83,7 +83,10 @@ class MongoEngineUserDatastore(UserDatastore, FsMongoEngineUserDatastore):
             ((name, value),) = kwargs.items()
             if value is None or value == "":
                 return None
-            kwargs = {f"{name}__iexact": value}
+            if isinstance(value, str):
+                kwargs = {f"{name}__iexact": value}
+        if any(map(_is_operator, kwargs.values())):
+            return None
         try:
             return self.with_uniquifier(self.user_model.objects(**kwargs).first())
         except (ValidationError, OverflowError):
@@ -117,6 +120,13 @@ class MongoEngineUserDatastore(UserDatastore, FsMongoEngineUserDatastore):
         """Whether the database has *obj*."""
         model = cast("Any", type(obj))
         return obj.pk is not None and model.objects(pk=obj.pk).first() is not None
+
+
+def _is_operator(value: Any) -> bool:
+    """Whether MongoDB takes *value* for a question: `{"$ne": None}`, as JSON of strangers may have it, is everybody."""
+    return isinstance(value, Mapping) and any(
+        str(name).startswith("$") for name in cast("Mapping[object, object]", value)
+    )
 
 
 class MongoEngine:

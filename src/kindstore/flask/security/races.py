@@ -10,13 +10,18 @@ from werkzeug.exceptions import abort
 _ANSWERED = "_kindstore_answered_again"
 
 
+def is_second_answer() -> bool:
+    """Whether a view is called again by `answer_again`: what it looks for is then what is taken, in whatever spelling."""
+    return has_request_context() and _ANSWERED in g
+
+
 def answer_again() -> None:
     """In a view of Flask-Security: do the request again, and end it with that answer.  Elsewhere, and the second time, nothing.
 
     Such a view looks whether a name is free and then takes it.  In between somebody else may take it, which the
     store refuses, with nothing written.  The same view, called again, finds the name taken, and says so in the form.
     """
-    if not has_request_context() or _ANSWERED in g:
+    if not has_request_context() or is_second_answer():
         return
     config: Any = current_app.config
     if request.blueprint != config["SECURITY_BLUEPRINT_NAME"]:

@@ -150,7 +150,8 @@ def in_transaction(work: Callable[[], object]) -> None:
     def once() -> None:
         work()
 
-    ndb.transaction(once, retries=RETRIES, join=True)
+    # Whatever law the store has: a role has any number of users, and a user any number of credentials.
+    ndb.transaction(once, retries=RETRIES, join=True, concurrency="optimistic")
 
 
 class _Ending:

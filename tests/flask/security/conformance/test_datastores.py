@@ -136,6 +136,16 @@ def test_find_user_by_one_attribute(ds: Any, criterion: dict[str, Any]) -> None:
     assert ds.find_user(**criterion).id == user.id
 
 
+@pytest.mark.parametrize("case_insensitive", [False, True])
+def test_a_question_of_mongodb_is_nobodys_address(backend: Backend, ds: Any, case_insensitive: bool) -> None:
+    if "mongo" not in backend.name:
+        pytest.skip("a value is a value there")
+    ada(ds)
+    assert ds.find_user(case_insensitive, email={"$ne": None}) is None
+    assert ds.get_user({"$ne": None}) is None
+    assert ds.find_user(case_insensitive, security_number=1815).email == "Ada@example.org"
+
+
 def test_find_user_by_uniquifier_which_is_what_a_session_holds(ds: Any) -> None:
     user = ada(ds)
     assert ds.find_user(fs_uniquifier=user.fs_uniquifier).id == user.id
