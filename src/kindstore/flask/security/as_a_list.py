@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
-from typing import Any, Final, Self, cast
+from typing import Any
 
 from kindstore.values.errors import BadValueError
-
-_MAKES_TYPES: Final = "sqlalchemy.sql.type_api"
 
 
 class AsaList(list[str]):
@@ -20,20 +17,13 @@ class AsaList(list[str]):
     ['read', 'write']
 
     It has everything of a list.  It also takes the place of Flask-Security's column type of the same name:
-    `db.Column(MutableList.as_mutable(AsaList()), nullable=True)`, or `db.Column(AsaList)` (SQLAlchemy 2).
+    `db.Column(MutableList.as_mutable(AsaList()), nullable=True)` (SQLAlchemy 2).
 
     An item may be no empty text and have no comma, neither could be told from two items when it is read:
     BadValueError when the list is serialized.
     """
 
     __slots__ = ()
-
-    def __new__(cls, data: Iterable[str] | str | None = None) -> Self:
-        """A list; for SQLAlchemy, which makes a type of a class (`Column(AsaList)`) by calling it, the column type."""
-        made = super().__new__(cls)
-        # Only who calls tells `Column(AsaList)` from `AsaList()`, an empty list.
-        is_for_column = data is None and _caller().get("__name__") == _MAKES_TYPES
-        return cast("Self", made()) if is_for_column else made
 
     def __init__(self, data: Iterable[str] | str | None = None) -> None:
         if isinstance(data, str):
@@ -57,11 +47,6 @@ class AsaList(list[str]):
         from kindstore.flask.security.list_type import ListType  # noqa: PLC0415 - SQLAlchemy, only if used
 
         return ListType(type(self), serialized)
-
-
-def _caller() -> dict[str, Any]:
-    """The names of the module that called the function which calls this."""
-    return sys._getframe(2).f_globals  # pyright: ignore[reportPrivateUsage]
 
 
 def serialized(items: Iterable[str]) -> str:
