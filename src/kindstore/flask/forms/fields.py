@@ -99,7 +99,17 @@ class FloatPropertyField(Worded, fields.FloatField):
 
 
 class _Moment(Worded):
-    """A date, a time or both, by the browser's own input, or in *format*, strptime's, if one is given."""
+    """A date, a time or both, by the browser's own input, or in *format*, strptime's (or a list of these), if one is given."""
+
+    def __init__(
+        self,
+        label: str | None = None,
+        validators: Any = None,
+        format: Any = None,  # noqa: A002 - WTForms' name
+        **options: Any,
+    ) -> None:
+        super().__init__(label, validators, **options)
+        self._set_format(format)
 
     def _set_format(self, given: Any) -> None:
         self.render_kw = {"step": "any", **(self.render_kw or {})}
@@ -142,25 +152,14 @@ class DateTimePropertyField(_Moment, fields.DateTimeLocalField):
         zone: dt.tzinfo | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(label, validators, **options)
         self.wording = texts.moments(zone)
-        self._set_format(format)
+        super().__init__(label, validators, format, **options)
 
 
 class DatePropertyField(_Moment, fields.DateField):
     """A date."""
 
     wording = texts.DATE
-
-    def __init__(
-        self,
-        label: str | None = None,
-        validators: Any = None,
-        format: Any = None,  # noqa: A002 - WTForms' name
-        **options: Any,
-    ) -> None:
-        super().__init__(label, validators, **options)
-        self._set_format(format)
 
     def _part(self, made: dt.datetime) -> str:
         return made.date().isoformat()
@@ -170,16 +169,6 @@ class TimePropertyField(_Moment, fields.TimeField):
     """A time of day."""
 
     wording = texts.TIME
-
-    def __init__(
-        self,
-        label: str | None = None,
-        validators: Any = None,
-        format: Any = None,  # noqa: A002 - WTForms' name
-        **options: Any,
-    ) -> None:
-        super().__init__(label, validators, **options)
-        self._set_format(format)
 
     def _part(self, made: dt.datetime) -> str:
         return made.time().isoformat()

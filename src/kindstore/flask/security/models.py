@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kindstore import ndb
 from kindstore.flask.model import Model
-from kindstore.values.key import Id
 
 from .folding import FoldedProperty
 from .mixins import RefreshTrackerMixin, RoleMixin, UserMixin, WebAuthnMixin
@@ -42,11 +41,7 @@ class GivenTextProperty(ndb.StringProperty[str | None]):
 class _Numbered(Saved):
     """A model whose instances have an ``id``: that of the key, None before the first put."""
 
-    @property
-    def id(self) -> Id | None:
-        """The id in the key."""
-        key = self.key
-        return None if key is None else key.id()
+    id = Model.id
 
 
 class FsRoleMixin(RoleMixin, _Numbered):
