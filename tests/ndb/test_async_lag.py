@@ -17,7 +17,7 @@ from kindstore.backends.sqlite.driver import SQLiteDriver
 
 TASKS = 1000
 LONGEST = 0.05
-BUSY = 1.5
+BUSY = 0.75
 """Programs at work for each core, above which a long block says nothing."""
 TRIES = 10
 """The best one counts, and all are printed."""
