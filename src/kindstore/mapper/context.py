@@ -537,9 +537,8 @@ def now() -> int:
     return time.time_ns() if found is None else found.store.now()
 
 
-def entered() -> Context | None:
-    """The context that this code entered, None if it entered none."""
-    return _current.get()
+entered: Final[Callable[[], Context | None]] = _current.get
+"""The context that this code entered, None if it entered none."""
 
 
 def is_ambient() -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias, Unpack, cast
 
 from kindstore.mapper import operations
-from kindstore.mapper.context import UNSET, Unset, current
+from kindstore.mapper.context import UNSET, Unset, current, entered
 from kindstore.mapper.future import Future
+from kindstore.mapper.model import MetaModel
 from kindstore.ndb.exceptions import NoLongerImplementedError
 from kindstore.ndb.options import ReadOptions, WriteOptions, consistency, told, use_cache
 from kindstore.values.errors import BadArgumentError, BadKeyError, BadValueError
@@ -72,9 +73,11 @@ class Key(PlainKey):
             self._packed = None
             if not options and len(path) == 2 and type(path[1]) in _PLAIN_IDS:
                 # What nearly every key is, without the calls that the others need.
-                kind = path[0]
-                self._flat = path if type(kind) is str else (_kind_of(kind), path[1])
-                self._partition = current().partition
+                kind, last = path
+                if type(kind) is not str:
+                    path = (kind._get_kind() if isinstance(kind, MetaModel) else _kind_of(kind), last)
+                self._flat = path
+                self._partition = (entered() or current()).partition
             else:
                 self._make(path, **options)
 

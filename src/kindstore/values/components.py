@@ -141,6 +141,12 @@ def pack_kind(kind: Any) -> bytes:
     return found
 
 
+def heads_of(kind: Any) -> list[bytes]:
+    """What the path of a root of *kind* begins with, by the size in bytes of its id, which follows; errors as of `pack_kind`."""
+    packed = pack_kind(kind)
+    return [packed + code for code in _SIZED]
+
+
 def pack_path(flat: tuple[Any, ...]) -> bytes:
     """kind, id, kind, id … as bytes, of which an ancestor's are a prefix; `BadKeyError` for a malformed part.
 

@@ -222,7 +222,7 @@ def path_bytes_of(keys: Sequence[Key]) -> list[bytes]:
     """`Key.path_bytes` of many, which often are of one kind, without a call for each."""
     paths: list[bytes] = []
     kind: Any = None
-    head = b""
+    heads: list[bytes] = []
     for key in keys:
         packed = key._packed
         if packed is None:
@@ -231,8 +231,9 @@ def path_bytes_of(keys: Sequence[Key]) -> list[bytes]:
             last = flat[-1]
             if type(last) is int and 0 < last <= limits.INT_MAX and len(flat) == 2:
                 if flat[0] is not kind:
-                    kind, head = flat[0], components.pack_kind(flat[0])
-                packed = key._packed = head + components.pack_int(last)
+                    kind, heads = flat[0], components.heads_of(flat[0])
+                size = (last.bit_length() + 7) >> 3
+                packed = key._packed = heads[size] + last.to_bytes(size, "big")
             else:
                 packed = key.path_bytes
         paths.append(packed)
