@@ -142,7 +142,7 @@ class _Entities:
     def of(self, shape: Shape) -> Callable[[PlainKey, list[Any], int], Entity]:
         return lambda key, values, version: from_plain(key, shape, values)
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `Maker.typed`."""
 
 

@@ -102,7 +102,7 @@ class Made:
 
         return make
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `values.entity.Maker`."""
 
 

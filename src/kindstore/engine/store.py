@@ -209,7 +209,7 @@ class EngineStore:
             if query.kind in METADATA:
                 check_metadata(query, transaction is not None)
                 return metadata.run_aggregation(self.catalog, query, aggregations)
-        if form is None or aggregations != [COUNT]:
+        if form is None or list(aggregations) != [COUNT]:
             check_aggregations(query, aggregations)
         if transaction is None:
             return scan.run_aggregation(self.catalog, query, aggregations, form)

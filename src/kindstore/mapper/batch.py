@@ -196,7 +196,7 @@ class _PartsMaker:
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Parts]:
         return lambda key, values, version: (key, shape, values, version)
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `values.entity.Maker`."""
 
 

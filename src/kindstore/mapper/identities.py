@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, MutableMapping
 from typing import Any, Final
 
+from kindstore.mapper.references import is_at
 from kindstore.values.key import Key, Partition
 
 
@@ -42,14 +43,9 @@ class IdentityMap:
             return UNKNOWN
         packed = key._packed or key.path_bytes
         found = known.get(packed, UNKNOWN)
-        if found is UNKNOWN or found is None or found._key is key:
+        if found is UNKNOWN or found is None or found.__dict__["_key"] is key:
             return found
-        held = found._key
-        if (
-            held is None
-            or (held._packed or held.path_bytes) != packed
-            or held._partition is not key._partition
-        ):
+        if not is_at(found, key._partition, packed):
             del known[packed]
             return UNKNOWN
         return found

@@ -20,7 +20,7 @@ from kindstore.wire.entity_bytes import decode_entity
 from .construct import compile_constructor, set_projection
 from .errors import KindError, UnknownPropertyError, UnprojectedPropertyError
 from .property import ModelAttribute, Property
-from .references import ModelKey, PublicModelKey
+from .references import PARTITION, ModelKey, PublicModelKey
 from .schema import schema_of
 from .unique import Uniques, uniques_of
 
@@ -291,7 +291,7 @@ class Model(metaclass=MetaModel):
 
     def _has_complete_key(self) -> bool:
         """Whether the entity has a key with an id or name."""
-        key = self.__dict__["_key"]
+        key = self._key
         return key is not None and cast("Key", key).is_complete
 
     has_complete_key = _has_complete_key
@@ -381,7 +381,7 @@ class Model(metaclass=MetaModel):
 
     def __repr__(self) -> str:
         parts: list[str] = []
-        key = self.__dict__.get("_key")
+        key = self._key
         if key is not None:
             parts.append(f"{'_key' if 'key' in self._code_names() else 'key'}={key!r}")
         for prop in self._properties.values():
@@ -397,7 +397,9 @@ class Model(metaclass=MetaModel):
         return {prop._code_name for prop in cls._properties.values()}
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return _rebuilt, (_model_class(type(self)), dict(self.__dict__))
+        state = {**self.__dict__, "_key": self._key}
+        state.pop(PARTITION, None)
+        return _rebuilt, (_model_class(type(self)), state)
 
     def __setstate__(self, state: Any) -> None:
         if isinstance(state, bytes):

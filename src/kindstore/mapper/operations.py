@@ -268,7 +268,7 @@ class ByKind:
 
         return make
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `values.entity.Maker`."""
 
 

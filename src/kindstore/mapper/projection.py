@@ -35,7 +35,7 @@ class Projecting:
         """See `values.entity.Maker`."""
         return loader_of(self._model, shape.names)
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `values.entity.Maker`."""
 
 

@@ -19,11 +19,12 @@ from kindstore.mapper.identities import UNKNOWN
 from kindstore.mapper.model import Model
 from kindstore.mapper.operations import BY_KIND
 from kindstore.mapper.projection import Projecting
+from kindstore.mapper.references import is_at
 from kindstore.mapper.schema import schema_of
 from kindstore.store.abc import Inspect
 from kindstore.store.messages import Aggregation, Consistency, Count, Order, Page, Query
 from kindstore.store.program import Program
-from kindstore.values.entity import Entity, Maker, Readers, Shape, TypedMake
+from kindstore.values.entity import Decode, Entity, LoadMany, Maker, Readers, Shape
 from kindstore.values.errors import BadQueryError
 from kindstore.values.key import Key, Partition
 
@@ -141,12 +142,39 @@ class Reading:
             return _key_alone
         return self._made_with(self._load.of(shape), shape)
 
-    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> tuple[tuple[Any, ...], LoadMany] | None:
         """See `values.entity.Maker`."""
         if self.predicates:
             return None  # which may look at all that is stored
-        found = self._load.typed(shape, readers)
-        return None if found is None else (found[0], self._made_with(found[1], shape))
+        found = self._load.typed(shape, readers, keyed)
+        if found is None or self._plain:
+            return found
+        return None if keyed else (found[0], self._unless_known(found[1]))
+
+    def _unless_known(self, load_many: LoadMany) -> LoadMany:
+        """*load_many*, of the rows whose entities the context does not know."""
+
+        def load_unknown(partition: Any, rows: Sequence[Any], decode: Decode, made: list[Any]) -> None:
+            assert self.context.identities is not None
+            known = self.context.identities.of(partition)
+            results: list[Any] = []
+            unknown: list[int] = []
+            for at, row in enumerate(rows):
+                instance = known.get(row[0], UNKNOWN)
+                if instance is UNKNOWN or not (instance is None or is_at(instance, partition, row[0])):
+                    unknown.append(at)
+                elif instance is None:
+                    self.dropped = True
+                results.append(instance)
+            fresh: list[Any] = []
+            load_many(partition, [rows[at] for at in unknown], decode, fresh)
+            for at, instance in zip(unknown, fresh, strict=True):
+                results[at] = instance
+                if self._always or caches(self.context, instance._key, type(instance)):
+                    known[rows[at][0]] = instance
+            made += results
+
+        return load_unknown
 
     def _made_with(
         self, load: Callable[[Key, Any, int], Any], shape: Shape
@@ -166,12 +194,7 @@ class Reading:
             if instance is None:
                 self.dropped = True
                 return None
-            held = None if instance is UNKNOWN else instance._key
-            if (
-                held is None
-                or held._partition is not key._partition
-                or (held._packed or held.path_bytes) != packed
-            ):
+            if instance is UNKNOWN or not is_at(instance, key._partition, packed):
                 instance = load(key, values, version)
                 if self._always or caches(self.context, key, type(instance)):
                     self._known[packed] = instance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, Unpack,
 
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadValueError
-from kindstore.values.key import Key, kind_of
+from kindstore.values.key import Key, Partition, kind_of
 from kindstore.values.types import User
 
 from .errors import KindError
@@ -18,6 +18,9 @@ from .property import Property
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Key)
+
+PARTITION = "_partition_of_key"
+"""Where an instance holds the partition of its key as long as that is held as the bytes of its path: see `key_held`."""
 
 MEANING_USER = 20
 """App Engine's mark of a user, which the Datastore holds as an embedded entity."""
@@ -150,6 +153,27 @@ def validate_key(value: Any, entity: Any = None) -> Any:
     return value
 
 
+def key_held(entity: Any) -> Any:
+    """The key of *entity*, or None.
+
+    Entities that were loaded in numbers hold the path's bytes, of which the key is made when it is first asked for.
+    """
+    fields = entity.__dict__
+    key = fields.get("_key")
+    if type(key) is bytes:
+        key = fields["_key"] = entity._key_class.packed_in(fields[PARTITION], key)
+    return key
+
+
+def is_at(entity: Any, partition: Partition, packed: bytes) -> bool:
+    """Whether the key of *entity* is the one of these parts; without making it."""
+    fields = entity.__dict__
+    key = fields["_key"]
+    if type(key) is bytes:
+        return key == packed and fields[PARTITION] is partition
+    return key is not None and key._partition is partition and (key._packed or key.path_bytes) == packed
+
+
 class ModelKey(Property[Any]):
     """`Model._key`: the entity's own key, or None.  Compared on the class it filters on ``__key__``.
 
@@ -164,6 +188,11 @@ class ModelKey(Property[Any]):
         super().__init__()
         self._name = "__key__"
 
+    if not TYPE_CHECKING:
+
+        def __get__(self, entity, owner=None):
+            return self if entity is None else key_held(entity)
+
     def __set__(self, entity: Any, value: Any) -> None:
         if value is not None:
             value = entity._validate_key(validate_key(value, entity))
@@ -173,7 +202,7 @@ class ModelKey(Property[Any]):
         entity.__dict__["_key"] = None
 
     def _get_value(self, entity: Any) -> Any:
-        return entity.__dict__["_key"]
+        return key_held(entity)
 
     _set_value = __set__
 
@@ -201,11 +230,6 @@ class PublicModelKey(ModelKey):
         @overload
         def __get__(self, entity: object, owner: type[Any] | None = None) -> Any: ...
         def __get__(self, entity: object | None, owner: type[Any] | None = None) -> Any: ...
-
-    else:
-
-        def __get__(self, entity, owner=None):
-            return self if entity is None else entity.__dict__["_key"]
 
 
 class UserProperty(Property[T]):

@@ -15,13 +15,14 @@ from datetime import datetime
 from types import GenericAlias
 from typing import Any, cast
 
-from kindstore.values.entity import Entity, Readers, Shape, TypedMake
+from kindstore.values.entity import Entity, LoadMany, Readers, Shape
 from kindstore.values.errors import BadValueError
 from kindstore.values.key import Key, Partition
 from kindstore.values.source import Source
 
 from .errors import BadRequestError
 from .property import Nothing, Property, overrides
+from .references import PARTITION
 from .row import Row
 
 Loader = Callable[[Any, list[Any], int], Any]
@@ -67,7 +68,7 @@ class Schema:
         self._loaders: dict[Shape, Loader] = {}
         self.projections: dict[tuple[str, ...], Loader] = {}
         """What loads the results of projections: `projection.loader_of`."""
-        self._typed: dict[tuple[Shape, Readers], tuple[tuple[Any, ...], TypedMake[Any]]] = {}
+        self._typed: dict[tuple[Shape, Readers, bool], tuple[tuple[Any, ...], LoadMany]] = {}
         self._new_key: Key | None = None
         self._dump: Callable[[Any], list[Any]] | None = None
         self._shape: Shape | None = None
@@ -152,19 +153,17 @@ class Schema:
 
         return load
 
-    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[Any]] | None:
-        """The same of values of known types (`values.entity.Maker`); None where structures, dynamic properties or
-        the choice of a class look at all of them.
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> tuple[tuple[Any, ...], LoadMany] | None:
+        """The same of many, of values of known types (`values.entity.Maker`); None where structures, dynamic properties
+        or the choice of a class look at all of them.
         """
         if self._looks:
             return None
-        known = self._typed.get((shape, readers))
+        known = self._typed.get((shape, readers, keyed))
         if known is None:
             if len(self._typed) >= _MAX_LOADERS:
                 self._typed.clear()
-            types: list[Any] = []
-            load = _compile_load(self, shape, types, readers)
-            known = self._typed[shape, readers] = (tuple(types), load)
+            known = self._typed[shape, readers, keyed] = _compile_load_many(self, shape, readers, keyed)
         return known
 
 
@@ -227,24 +226,65 @@ _DECODED: frozenset[type] = frozenset({bool, int, str, bytes, datetime})
 """The types that whoever decodes a record can be asked to see to."""
 
 
-def _compile_load(
+# `references.key_of_class`, written out: this runs once per entity.
+_OWN_KEY = (
+    "if k is not None and type(k) is not K:",
+    "    p, k = k, new(K)",
+    "    k._partition, k._packed, k._flat = p._partition, p._packed, p._flat",
+    "d['_key'] = k",
+)
+
+
+def _compile_load(schema: Schema, shape: Shape) -> Loader:
+    """The loader of *shape*."""
+    source = Source("def load(k, values, version):")
+    for line in (*_new_instance(schema, source), *_OWN_KEY, *_assignments(schema, shape, source)):
+        source.add(line)
+    source.add("return e")
+    return source.compiled("load")
+
+
+def _compile_load_many(
+    schema: Schema, shape: Shape, readers: Readers, keyed: bool
+) -> tuple[tuple[Any, ...], LoadMany]:
+    """See `Schema.typed`: one loop, without a call for each entity."""
+    source = Source("def load_many(keys, rows, decode, made):")
+    types: list[Any] = [Any] * len(shape.names)
+    source.add("append = made.append")
+    if keyed:
+        source.add("for k, (_, body) in zip(keys, rows):")
+        source.add("    if body is None:")
+        source.add("        append(None)")
+        source.add("        continue")
+    else:
+        source.add("for path, _, _, body in rows:")
+    key = _OWN_KEY if keyed else ("d['_key'] = path", f"d[{PARTITION!r}] = keys")
+    new, values = _new_instance(schema, source), _assignments(schema, shape, source, types, readers)
+    for line in ("values = decode(body)", *new, *key, *values, "append(e)"):
+        source.add(f"    {line}")
+    return tuple(types), source.compiled("load_many")
+
+
+def _new_instance(schema: Schema, source: Source) -> tuple[str, str]:
+    """What makes an empty ``e`` and takes its fields as ``d``."""
+    cls = schema.cls
+    blank = cls._blank()
+    source.names |= {"new": object.__new__, "C": cls if blank is None else blank, "K": cls._key_class}
+    return "e = new(C)" if blank is None else "e = C()", "d = e.__dict__"
+
+
+def _assignments(
     schema: Schema,
     shape: Shape,
+    source: Source,
     types: list[Any] | None = None,
     readers: Readers = (),
-) -> Callable[[Any, Any, int], Any]:
-    """The loader of *shape*; with *types* and *readers* the one of `Schema.typed`, which adds to *types*."""
+) -> list[str]:
+    """What fills ``d``, the fields of ``e``, with ``values`` of *shape*; with *types*, which are changed to those that the
+    values have to have, and *readers* what `Schema.typed` says.
+    """
     cls = schema.cls
-    source = Source("def load(k, values, version):", new=object.__new__, K=cls._key_class)
-    blank = cls._blank()
-    source.add("e = new(C)" if blank is None else "e = C()")
-    source.names["C"] = cls if blank is None else blank
-    source.add("d = e.__dict__")
-    # `references.key_of_class`, written out: this runs once per result of a query.
-    source.add("if k is not None and type(k) is not K:")
-    source.add("    p, k = k, new(K)")
-    source.add("    k._partition, k._packed, k._flat = p._partition, p._packed, p._flat")
-    source.add("d['_key'] = k")
+    lines: list[str] = []
     meanings = dict(shape.meanings)
     targets: list[str] = []
     after: list[str] = []
@@ -253,8 +293,6 @@ def _compile_load(
     seen: set[str] = set()
     reads = dict(readers)
     for at, name in enumerate(shape.names):
-        if types is not None:
-            types.append(Any)
         prop = schema.properties.get(name)
         head = name.partition(".")[0]
         if prop is None and head != name:
@@ -278,7 +316,7 @@ def _compile_load(
         plain = Nothing if name in meanings or prop._repeated else prop._plain_type()
         item = prop._plain_type() if prop._repeated and name not in meanings and not prop._lazy else Nothing
         if types is not None and convert is not None and (plain in _DECODED or item in _DECODED):
-            types[-1] = GenericAlias(list, item) if prop._repeated else plain
+            types[at] = GenericAlias(list, item) if prop._repeated else plain
             convert = None
         if convert is None:
             if at in reads:
@@ -305,18 +343,16 @@ def _compile_load(
     if types is not None:
         targets.append("_")
     if targets:
-        source.add(f"{''.join(f'{target}, ' for target in targets)}= values")
-    for line in after:
-        source.add(line)
+        lines.append(f"{''.join(f'{target}, ' for target in targets)}= values")
+    lines += after
     for prop in groups.values():
         group = source.name(cast("Any", prop)._group_loader(shape), "group")
-        source.add(f"d[{prop._code_name!r}] = {group}(values)")
+        lines.append(f"d[{prop._code_name!r}] = {group}(values)")
     for prop in schema.properties.values():
         if prop._name not in seen:
             default = "[]" if prop._repeated else source.name(prop._default, "default")
-            source.add(f"d[{prop._code_name!r}] = {default}")
+            lines.append(f"d[{prop._code_name!r}] = {default}")
     dynamic = cls._dynamic_loader(shape, extra)
     if dynamic is not None:
-        source.add(f"{source.name(dynamic, 'dynamic')}(e, values)")
-    source.add("return e")
-    return source.compiled("load")
+        lines.append(f"{source.name(dynamic, 'dynamic')}(e, values)")
+    return lines

@@ -351,7 +351,7 @@ class _PartsMaker:
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], tuple[Shape, list[Any], int]]:
         return lambda _key, values, version: (shape, values, version)
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `values.entity.Maker`."""
 
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeVar, Unpack, cast, overl
 from msgspec.structs import replace
 
 from kindstore.mapper import query as running
-from kindstore.mapper.context import current
+from kindstore.mapper.context import current, entered
 from kindstore.mapper.filters import (
     AND,
     OR,
@@ -160,7 +160,7 @@ class Query(Generic[M]):
         if isinstance(ancestor, ParameterizedThing):
             ancestor = None
         if ancestor is None and project is None and app is None and namespace is None:
-            self._partition = current().partition
+            self._partition = (entered() or current()).partition
         else:
             self._partition = partition_of(ancestor, app if project is None else project, namespace)
         self._filters = filters
@@ -385,7 +385,7 @@ class Query(Generic[M]):
                 keys_only=keys_only and not predicates,
                 projection=projection,
             )
-        context = current()
+        context = entered() or current()
         if context.writing:
             context.catch_up()
         if projection or (predicates and query.distinct_on):

@@ -244,5 +244,5 @@ class _Versioned:
         make, versions = self._maker.of(shape), self._versions
         return lambda key, values, version: make(key, values, versions.get(key, version))
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `values.entity.Maker`: it always looks at the values."""

@@ -6,12 +6,12 @@ alone (how to index them, how to fill a model) is worked out once per shape and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
-from .key import Key
+from .key import Key, Partition
 
 
 class Shape:
@@ -62,7 +62,17 @@ R_co = TypeVar("R_co", covariant=True)
 Readers: TypeAlias = tuple[tuple[int, Callable[[Any], Any]], ...]
 """Columns, by number, with what makes their values of those that were stored, unless those are None."""
 
-TypedMake: TypeAlias = Callable[[Key, tuple[Any, ...], int], R_co]
+Decode: TypeAlias = Callable[[bytes], tuple[Any, ...]]
+"""Makes of a record the values that were stored, and one thing more; raises for one that is not of the types asked for."""
+
+LoadMany: TypeAlias = Callable[
+    [Partition | Sequence[Key], Sequence[tuple[Any, ...]], Decode, list[Any]], None
+]
+"""Adds to a list what the records of rows are made into.  The rows are (path, anything, version, record) of a partition,
+or (version, record) of these keys, nulls where there is no such entity, which adds a None.
+
+An error leaves in the list what was made of the rows before.
+"""
 
 
 class Maker(Protocol[R_co]):
@@ -80,12 +90,13 @@ class Maker(Protocol[R_co]):
         """What makes the result of an entity of *shape*, from its key, values and version."""
         ...
 
-    def typed(self, shape: Shape, readers: Readers) -> tuple[tuple[Any, ...], TypedMake[R_co]] | None:
-        """The same for values of types that are known, so that it need not look at them; None if it always looks.
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> tuple[tuple[Any, ...], LoadMany] | None:
+        """The same for many entities with values of types that are known, so that it need not look at them; None if it
+        always looks.
 
         The type that each column has to have, once *readers* have been applied, which is left to it: None or exactly
-        this one; a ``list[T]`` is there and holds no None; Any is anything.  And what makes the result, from a key, a
-        tuple of the values and one thing more, and a version; an error of it means that they are looked at after all.
+        this one; a ``list[T]`` is there and holds no None; Any is anything.  And what makes the results, of the rows of
+        keys if *keyed*; after an error of it the values of the other rows are looked at after all.
         """
         ...
 
@@ -155,7 +166,7 @@ class _Entities:
     def of(self, shape: Shape) -> Callable[[Key, list[Any], int], Entity]:
         return lambda key, values, version: Entity(key, shape, values, version)
 
-    def typed(self, shape: Shape, readers: Readers) -> None:
+    def typed(self, shape: Shape, readers: Readers, keyed: bool) -> None:
         """See `Maker.typed`."""
 
 

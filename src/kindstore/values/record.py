@@ -16,11 +16,11 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 import msgspec
 
 from . import ordered
-from .entity import Entity, Maker, Shape
+from .entity import Decode, Entity, LoadMany, Maker, Shape
 from .errors import BadKeyError, BadValueError, CorruptionError, FormatError, TooLargeError
 from .key import Key, Partition
 from .limits import INT_MAX, INT_MIN, MAX_DEPTH, MAX_ENTITY, MAX_UNINDEXED
-from .pause import WORTHWHILE, Pause
+from .pause import Pause
 from .source import Source
 from .types import GeoPt, User
 
@@ -85,38 +85,38 @@ class StoredShape:
         readers = {TIME: _datetime, TIMES: _read_times, TAGGED: _read_tagged}
         self.encode = _compile_encode(number, codecs)
         """The record of a list of values; what `dump` catches may come out of it."""
-        self._decoders: dict[tuple[Any, ...], Callable[[bytes], tuple[Any, ...]] | None] = {}
+        self._decoders: dict[tuple[Any, ...], Decode | None] = {}
         self.readers = tuple((at, readers[codec]) for at, codec in enumerate(codecs) if codec != PLAIN)
 
-    def typed(self, maker: Maker[Any]) -> tuple[Callable[[bytes], tuple[Any, ...]] | None, Any]:
+    def typed(self, maker: Maker[Any], keyed: bool) -> tuple[Decode, LoadMany] | None:
         """How to read records of this shape with the types that *maker* relies on; None where that can't be.
 
-        First what decodes them, and raises `msgspec.DecodeError` for others; then what makes the results.
+        First what decodes them, and raises `msgspec.DecodeError` for others; then what makes the results, *keyed* or not.
         """
-        found = maker.typed(self.shape, self.readers)
+        found = maker.typed(self.shape, self.readers, keyed)
         if found is None:
-            return None, None
-        types, make = found
+            return None
+        types, load_many = found
         try:
             decode = self._decoders[types]
         except KeyError:
             if len(self._decoders) >= _MAX_DECODERS:
                 self._decoders.clear()
             decode = self._decoders[types] = _typed_decoder(self, types)
-        return decode, make
+        return None if decode is None else (decode, load_many)
 
     def __repr__(self) -> str:
         return f"StoredShape({self.number}, {self.shape!r}, {self.codecs!r})"
 
 
-def _typed_decoder(stored: StoredShape, types: tuple[Any, ...]) -> Callable[[bytes], tuple[Any, ...]] | None:
+def _typed_decoder(stored: StoredShape, types: tuple[Any, ...]) -> Decode | None:
     """What decodes records of *stored* that hold values of *types*; None where msgspec can't tell them."""
     columns = [_WIRE.get(pair) for pair in zip(stored.codecs, types, strict=True)]
     if None in columns:
         return None
     literal: Any = Literal
     record: Any = GenericAlias(tuple, (*columns, literal[stored.number]))
-    return cast("Callable[[bytes], tuple[Any, ...]]", msgspec.msgpack.Decoder(record).decode)
+    return cast("Decode", msgspec.msgpack.Decoder(record).decode)
 
 
 def _compile_encode(number: int, codecs: tuple[str, ...]) -> Callable[[list[Any]], bytes]:
@@ -294,10 +294,14 @@ def load_rows(
     rows: Sequence[Row], partition: Partition, shapes: dict[int, StoredShape], maker: Maker[R]
 ) -> list[R]:
     """What *maker* makes of the entity of each row (path, anything, version, body); errors as of `load`."""
-    if len(rows) <= WORTHWHILE:
-        return _load_each(keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
+    if len(rows) <= FEW:
+        return _load_each([], keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
     with Pause(len(rows)):
-        return _load_each(keys_of(rows, partition, maker.key_class), rows, 2, shapes, maker)
+        made: list[Any] = _load_alike(partition, rows, rows[0][3], shapes, maker)
+        if len(made) == len(rows):
+            return made
+        rest = rows[len(made) :]
+        return _load_each(made, keys_of(rest, partition, maker.key_class), rest, 2, shapes, maker)
 
 
 def load_all(
@@ -308,7 +312,12 @@ def load_all(
     Errors as of `load`.
     """
     with Pause(len(rows)):
-        return _load_each(keys, rows, 0, shapes, maker)
+        first = next((body for _, body in rows if body is not None), None)
+        made: list[Any] = []
+        if first is not None and len(rows) > FEW:
+            made = _load_alike(keys, rows, first, shapes, maker)
+        done = len(made)
+        return _load_each(made, keys[done:], rows[done:], 0, shapes, maker)
 
 
 def keys_of(rows: Sequence[Row], partition: Partition, key_class: type[Key]) -> list[Key]:
@@ -322,42 +331,50 @@ def keys_of(rows: Sequence[Row], partition: Partition, key_class: type[Key]) -> 
     return keys
 
 
-def _load_each(
-    keys: Sequence[Key], rows: Sequence[Row], at: int, shapes: dict[int, StoredShape], maker: Maker[R]
+def _load_alike(
+    keys: Partition | Sequence[Key],
+    rows: Sequence[Row],
+    first: bytes,
+    shapes: dict[int, StoredShape],
+    maker: Maker[Any],
 ) -> list[Any]:
-    """`load` of many, written out, as this is where bulk reads spend their time; version and body are columns *at* and
-    *at* + 1 of a row.
-
-    After the first record, those that follow are read by its shape and the types that *maker* relies on, which spares a
-    look at every value; until one is different, and the rest is looked at again.
+    """`load` of many by the shape of the *first* record and the types that *maker* relies on, which spares a look at
+    every value: of all *rows*, if they are alike, or of those before one that is different.
     """
     made: list[Any] = []
+    try:
+        found = shapes[_decode(first)[-1]].typed(maker, not isinstance(keys, Partition))
+        if found is not None:
+            decode, load_many = found
+            load_many(keys, rows, decode, made)
+    except _MALFORMED:  # `_load_each` says what is wrong, if anything is
+        pass
+    return made
+
+
+def _load_each(
+    made: list[Any],
+    keys: Sequence[Key],
+    rows: Sequence[Row],
+    at: int,
+    shapes: dict[int, StoredShape],
+    maker: Maker[R],
+) -> list[Any]:
+    """*made* with what `load` makes of others; version and body are columns *at* and *at* + 1 of a row."""
     append, decode, body_at = made.append, _decode, at + 1
     stored: StoredShape | None = None
     make: Any = None
-    typed: Callable[[bytes], tuple[Any, ...]] | None = None
-    typed_make: Any = None
-    hopeful = len(rows) > FEW
     making = False
     try:
         for key, row in zip(keys, rows, strict=True):
             body = row[body_at]
-            if typed is not None and body is not None:
-                try:
-                    append(typed_make(key, typed(body), row[at]))
-                    continue
-                except _MALFORMED:
-                    typed = None
-            elif body is None:
+            if body is None:
                 append(None)
                 continue
             values = decode(body)
             this = shapes[values.pop()]
             if this is not stored:
                 stored, make = this, maker.of(this.shape)
-                if hopeful:
-                    hopeful = False
-                    typed, typed_make = this.typed(maker)
             if len(values) != this.width:
                 raise ValueError("a record of other columns than its shape")
             for column, read in this.readers:
