@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,6 +115,68 @@ def test_many_keys_in_any_order_named_twice_and_missing() -> None:
         number if number <= 300 else None for number in wanted
     ]
     assert found[0] is found[3]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_keys_of_many_are_what_they_were_put_under(context: ndb.Context, cached: bool) -> None:
+    parent = ndb.Key("Box", "b", namespace="other")
+    keys = ndb.put_multi([Item(parent=parent, id=number, **USUAL) for number in range(1, 9)])
+    context.clear_cache()
+    context.set_cache_policy(cached)
+    found = Item.query(namespace="other").fetch()
+    assert found == [key.get() for key in keys]
+    assert [item.key for item in found] == keys
+    assert [type(item._key) for item in found] == [ndb.Key] * 8
+    assert all(item.key is item.key for item in found)
+    assert all(item.has_complete_key() for item in found)
+    assert repr(found[0]).startswith("Item(key=Key('Box', 'b', 'Item', 1, namespace='other'), ")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [lambda item: pickle.loads(pickle.dumps(item)), copy.copy, copy.deepcopy],  # noqa: S301
+    ids=["pickle", "copy", "deepcopy"],
+)
+def test_copies_of_many_have_their_keys(context: ndb.Context, again: Any) -> None:
+    context.set_cache_policy(False)
+    keys = ndb.put_multi([usual(number) for number in range(1, 9)])
+    copies = [again(item) for item in Item.query().fetch()]
+    assert [item.key for item in copies] == keys
+    assert copies == Item.query().fetch()
+    assert vars(copies[0]).keys() == vars(usual(1)).keys()
+
+
+def test_one_of_many_given_another_key_is_another_entity(context: ndb.Context) -> None:
+    keys = ndb.put_multi([usual(number) for number in range(1, 9)])
+    context.clear_cache()
+    changed, kept, *_ = Item.query().fetch()
+    changed.key = ndb.Key(Item, 100)
+    fetched = Item.query().fetch()
+    assert fetched[0] is not changed
+    assert fetched[0].key == keys[0]
+    assert fetched[1] is kept is keys[1].get()
+    changed.put()
+    assert Item.query().fetch()[-1] is changed
+    del kept.key
+    assert kept.key is None
+    assert kept.put() not in set(keys)
+
+
+def test_known_and_deleted_ones_among_many(context: ndb.Context) -> None:
+    keys = ndb.put_multi([usual(number) for number in range(1, 9)])
+
+    @ndb.transactional()
+    def read() -> list[Item]:
+        keys[5].delete()
+        return Item.query().fetch()
+
+    context.clear_cache()
+    known = keys[3].get()
+    known.name = "edited"
+    found = Item.query().fetch()
+    assert found[3] is known
+    assert [item.name for item in found] == ["n", "n", "n", "edited", "n", "n", "n", "n"]
+    assert [item.key.id() for item in read()] == [1, 2, 3, 4, 5, 7, 8]
 
 
 class Other(ndb.Model):
