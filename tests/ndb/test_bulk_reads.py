@@ -134,7 +134,7 @@ def test_the_keys_of_many_are_what_they_were_put_under(context: ndb.Context, cac
 
 @pytest.mark.parametrize(
     "again",
-    [lambda item: pickle.loads(pickle.dumps(item)), copy.copy, copy.deepcopy],  # noqa: S301
+    [lambda item: pickle.loads(pickle.dumps(item)), copy.copy, copy.deepcopy],
     ids=["pickle", "copy", "deepcopy"],
 )
 def test_copies_of_many_have_their_keys(context: ndb.Context, again: Any) -> None:

@@ -37,6 +37,9 @@ UNDEFINED: Final = UNSET
 """What stands for a namespace that was not given; None and "" both mean the default namespace."""
 
 
+_ABSENT: Final = object()
+
+
 class Key(PlainKey):
     """The key of an entity: kinds and ids from the root down, in a namespace of a database of a project.
 
@@ -69,17 +72,17 @@ class Key(PlainKey):
 
     else:
 
-        def __init__(self, *path, **options):
+        def __init__(self, kind=_ABSENT, last=_ABSENT, /, *more, **options):
             self._packed = None
-            if not options and len(path) == 2 and type(path[1]) in _PLAIN_IDS:
+            if type(last) in _PLAIN_IDS and not (more or options):
                 # What nearly every key is, without the calls that the others need.
-                kind, last = path
                 if type(kind) is not str:
-                    path = (kind._get_kind() if isinstance(kind, MetaModel) else _kind_of(kind), last)
-                self._flat = path
+                    kind = kind._get_kind() if type(kind) is MetaModel else _kind_of(kind)
+                self._flat = kind, last
                 self._partition = (entered() or current()).partition
             else:
-                self._make(path, **options)
+                path = kind, last, *more
+                self._make(tuple(part for part in path if part is not _ABSENT), **options)
 
     def _make(
         self,
