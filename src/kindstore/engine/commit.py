@@ -21,7 +21,6 @@ from kindstore.store.entity_checks import check_entity
 from kindstore.store.messages import Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record
-from kindstore.values.entity import Shape
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
 from kindstore.values.key import Key
 from kindstore.values.limits import MAX_UNINDEXED
@@ -29,7 +28,7 @@ from kindstore.values.pause import Pause
 
 from .catalog import INDEX_EPOCH, Catalog, Kind, Missing, Place
 from .composites import Composite, State, rows_of
-from .dialect import Dialect
+from .dialect import Dialect, many_rows
 from .errors import TakenError
 from .ids import ID_EPOCHS
 from .index import (
@@ -387,7 +386,7 @@ class Writes:
                     batch.append((text, rows[0]))
                 elif rows:
                     rows.sort(key=place)  # neighbours in the tree share pages
-                    batch.append((text, rows))
+                    batch += many_rows(text, rows)
         if self.marked:
             batch += [(self._sql.mark_multiple, (index.number,)) for index in self.marked]
         if catalog is not None and batch:
@@ -491,28 +490,31 @@ class Writes:
 
 def _stored_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[Rows]:
     """The index rows of an entity as it is stored."""
-    shape, values = yield from _stored_values(catalog, body)
-    rows = catalog.rows(kind, shape, values)
-    if rows is None:  # indexes that another process has defined
+    rows = _known_rows(catalog, kind, body)
+    if rows is None:  # a shape or indexes that another process has defined
         yield from catalog.load()
-        rows = catalog.rows(kind, shape, values)
-        assert rows is not None, "an entity was stored without its indexes being defined"
+        rows = _known_rows(catalog, kind, body)
+        assert rows is not None, "an entity was stored without its shape or its indexes being defined"
     return rows
 
 
-def _stored_values(catalog: Catalog, body: bytes) -> Program[tuple[Shape, list[Any]]]:
-    """The columns and the values of a stored body."""
+def _known_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Rows | None:
+    """The same, None if the catalog lacks something for it."""
     try:
-        return record.load(body, catalog.shapes)
+        shape, values = record.load(body, catalog.shapes)
     except KeyError:
-        yield from catalog.load()  # a shape that another process has defined
-        return record.load(body, catalog.shapes)
+        return None
+    return catalog.rows(kind, shape, values)
 
 
 def _difference(catalog: Catalog, old: bytes, new: Prepared, fresh: Rows) -> Program[tuple[Changes, Changes]]:
     """The stale and the fresh index rows between a stored body and what replaces it."""
     assert new.values is not None
-    shape, values = yield from _stored_values(catalog, old)
+    try:
+        shape, values = record.load(old, catalog.shapes)
+    except KeyError:
+        yield from catalog.load()  # a shape that another process has defined
+        shape, values = record.load(old, catalog.shapes)
     if shape is fresh.plan.stored.shape and [*map(type, values)] == [*map(type, new.values)]:
         found = same_plan_diff(values, new.values, fresh)
         if found is not None:
