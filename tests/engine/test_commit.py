@@ -69,8 +69,8 @@ def test_a_new_entity_is_inserted_with_a_row_for_each_value() -> None:
     path = ADA.path_bytes
     x, y = b"0x\0", b"0y\0"
     assert writes == [
-        (SQL.insert_multiple(2), [(x, path, 55, None, y), (y, path, 55, x, None)]),
         (SQL.insert_row(1), (b"\x19\x24", path, 55)),
+        (SQL.insert_multiple(2), [(x, path, 55, None, y), (y, path, 55, x, None)]),
         (SQL.mark_multiple, (2,)),
     ]
     with pytest.raises(StopIteration) as done:

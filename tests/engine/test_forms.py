@@ -33,6 +33,7 @@ from kindstore.store.messages import (
     PropertyFilter,
     Query,
     Sum,
+    Upsert,
 )
 from kindstore.values.entity import Entity
 from kindstore.values.errors import Error
@@ -198,3 +199,17 @@ def test_two_values_of_one_list_are_both_asked_for(pair: Pair, first: str) -> No
         for more in ((), (PropertyFilter("b", "=", 1),)):
             query = Query(SPACE, "E", filters=(*filters, *more))
             assert answered(pair.warm, query) == answered(pair.model, query)
+
+
+def test_operands_that_happen_to_be_equal_do_not_decide_where_others_are_bound() -> None:
+    store = with_indexes()
+    found = Entity.of(Key.of(SPACE, ("E", 1000)), {"b": "only", "c": "here"})
+    store.run(store.commit([Upsert(found)]))
+
+    def results(b: Any, c: Any) -> Any:
+        filters = (PropertyFilter("b", "=", b), PropertyFilter("c", "=", c))
+        return store.run(store.run_query(Query(SPACE, "E", filters=filters))).results
+
+    assert results("none", "none") == results("none", b"none") == []
+    assert results("only", "here") == [found]
+    store.close()

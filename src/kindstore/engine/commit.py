@@ -11,6 +11,8 @@ a caller only from here, with nothing written.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,7 +21,6 @@ from kindstore.store.entity_checks import check_entity
 from kindstore.store.messages import Delete, Insert, Mutation, Update
 from kindstore.store.program import Program, Row, Statement, Write
 from kindstore.values import record
-from kindstore.values.entity import Shape
 from kindstore.values.errors import AlreadyExistsError, ConflictError, NotFoundError
 from kindstore.values.key import Key
 from kindstore.values.limits import MAX_UNINDEXED
@@ -27,7 +28,7 @@ from kindstore.values.pause import Pause
 
 from .catalog import INDEX_EPOCH, Catalog, Kind, Missing, Place
 from .composites import Composite, State, rows_of
-from .dialect import Dialect
+from .dialect import Dialect, many_rows
 from .errors import TakenError
 from .ids import ID_EPOCHS
 from .index import (
@@ -39,7 +40,6 @@ from .index import (
     diff,
     indexed_names,
     same_plan_diff,
-    with_neighbours,
 )
 from .transaction import Transaction, group_of
 
@@ -84,6 +84,13 @@ NONE = (0,)
 """The row of a count that found nothing: the same as no row, where there was no table to count in."""
 
 ABSENT = Stored(None, 0, b"")
+
+_first = itemgetter(0)
+
+
+def _path(item: Prepared) -> bytes:
+    assert item.place is not None
+    return item.place[1]
 
 
 def prepare(catalog: Catalog, mutations: Sequence[Mutation], keys: Sequence[Key]) -> Program[list[Prepared]]:
@@ -325,6 +332,9 @@ class Writes:
         self._entities: dict[str, list[Row]] = {}
         self._stale: dict[str, list[Row]] = {}
         self._fresh: dict[str, list[Row]] = {}
+        self._stale_combined: dict[str, list[Row]] = {}
+        self._fresh_combined: dict[str, list[Row]] = {}
+        """Those of composite indexes."""
 
     def change(self, catalog: Catalog, old: Stored, new: Prepared) -> Program[None]:
         """Turn *old* into *new*; nothing at all where they are the same."""
@@ -357,24 +367,50 @@ class Writes:
 
         *catalog* is None where no versions of entity groups are kept.
         """
-        if len(self.inserts) == 1:
-            self._insert()
+        batch: list[Statement] = []
+        if len(self.inserts) == 1 and not self.changed:
+            batch = self._insert_one(self.inserts[0])
         elif self.inserts:
+            self.inserts.sort(key=_path)  # for those that share a value
             with Pause(len(self.inserts)):
                 self._insert()
-        batch: list[Statement] = []
-        for grouped in (self._entities, self._stale, self._fresh):
+        for grouped, place in (
+            (self._entities, _first),
+            (self._stale, _first),
+            (self._stale_combined, None),
+            (self._fresh, _first),
+            (self._fresh_combined, None),
+        ):
             for text, rows in grouped.items():
                 if len(rows) == 1:
                     batch.append((text, rows[0]))
                 elif rows:
-                    rows.sort()  # neighbours in the tree share pages
-                    batch.append((text, rows))
+                    rows.sort(key=place)  # neighbours in the tree share pages
+                    batch += many_rows(text, rows)
         if self.marked:
             batch += [(self._sql.mark_multiple, (index.number,)) for index in self.marked]
         if catalog is not None and batch:
             batch.append(self._group_versions(catalog))
         return batch
+
+    def _insert_one(self, item: Prepared) -> list[Statement]:
+        """The statements of a new entity, which is all there is; its values of lists and combinations are noted."""
+        rows = item.rows
+        assert item.place is not None
+        assert rows is not None
+        kind, path = item.place
+        id_ = self._last + 1
+        for index, values in rows.multiples:
+            self._add_values(index, values, path, id_)
+        if item.composites:
+            self._turn({}, item.composites, id_)
+        return [
+            (self._sql.insert_entity, (id_, kind, path, self.version, item.body)),
+            *[
+                (single[0].insert, (value, path, id_))
+                for single, value in zip(rows.plan.singles, rows.singles, strict=True)
+            ],
+        ]
 
     def _insert(self) -> None:
         """The new entities, with numbers of their own, and their index rows, column by column."""
@@ -395,12 +431,23 @@ class Writes:
             members[1].append(path)
             members[2].append(id_)
             for index, values in rows.multiples:
-                self._add(index, with_neighbours(values), path, id_)
+                self._add_values(index, values, path, id_)
             if item.composites:
                 self._turn({}, item.composites, id_)
         for plan, (singles, paths, ids) in by_plan.items():
             for (index, _, _), column in zip(plan.singles, zip(*singles, strict=True), strict=True):
                 self._fresh.setdefault(index.insert, []).extend(zip(column, paths, ids, strict=True))
+
+    def _add_values(self, index: Index, values: list[bytes], path: bytes, id_: int) -> None:
+        """The rows of a new entity with these values, each with its neighbours."""
+        if len(values) > 1:
+            if not index.multiple:
+                self.marked.add(index)
+            self._fresh.setdefault(index.insert_multiple, []).extend(
+                zip(values, repeat(path), repeat(id_), (None, *values), (*values[1:], None), strict=False)
+            )
+        elif values:
+            self._fresh.setdefault(index.insert, []).append((values[0], path, id_))
 
     def _add(self, index: Index, rows: list[IndexRow], path: bytes, id_: int | None) -> None:
         """Rows of a property with several values, or with one that may have neighbours."""
@@ -421,8 +468,8 @@ class Writes:
             had, has = old.get(composite, []), new.get(composite, [])
             width = composite.key_width()
             gone, come = set(had).difference(has), set(has).difference(had)
-            self._stale.setdefault(composite.delete, []).extend([row[:width] for row in gone])
-            self._fresh.setdefault(composite.insert, []).extend([(*row, id_) for row in come])
+            self._stale_combined.setdefault(composite.delete, []).extend([row[:width] for row in gone])
+            self._fresh_combined.setdefault(composite.insert, []).extend([(*row, id_) for row in come])
 
     def proof(self) -> Statement | None:
         """A statement that finds a row exactly if these changes are in the database; None if there are none."""
@@ -443,28 +490,31 @@ class Writes:
 
 def _stored_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Program[Rows]:
     """The index rows of an entity as it is stored."""
-    shape, values = yield from _stored_values(catalog, body)
-    rows = catalog.rows(kind, shape, values)
-    if rows is None:  # indexes that another process has defined
+    rows = _known_rows(catalog, kind, body)
+    if rows is None:  # a shape or indexes that another process has defined
         yield from catalog.load()
-        rows = catalog.rows(kind, shape, values)
-        assert rows is not None, "an entity was stored without its indexes being defined"
+        rows = _known_rows(catalog, kind, body)
+        assert rows is not None, "an entity was stored without its shape or its indexes being defined"
     return rows
 
 
-def _stored_values(catalog: Catalog, body: bytes) -> Program[tuple[Shape, list[Any]]]:
-    """The columns and the values of a stored body."""
+def _known_rows(catalog: Catalog, kind: Kind | None, body: bytes) -> Rows | None:
+    """The same, None if the catalog lacks something for it."""
     try:
-        return record.load(body, catalog.shapes)
+        shape, values = record.load(body, catalog.shapes)
     except KeyError:
-        yield from catalog.load()  # a shape that another process has defined
-        return record.load(body, catalog.shapes)
+        return None
+    return catalog.rows(kind, shape, values)
 
 
 def _difference(catalog: Catalog, old: bytes, new: Prepared, fresh: Rows) -> Program[tuple[Changes, Changes]]:
     """The stale and the fresh index rows between a stored body and what replaces it."""
     assert new.values is not None
-    shape, values = yield from _stored_values(catalog, old)
+    try:
+        shape, values = record.load(old, catalog.shapes)
+    except KeyError:
+        yield from catalog.load()  # a shape that another process has defined
+        shape, values = record.load(old, catalog.shapes)
     if shape is fresh.plan.stored.shape and [*map(type, values)] == [*map(type, new.values)]:
         found = same_plan_diff(values, new.values, fresh)
         if found is not None:

@@ -8,8 +8,9 @@ catalog.  A database that differs subclasses `Dialect` and overrides what differ
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 
-from kindstore.store.program import Statement
+from kindstore.store.program import Row, Statement
 
 AT_ONCE = 256
 """Keys that are looked up by one statement; fewer by powers of two, so that there are few texts."""
@@ -17,7 +18,27 @@ AT_ONCE = 256
 OWN_TABLES = 1000
 """Indexes with a table of their own (2.7 times faster to count); the ones after that share one."""
 
+TOGETHER = 32
+"""Rows that one statement inserts, where there are many: a fifth faster than one each."""
+
 _INDEX_COLUMNS = "value BLOB NOT NULL, path BLOB NOT NULL, id INTEGER NOT NULL, prev BLOB, next BLOB"
+
+
+def many_rows(text: str, rows: list[Row]) -> list[Statement]:
+    """The statements that run *text* for each of *rows*; an INSERT of `TOGETHER` of them at a time."""
+    piled = _insert_together(text) if len(rows) >= TOGETHER else None
+    if piled is None:
+        return [(text, rows)]
+    whole = len(rows) - len(rows) % TOGETHER
+    piles = [tuple(chain.from_iterable(rows[at : at + TOGETHER])) for at in range(0, whole, TOGETHER)]
+    return [(piled, piles), (text, rows[whole:])] if whole < len(rows) else [(piled, piles)]
+
+
+@lru_cache(maxsize=10_000)
+def _insert_together(text: str) -> str | None:
+    """The INSERT *text* for `TOGETHER` rows; None for a statement of another sort."""
+    head, values, row = text.partition(" VALUES ")
+    return f"{head}{values}{', '.join([row] * TOGETHER)}" if values else None
 
 
 class Dialect:

@@ -253,6 +253,10 @@ def remember_join(
     forms: Forms, form: FormOf, query: Query, names: tuple[str, ...], width: int, made: Statement
 ) -> None:
     """Keep the text of *made*, as `JoinForm.add` takes it, for other queries of the *form* of *query*."""
+    operands: list[bytes] = []
+    _spell(query.filters, [], operands)
+    if len(set(operands)) < len(operands) and form != _form_of_join(query):
+        return  # other queries of this form have operands that differ: no telling which of them is bound where
     known = forms.get(form)
     if not isinstance(known, JoinForm):
         known = _kept(forms, form, JoinForm(names, width))

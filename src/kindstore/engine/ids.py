@@ -33,26 +33,34 @@ class Ids:
         self.dialect = dialect
         self.epoch = 0
         self._reserved: frozenset[int] = frozenset()
-        self._next = self._end = 0
+        self._block: list[int] = []
+        """What is left of the block, the next one last."""
         self._lock = threading.Lock()
 
     def take(self, number: int) -> Program[list[int]]:
         """*number* ids that were never given before and are not reserved, as far as this process knows."""
         ids: list[int] = []
         while len(ids) < number:
+            wanted = number - len(ids)
             with self._lock:
-                first, end = self._next, min(self._next + number - len(ids), self._end)
-                self._next = end
-            if first == end:
-                size = max(BLOCK, number)
-                first = yield Write(self._advance(size))
-                with self._lock:
-                    # What is left of the block that another thread took meanwhile is lost with this.
-                    self._next, self._end = first, first + size
+                fresh = self._block[-wanted:]
+                del self._block[-wanted:]
+            if fresh:
+                fresh.reverse()
+                ids += fresh
                 continue
-            fresh = ids_of(self.policy, range(first, end))
-            ids += [number for number in fresh if number not in self._reserved] if self._reserved else fresh
+            size = max(BLOCK, wanted)
+            first = yield Write(self._advance(size))
+            block = ids_of(self.policy, range(first, first + size))
+            block.reverse()
+            with self._lock:
+                # What is left of the block that another thread took meanwhile is lost with this.
+                self._block = self._free(block)
         return ids
+
+    def _free(self, ids: list[int]) -> list[int]:
+        """Those of *ids* that are not reserved."""
+        return [number for number in ids if number not in self._reserved] if self._reserved else ids
 
     def _advance(self, number: int) -> Program[int]:
         """Take counters off the database's; the first of them."""
@@ -75,10 +83,12 @@ class Ids:
     def refresh(self) -> Program[None]:
         """Learn which ids are reserved by now."""
         [[(flags,)], rows] = yield [(self.dialect.select_flags, ()), (self.dialect.reserved_ids, ())]
-        self._reserved = frozenset(number for (number,) in rows)
+        with self._lock:
+            self._reserved = frozenset(number for (number,) in rows)
+            self._block = self._free(self._block)
         self.epoch = flags >> 1 & ID_EPOCHS
 
     def forget(self) -> None:
         """Give out nothing of the block that is held: after a fork it belongs to the parent."""
         self._lock = threading.Lock()
-        self._next = self._end = 0
+        self._block = []

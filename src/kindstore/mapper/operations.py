@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from kindstore.mapper import claims
-from kindstore.mapper.context import Context, always_caches, caches
+from kindstore.mapper.context import Context, always_caches, caches, never
 from kindstore.mapper.future import Future
 from kindstore.mapper.identities import UNKNOWN, IdentityMap
 from kindstore.mapper.model import Model
@@ -111,8 +111,9 @@ def _put(context: Context, instance: Model, use_cache: bool | None, write: Write
         key = key_of_class(key, type(asked))  # stores may answer with plain keys, faces have their own
     # Past the descriptor, which checks what users set.
     vars(instance)["_key"] = key
-    if context.identities is not None:
-        _remember(context, context.identities, key, instance, use_cache)
+    identities = _told_of_writes(context, use_cache)
+    if identities is not None:
+        _remember(context, identities, key, instance, use_cache)
     return key
 
 
@@ -190,15 +191,24 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
             for mutation, at in zip(mutations, last.values(), strict=True):
                 transaction.keep_back(mutation, type(instances[at])._unique)
     keys: list[Key] = []
+    identities = _told_of_writes(context, use_cache)
     for instance, like, name in zip(instances, asked, names, strict=True):
         key = stored[name]
         if type(key) is not type(like):
             key = key_of_class(key, type(like))
         vars(instance)["_key"] = key
         keys.append(key)
-        if context.identities is not None:
-            _remember(context, context.identities, key, instance, use_cache)
+        if identities is not None:
+            _remember(context, identities, key, instance, use_cache)
     return keys
+
+
+def _told_of_writes(context: Context, use_cache: bool | None) -> IdentityMap | None:
+    """The identity map that is to know of what is written; None where it keeps nothing, and knows nothing yet."""
+    identities = context.identities
+    if identities is not None and use_cache is None and context.policy is never and not identities:
+        return None
+    return identities
 
 
 def _remember(

@@ -411,7 +411,9 @@ def put_multi(entities: Iterable[Model], **options: Unpack[WriteOptions]) -> lis
     context = current()
     if context.writing:
         context.catch_up(entity._key for entity in entities)
-    use, context = use_cache(options), told(context, options)
+    use = None
+    if options:
+        use, context = use_cache(options), told(context, options)
     program: Any = operations.put_multi(context, entities, use)
     return cast("list[Key]", context.store.run(program))
 

@@ -165,7 +165,7 @@ def write_packing_of_list(source: Source, cls: type, values: str, packed: str) -
     if cls is not str:
         source.add(f"{packed} = {every}")
         return
-    source.add(f"{packed} = {{each.encode() for each in {values}}}")
+    source.add(f"{packed} = {{*map(str.encode, {values})}}")
     source.add(f"all = b''.join({packed})")
     plain = f"len(all) <= {MAX_INDEXED} and 0 not in all and 1 not in all"
     source.add(f"{packed} = sorted([b'\\x30' + each + b'\\0' for each in {packed}]) if {plain} else {every}")

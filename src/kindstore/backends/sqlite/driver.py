@@ -30,6 +30,7 @@ from kindstore.values.errors import (
 
 from . import guard
 from .connection import Connection, translate
+from .log_room import LogRoom
 from .seats import Seats
 from .turnstile import Turnstile
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
     from .workers import Workers
 
-CHECKPOINT = 1000
-"""Pages in the log after which it is copied into the database file."""
+CHECKPOINT = 4000
+"""Pages in the log (16 MB) after which it is copied into the database file: a page that changed in many commits once."""
 
 TRUNCATE = 16_000
 """Pages in the log (64 MB) from which on it is also cut, if no reader is in the way."""
@@ -126,6 +127,8 @@ class SQLiteDriver:
         self._durable, self._vfs, self._on_close = durable, vfs, on_close
         self._turnstile = turnstile
         self._log_pages = 0
+        # Another file layer may keep its files elsewhere; without waiting for the disk there is nothing to gain.
+        self._room = LogRoom(self._name, CHECKPOINT, useful=durable and vfs is None)
         self.after_fork: Callable[[], None] | None = None
         self._reset()
         self._closed = False
@@ -372,11 +375,11 @@ class SQLiteDriver:
             writer = self.writer
             with self._turnstile:
                 self._commit(writer, jobs)
-                if self._log_pages >= CHECKPOINT:
+                if self._log_pages > self._room.pages or self._log_pages >= CHECKPOINT:
                     for job in jobs:
                         job.finish()
                     jobs = []
-                    self._checkpoint(writer)
+                    self._tend_log(writer)
         except BaseException as error:
             for job in jobs:
                 job.error = job.error or error
@@ -484,6 +487,13 @@ class SQLiteDriver:
             for job in jobs:
                 job.error = error
 
+    def _tend_log(self, writer: Connection) -> None:
+        """What the log needs between two commits: to be copied, or to be given room."""
+        if self._log_pages >= CHECKPOINT:
+            self._checkpoint(writer)
+        else:
+            self._room.make()
+
     def _checkpoint(self, writer: Connection) -> None:
         """Copy the log into the database file: the one place where that happens.  Its troubles are no commit's."""
         try:
@@ -498,7 +508,7 @@ class SQLiteDriver:
                 finally:
                     writer.apsw.set_busy_timeout(5000)
         except apsw.BusyError:
-            self._log_pages = 0  # a reader is in the way: the next thousand pages will try again
+            self._log_pages = 0  # a reader is in the way: the next few thousand pages will try again
         except apsw.Error as error:
             self._log_pages = 0
             import logging  # noqa: PLC0415 - for this rare case alone it would double the time of import
@@ -555,6 +565,7 @@ class SQLiteDriver:
 
     def _note_pages(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
         self._log_pages = pages
+        self._room.note(pages)
         return apsw.SQLITE_OK
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ WITHDRAWN = (3, 52)
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"})
 _live: Counter[str] = Counter()
 """Real paths of the databases that this process has open through us, with how many times."""
+
+_own = threading.local()
+"""`opening` is true while this thread is in `open_log`."""
 
 _hooks: list[object] = []
 """The audit hook, once it is installed: it can't be taken away again."""
@@ -106,8 +110,20 @@ def let_go(path: Path) -> None:
         del _live[real]
 
 
+def open_log(path: str) -> int:
+    """A handle of the log of a database that is held: SQLite has no locks on that file, so none are dropped.
+
+    Whatever is written goes to its end.  OSError if it is not there.
+    """
+    _own.opening = True
+    try:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    finally:
+        _own.opening = False
+
+
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _live or (event not in {"open", "sqlite3.connect"}):
+    if not _live or (event not in {"open", "sqlite3.connect"}) or getattr(_own, "opening", False):
         return
     name = arguments[0]
     if not isinstance(name, (str, bytes, os.PathLike)):

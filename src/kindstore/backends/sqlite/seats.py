@@ -28,8 +28,12 @@ class Seats:
 
     def take(self, name: bytes) -> None:
         """A seat for *name*, which may have one; waits in this thread."""
-        free = threading.Event()
-        if not self._ask(name, free.set) and not free.wait(self._patience):
+        with self._lock:
+            if self._sits(name):
+                return
+            free = threading.Event()
+            self._wait(name, free.set)
+        if not free.wait(self._patience):
             self._withdraw(name, free.set)
             raise _busy()
 
@@ -49,8 +53,10 @@ class Seats:
             except RuntimeError:  # its loop was closed: the seat is for the next one
                 self.give(name)
 
-        if self._ask(name, wake):
-            return
+        with self._lock:
+            if self._sits(name):
+                return
+            self._wait(name, wake)
         try:
             async with asyncio.timeout(self._patience):
                 await free
@@ -72,16 +78,22 @@ class Seats:
         for wake in woken:
             wake()
 
-    def _ask(self, name: bytes, wake: Callable[[], None]) -> bool:
-        """Whether *name* has a seat now; if not, *wake* is called when it has."""
-        with self._lock:
-            if name in self._taken:
-                return True
-            if len(self._taken) < self._number and not self._waiting:
-                self._taken.add(name)
-                return True
-            self._waiting.setdefault(name, deque()).append(wake)
-            return False
+    # With the lock:
+
+    def _sits(self, name: bytes) -> bool:
+        """Whether *name* has a seat now."""
+        if name in self._taken:
+            return True
+        if len(self._taken) < self._number and not self._waiting:
+            self._taken.add(name)
+            return True
+        return False
+
+    def _wait(self, name: bytes, wake: Callable[[], None]) -> None:
+        """Call *wake* when *name* has a seat."""
+        self._waiting.setdefault(name, deque()).append(wake)
+
+    # Without it:
 
     def _withdraw(self, name: bytes, wake: Callable[[], None]) -> None:
         with self._lock:
