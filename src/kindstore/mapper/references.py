@@ -20,7 +20,8 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Key)
 
 PARTITION = "_partition_of_key"
-"""Where an instance holds the partition of its key as long as that is held as the bytes of its path: see `key_held`."""
+"""Where an instance that was loaded with others holds the partition of its key, whose path it holds as bytes under ``_key``
+until the key is first asked for."""
 
 MEANING_USER = 20
 """App Engine's mark of a user, which the Datastore holds as an embedded entity."""
@@ -153,18 +154,6 @@ def validate_key(value: Any, entity: Any = None) -> Any:
     return value
 
 
-def key_held(entity: Any) -> Any:
-    """The key of *entity*, or None.
-
-    Entities that were loaded in numbers hold the path's bytes, of which the key is made when it is first asked for.
-    """
-    fields = entity.__dict__
-    key = fields.get("_key")
-    if type(key) is bytes:
-        key = fields["_key"] = entity._key_class.packed_in(fields[PARTITION], key)
-    return key
-
-
 def is_at(entity: Any, partition: Partition, packed: bytes) -> bool:
     """Whether the key of *entity* is the one of these parts; without making it."""
     fields = entity.__dict__
@@ -177,6 +166,7 @@ def is_at(entity: Any, partition: Partition, packed: bytes) -> bool:
 class ModelKey(Property[Any]):
     """`Model._key`: the entity's own key, or None.  Compared on the class it filters on ``__key__``.
 
+    Reading makes the key, if it was not made yet (`PARTITION`).
     Setting checks: a `Key` (`BadValueError`), of the model's kind (`KindError`), by ``Model._validate_key``.
     """
 
@@ -191,7 +181,13 @@ class ModelKey(Property[Any]):
     if not TYPE_CHECKING:
 
         def __get__(self, entity, owner=None):
-            return self if entity is None else key_held(entity)
+            if entity is None:
+                return self
+            fields = entity.__dict__
+            key = fields.get("_key")
+            if type(key) is bytes:
+                key = fields["_key"] = entity._key_class.packed_in(fields[PARTITION], key)
+            return key
 
     def __set__(self, entity: Any, value: Any) -> None:
         if value is not None:
@@ -202,7 +198,7 @@ class ModelKey(Property[Any]):
         entity.__dict__["_key"] = None
 
     def _get_value(self, entity: Any) -> Any:
-        return key_held(entity)
+        return self.__get__(entity)
 
     _set_value = __set__
 
