@@ -161,7 +161,9 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
                 uniques[cls._unique.kind] = cls._unique
         if cls._prepares:
             instance._prepare_for_put()
-        key: Key = instance._key or new_key
+        # Past the property, which is a call; only of what was loaded the key may still be the bytes of its path.
+        held: Any = instance.__dict__["_key"]
+        key: Key = (instance._key if type(held) is bytes else held) or new_key
         asked.append(key)
         entities.append(schema.to_entity(instance, key, legacy))
         # Past the properties and the hash of keys, which are calls.
