@@ -17,6 +17,7 @@ from kindstore.store.program import Statement
 from kindstore.values.errors import BadValueError, TooLargeError
 from kindstore.values.ordered import pack
 
+from .estimates import Choice, Estimates, Wanted, choose
 from .index import Index
 from .plan import KEY, Plan
 
@@ -77,17 +78,28 @@ LIMIT, OFFSET = 1 << 40, 1 << 20
 class JoinForm:
     """The texts for joins of one form, with a limit and without, and what is bound in them.
 
-    *names* and *width* are those of `Join`.
+    *names* and *width* are those of `Join`.  *ordered*: where its text depends on a choice, what that is about.
     """
 
-    __slots__ = ("_texts", "names", "width")
+    __slots__ = ("_texts", "names", "ordered", "width")
 
     def __init__(self, names: tuple[str, ...], width: int) -> None:
         self.names, self.width = names, width
-        self._texts: dict[bool, tuple[str, tuple[int, ...]]] = {}
+        self.ordered: OrderedForm | None = None
+        self._texts: dict[tuple[bool, Choice | None], tuple[str, tuple[int, ...]]] = {}
 
-    def add(self, query: Query, made: Statement) -> None:
-        """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`."""
+    def add(
+        self,
+        query: Query,
+        made: Statement,
+        source: Index | None = None,
+        alternatives: Sequence[Wanted] = (),
+        choice: Choice | None = None,
+    ) -> None:
+        """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`.
+
+        *choice*: what it depends on, of a scan of *source* for *alternatives*.
+        """
         text, bound = made
         operands: list[Any] = []
         _spell(query.filters, [], operands)
@@ -95,46 +107,43 @@ class JoinForm:
         for at, value in enumerate((*operands, LIMIT, OFFSET, LIMIT + OFFSET)):
             places.setdefault(value, at)
         places[-1] = places[LIMIT]
-        if all(value in places for value in bound):
-            self._texts[LIMIT in bound] = text, tuple(places[value] for value in bound)
+        if not all(value in places for value in bound):
+            return
+        if source is not None:
+            pairs = [[(index, places[value]) for index, value in each] for each in alternatives]
+            self.ordered = OrderedForm(source, pairs)
+        self._texts[LIMIT in bound, choice] = text, tuple(places[value] for value in bound)
 
-    def statement(self, query: Query, _estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
+    def statement(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
         """The statement of *query* with the limit (-1: none) and offset *rest*; None if none is known for that."""
-        found = self._texts.get(bool(rest) and rest[0] >= 0)
-        if found is None:
-            return None
         values: list[Any] = []
         _spell(query.filters, [], values)
+        choice, most = None, None
         if rest:
             limit, offset = rest
+            most = None if limit < 0 else limit + offset
             values += (limit, offset, limit + offset)
+        if self.ordered is not None:
+            choice = self.ordered.choice(values, estimates, most)
+        found = self._texts.get((most is not None, choice))
+        if found is None:
+            return None
         text, order = found
         return text, tuple([values[at] for at in order])
 
 
-class Estimates:
-    """How many rows some values have, as counted not long ago; good enough to choose an order by."""
+class OrderedForm:
+    """What has to be chosen for scans of one form: *source*, and in *alternatives* indexes and places of operands."""
 
-    USES = 1000
-    """Answers given before it is time to count again."""
+    __slots__ = ("alternatives", "source")
 
-    def __init__(self) -> None:
-        self._counts: dict[tuple[Any, ...], list[Any]] = {}
+    def __init__(self, source: Index, alternatives: list[list[tuple[Index, int]]]) -> None:
+        self.source, self.alternatives = source, alternatives
 
-    def get(self, wanted: list[tuple[Index, bytes]]) -> tuple[int, ...] | None:
-        """The counts of these values, None if they have to be counted (again)."""
-        found = self._counts.get(tuple(wanted))
-        if found is None or found[1] <= 0:
-            return None
-        found[1] -= 1
-        counts: tuple[int, ...] = found[0]
-        return counts
-
-    def put(self, wanted: list[tuple[Index, bytes]], counts: tuple[int, ...]) -> None:
-        """Remember *counts*."""
-        if len(self._counts) > 10_000:
-            self._counts.clear()
-        self._counts[tuple(wanted)] = [counts, self.USES]
+    def choice(self, values: Sequence[Any], estimates: Estimates, most: int | None) -> Choice | None:
+        """`estimates.choose` where the operands are *values*."""
+        wanted = [[(index, values[place]) for index, place in each] for each in self.alternatives]
+        return choose(estimates, self.source, wanted, most)
 
 
 Forms: TypeAlias = dict[FormOf | None, Form | JoinForm]
@@ -161,6 +170,8 @@ def form_of(query: Query) -> FormOf | None:
             return _form_of_join(query)
         return query.partition, query.kind, query.keys_only, query.orders, only.property, only.op
     names: dict[str, None] = {}
+    if query.orders:
+        return _form_of_join(query)
     for each in filters:
         if each.__class__ is not PropertyFilter or each.op != "=" or each.property == KEY:
             return _form_of_join(query)
@@ -249,14 +260,12 @@ def remember(
     known.add(lead, text, order)
 
 
-def remember_join(
-    forms: Forms, form: FormOf, query: Query, names: tuple[str, ...], width: int, made: Statement
-) -> None:
-    """Keep the text of *made*, as `JoinForm.add` takes it, for other queries of the *form* of *query*."""
+def join_form(forms: Forms, form: FormOf, names: tuple[str, ...], width: int) -> JoinForm:
+    """What is remembered of joins of *form*, whose results have values of *names*: to add to."""
     known = forms.get(form)
     if not isinstance(known, JoinForm):
         known = _kept(forms, form, JoinForm(names, width))
-    known.add(query, made)
+    return known
 
 
 def _kept(forms: Forms, form: FormOf, made: F) -> F:

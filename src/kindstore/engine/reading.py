@@ -10,7 +10,7 @@ from . import join_statement, statement
 from .catalog import Kind
 from .composites import State
 from .join import Branch, Join
-from .plan import ALL
+from .plan import ALL, Plan
 from .scan import Scan
 
 
@@ -35,9 +35,13 @@ def reading(scan: Scan) -> Program[Reading]:
         scans = [Join(plan.kind, (each,), ()) for each in parts]
         statements = [join_statement.scan(each, kinds, statement.COUNT) for each in scans]
     else:
-        names = () if plan.source is None else (f"{plan.kind}.{plan.source}",)
-        alone = msgspec.structs.replace(plan, probes=())
+        alone = msgspec.structs.replace(plan, probes=(), groups=())
         statements = [statement.scan(alone, kinds, statement.COUNT, scan.start, scan.end, None, 0)]
+        leads = list(dict.fromkeys(pair for each in plan.groups for pair in each.leads))
+        scans = [Plan(plan.kind, name, value, ALL, ALL, (), False) for name, value in leads]
+        statements += [statement.scan(each, kinds, statement.COUNT) for each in scans]
+        read = dict.fromkeys(each.source for each in (plan, *scans) if each.source is not None)
+        names = tuple(f"{plan.kind}.{name}" for name in read)
     batch: list[Statement] = [each for each in statements if each is not None and not scan.empty]
     replies: list[list[Row]] = []
     if batch:

@@ -21,19 +21,16 @@ from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
 from .composite import CompositeIndex, Needs, needs
 from .errors import MissingTableError
-from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, remember, remember_join
-from .index import Index
+from .estimates import Choice
+from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, join_form, remember
 from .join import Join, join
+from .leads import Ordered, choice_of, lead, ordered
 from .lookup import read
-from .plan import Plan, led_by, plan
+from .plan import Plan, plan
 from .serving import Missing as Lacking
 from .serving import refusal, serve
 from .statement import Position
 from .transaction import Transaction
-
-ESTIMATES = (64, 4096)
-"""Rows counted at most to choose which of several equalities leads a join; the second if the first can't tell."""
-
 
 MOST = 1 << 61
 """More results than there can be: any number of at least as many is bound as this one, for SQLite has 64 bits."""
@@ -42,7 +39,7 @@ MOST = 1 << 61
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("empty", "end", "kinds", "plan", "query", "start")
+    __slots__ = ("choice", "empty", "end", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
@@ -50,6 +47,8 @@ class Scan:
         self.end: Position | None = None
         self.empty = False
         """Whether the query ends where it begins."""
+        self.choice: tuple[Ordered, Choice] | None = None
+        """What its plan was made of, where there was a choice that depends on operands and limit."""
 
     @property
     def uses_composites(self) -> bool:
@@ -66,8 +65,11 @@ class Scan:
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
 
-def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
-    """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
+def prepare(catalog: Catalog, query: Query, most: int | None = None) -> Program[Scan]:
+    """Plan *query*, of which *most* results are read, and choose what leads.
+
+    Raises for a query or cursor that is no good before it yields.
+    """
     start = end = None
     empty = False
     if query.start is not None:
@@ -81,9 +83,15 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
     if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()
         kinds = _kinds(catalog, query)
-    if isinstance(planned, Plan) and planned.equal is not None and planned.probes and kinds:
-        planned = yield from _lead(catalog, kinds[0], planned)
+    choice: tuple[Ordered, Choice] | None = None
+    if kinds and planned.properties <= kinds[0].indexes.keys():
+        if isinstance(planned, Plan) and planned.equal is not None and planned.probes:
+            planned = yield from lead(catalog, kinds[0], planned)
+        elif (found := ordered(planned)) is not None:
+            choice = found, (yield from choice_of(catalog, kinds[0], found, most))
+            planned = found.by(choice[1])
     scan = Scan(query, kinds, planned)
+    scan.choice = choice
     scan.start, scan.end = start, end
     scan.empty = empty
     return scan
@@ -143,30 +151,6 @@ def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
     return [kind for (partition, _), kind in catalog.kinds.items() if partition == query.partition]
 
 
-def _lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
-    """Let the equality with the fewest rows lead the join, as far as counting a few of them tells."""
-    assert planned.source is not None
-    assert planned.equal is not None
-    pairs = [(planned.source, planned.equal), *planned.probes]
-    if not planned.properties <= kind.indexes.keys():
-        return planned
-    wanted = [(kind.indexes[name], value) for name, value in pairs]
-    counts = catalog.estimates.get(wanted)
-    if counts is None:
-        counts = yield from _count_some(wanted)
-        catalog.estimates.put(wanted, counts)
-    return led_by(planned, counts.index(min(counts)))
-
-
-def _count_some(wanted: list[tuple[Index, bytes]]) -> Program[tuple[int, ...]]:
-    counts: tuple[int, ...] = ()
-    for up_to in ESTIMATES:
-        [[counts]] = yield [statement.estimate(wanted, up_to)]
-        if min(counts) < up_to:
-            break
-    return counts
-
-
 def run_query(
     catalog: Catalog,
     query: Query,
@@ -193,7 +177,7 @@ def run_query(
         else:
             width = 0 if rows and rows[0][1] is None else 1
     else:
-        scan = yield from prepare(catalog, query)
+        scan = yield from prepare(catalog, query, None if limit is None else limit + query.offset)
         rows = yield from _rows(catalog, scan, limit, transaction)
         width = scan.plan.width
         if isinstance(scan.plan, Join):
@@ -248,7 +232,12 @@ def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], re
     if text is None:
         return
     if isinstance(plan, Join):
-        remember_join(forms, form, query, plan.names, plan.width, text)
+        join_form(forms, form, plan.names, plan.width).add(query, text)
+    elif scan.choice is not None:
+        found, choice = scan.choice
+        source = indexes[found.scan.source or ""]
+        known = join_form(forms, form, (), plan.width)
+        known.add(query, text, source, found.wanted(scan.kinds[0]), choice)
     else:
         remember(forms, form, query, plan, indexes, text[0], len(text[1]) - rest)
 

@@ -1,0 +1,117 @@
+"""Leads: which of several equalities a plan reads first, by their numbers of rows.
+
+A query with one sort order and equalities is answered by the index of what it is sorted by, read until there are
+results enough; of each of its rows it has to be known whether the entity meets the equalities, or one of several
+alternatives of them.  That takes a search in an index for each equality and row.  Or the entities that meet one of
+them are looked up before, as a set of numbers, in which to look takes an eighth of that: `estimates.choose` is the
+rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from kindstore.store.program import Program
+
+from . import statement
+from .catalog import Catalog, Kind
+from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Wanted, choose
+from .index import Index
+from .join import Join
+from .plan import KEY, Group, Pairs, Plan, led_by
+
+Counts: TypeAlias = tuple[int, ...]
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """A *scan* in the order of the results, which are the entities that meet one of *alternatives*."""
+
+    scan: Plan
+    alternatives: tuple[Pairs, ...]
+
+    def by(self, choice: Choice) -> Plan:
+        """The plan that *choice* makes of it: alternatives that differ in what leads alone are one group."""
+        groups: dict[Pairs, list[tuple[str, bytes]]] = {}
+        for pairs, lead in zip(self.alternatives, choice.leads, strict=True):
+            if choice.few:
+                groups.setdefault((*pairs[:lead], *pairs[lead + 1 :]), []).append(pairs[lead])
+            else:
+                groups[pairs] = []
+        made = [Group(tuple(leads), probes) for probes, leads in groups.items()]
+        if len(made) > 1:
+            return msgspec.structs.replace(self.scan, groups=tuple(made))
+        # What the only one requires besides is required of all.
+        [only] = made
+        alone = (Group(only.leads, ()),) if only.leads else ()
+        return msgspec.structs.replace(self.scan, probes=only.probes, groups=alone)
+
+    def wanted(self, kind: Kind) -> list[Wanted]:
+        """The equalities of each alternative, to be counted."""
+        return [[(kind.indexes[name], value) for name, value in pairs] for pairs in self.alternatives]
+
+
+def ordered(planned: Plan | Join) -> Ordered | None:
+    """*planned* as a scan in the order of its results; None if that is no scan of one index, or has no equalities."""
+    if isinstance(planned, Plan):
+        if planned.source is None or planned.equal is not None or not planned.probes:
+            return None
+        return Ordered(msgspec.structs.replace(planned, probes=()), (planned.probes,))
+    if planned.split or len(planned.orders) != 1 or not planned.branches:
+        return None
+    [(name, descending)] = planned.orders
+    first = planned.branches[0]
+    if name == KEY or len(first.columns) != 1:
+        return None
+    for branch in planned.branches:
+        is_alike = branch.columns == first.columns and branch.paths == first.paths
+        if not is_alike or not branch.equal or branch.fixed or branch.index is not None:
+            return None
+    scan = Plan(planned.kind, name, None, first.columns[0].bounds, first.paths, (), descending)
+    return Ordered(scan, tuple(branch.equal for branch in planned.branches))
+
+
+def lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
+    """Let the equality with the fewest rows lead a join of equalities, as far as counting a few of them tells."""
+    assert planned.source is not None
+    assert planned.equal is not None
+    pairs = [(planned.source, planned.equal), *planned.probes]
+    wanted = [(kind.indexes[name], value) for name, value in pairs]
+    counts = catalog.estimates.get(wanted)
+    if counts is None:
+        counts = yield from _count(catalog, [wanted])
+    return led_by(planned, counts.index(min(counts)))
+
+
+def choice_of(catalog: Catalog, kind: Kind, found: Ordered, most: int | None) -> Program[Choice]:
+    """The choice for *found*, up to *most* results; all properties of its plan have indexes."""
+    assert found.scan.source is not None
+    source, alternatives = kind.indexes[found.scan.source], found.wanted(kind)
+    made = choose(catalog.estimates, source, alternatives, most)
+    if made is None:
+        yield from _count(catalog, alternatives)
+        yield from _count_all(catalog, source)
+        made = choose(catalog.estimates, source, alternatives, most)
+        assert made is not None
+    return made
+
+
+def _count(catalog: Catalog, alternatives: Sequence[Wanted]) -> Program[Counts]:
+    """Count each value, further where the few counted first don't tell which is the least of an alternative."""
+    wanted = [pair for each in alternatives for pair in each]
+    counts: Counts = ()
+    for up_to in COUNTED:
+        [[counts]] = yield [statement.estimate(wanted, up_to)]
+        rest = iter(counts)
+        if all(min([next(rest) for _ in each]) < up_to for each in alternatives):
+            break
+    catalog.estimates.put(wanted, counts)
+    return counts
+
+
+def _count_all(catalog: Catalog, source: Index) -> Program[None]:
+    """Count the rows of an index."""
+    [[counts]] = yield [statement.size(source, COUNTED_OF_INDEX)]
+    catalog.estimates.put([(source, WHOLE)], counts)
