@@ -6,7 +6,7 @@ Pure: `leads` counts, here is remembered what was counted, and concluded from it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -21,8 +21,8 @@ COUNTED_OF_INDEX = 1 << 18
 WHOLE = b""
 """Stands for all values of an index, where one may be named."""
 
-Wanted: TypeAlias = Sequence[tuple[Index, bytes]]
-"""Values in indexes, of which the rows are counted."""
+Wanted: TypeAlias = tuple[Index, bytes]
+"""A value in an index, or all of them, of which the rows are counted."""
 
 
 class Estimates:
@@ -31,23 +31,41 @@ class Estimates:
     USES = 1000
     """Answers given before it is time to count again."""
 
+    MOST = 20_000
+    """Values of which the counts are kept; with more of them all are forgotten."""
+
     def __init__(self) -> None:
-        self._counts: dict[tuple[Any, ...], list[Any]] = {}
+        self._counts: dict[Wanted, list[int]] = {}
 
-    def get(self, wanted: Wanted) -> tuple[int, ...] | None:
-        """The counts of these values, None if they have to be counted (again)."""
-        found = self._counts.get(tuple(wanted))
-        if found is None or found[1] <= 0:
-            return None
-        found[1] -= 1
-        counts: tuple[int, ...] = found[0]
-        return counts
-
-    def put(self, wanted: Wanted, counts: tuple[int, ...]) -> None:
-        """Remember *counts*."""
-        if len(self._counts) > 10_000:
+    def put(self, wanted: Wanted, count: int, up_to: int) -> None:
+        """Remember *count*, which is at most *up_to*."""
+        if len(self._counts) > self.MOST:
             self._counts.clear()
-        self._counts[tuple(wanted)] = [counts, self.USES]
+        self._counts[wanted] = [count, up_to, self.USES]
+
+    def known(self, wanted: Wanted) -> int | None:
+        """How many rows it has; None if they have to be counted (again)."""
+        found = self._counts.get(wanted)
+        if found is None or found[2] <= 0:
+            return None
+        found[2] -= 1
+        return found[0]
+
+    def is_counted(self, wanted: Wanted, up_to: int) -> bool:
+        """Whether it was counted to its end, or to *up_to*."""
+        found = self._counts.get(wanted)
+        return found is not None and found[2] > 0 and (found[0] < found[1] or found[1] >= up_to)
+
+    def least(self, wanted: Sequence[Wanted]) -> tuple[int, int] | None:
+        """Which of *wanted* has the fewest rows, and how many these are; None if that has to be counted (again)."""
+        at, least = 0, -1
+        for number, each in enumerate(wanted):
+            count = self.known(each)
+            if count is None:
+                return None
+            if least < 0 or count < least:
+                at, least = number, count
+        return (at, least) if self.is_counted(wanted[at], COUNTED[-1]) else None
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -62,23 +80,23 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
 
 
 def choose(
-    estimates: Estimates, source: Index, alternatives: Sequence[Wanted], most: int | None
+    estimates: Estimates, source: Index, alternatives: Sequence[Sequence[Wanted]], most: int | None
 ) -> Choice | None:
     """The choice for a scan of *source* up to *most* results; None if something has to be counted (again).
 
-    To look up c rows costs 0.1 µs each, and then 0.05 µs a row of the scan; without that it takes 0.4 µs a row.
-    Among n rows, most results are met by about most · n / c: so it pays if c² < 4 · most · n, and if all are read.
+    To look up c rows takes 0.1 µs each, and then 0.05 µs a row of the scan; without that it takes 0.4 µs a row.
+    Among n rows, *most* results are found in most · n / c: so it pays if c² < 4 · most · n, and if all are read.
     """
-    counts = estimates.get([pair for each in alternatives for pair in each])
-    if counts is None:
-        return None
-    rest = iter(counts)
-    each_counts = [[next(rest) for _ in each] for each in alternatives]
-    least = [min(each) for each in each_counts]
-    leads = tuple(each.index(few) for each, few in zip(each_counts, least, strict=True))
-    if most is None:
-        return Choice(leads, True)
-    if max(least) >= COUNTED[-1]:
-        return Choice(leads, False)
-    rows = estimates.get([(source, WHOLE)])
-    return None if rows is None else Choice(leads, sum(least) ** 2 <= 4 * most * rows[0])
+    leads: list[int] = []
+    most_of_one = total = 0
+    for each in alternatives:
+        found = estimates.least(each)
+        if found is None:
+            return None
+        lead, count = found
+        leads.append(lead)
+        most_of_one, total = max(most_of_one, count), total + count
+    if most is None or most_of_one >= COUNTED[-1]:
+        return Choice(tuple(leads), most is None)
+    rows = estimates.known((source, WHOLE))
+    return None if rows is None else Choice(tuple(leads), total * total <= 4 * most * rows)

@@ -63,8 +63,8 @@ class Form:
             text, order = self._texts[0]
             return text, (pack(filters[0].value),) * len(order) + rest
         packed = [pack(each.value) for each in filters]
-        counts = estimates.get(list(zip(self.indexes, packed, strict=True)))
-        found = None if counts is None else self._texts.get(counts.index(min(counts)))
+        least = estimates.least(list(zip(self.indexes, packed, strict=True)))
+        found = None if least is None else self._texts.get(least[0])
         if found is None:
             return None
         text, order = found
@@ -93,7 +93,7 @@ class JoinForm:
         query: Query,
         made: Statement,
         source: Index | None = None,
-        alternatives: Sequence[Wanted] = (),
+        alternatives: Sequence[Sequence[Wanted]] = (),
         choice: Choice | None = None,
     ) -> None:
         """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`.

@@ -10,7 +10,6 @@ rule.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import msgspec
 
@@ -18,12 +17,9 @@ from kindstore.store.program import Program
 
 from . import statement
 from .catalog import Catalog, Kind
-from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Wanted, choose
-from .index import Index
+from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Estimates, Wanted, choose
 from .join import Join
 from .plan import KEY, Group, Pairs, Plan, led_by
-
-Counts: TypeAlias = tuple[int, ...]
 
 
 class Ordered(msgspec.Struct, frozen=True):
@@ -48,7 +44,7 @@ class Ordered(msgspec.Struct, frozen=True):
         alone = (Group(only.leads, ()),) if only.leads else ()
         return msgspec.structs.replace(self.scan, probes=only.probes, groups=alone)
 
-    def wanted(self, kind: Kind) -> list[Wanted]:
+    def wanted(self, kind: Kind) -> list[list[Wanted]]:
         """The equalities of each alternative, to be counted."""
         return [[(kind.indexes[name], value) for name, value in pairs] for pairs in self.alternatives]
 
@@ -79,39 +75,31 @@ def lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
     assert planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
     wanted = [(kind.indexes[name], value) for name, value in pairs]
-    counts = catalog.estimates.get(wanted)
-    if counts is None:
-        counts = yield from _count(catalog, [wanted])
-    return led_by(planned, counts.index(min(counts)))
+    while (found := catalog.estimates.least(wanted)) is None:
+        yield from _count(catalog.estimates, [wanted])
+    return led_by(planned, found[0])
 
 
 def choice_of(catalog: Catalog, kind: Kind, found: Ordered, most: int | None) -> Program[Choice]:
     """The choice for *found*, up to *most* results; all properties of its plan have indexes."""
     assert found.scan.source is not None
-    source, alternatives = kind.indexes[found.scan.source], found.wanted(kind)
-    made = choose(catalog.estimates, source, alternatives, most)
-    if made is None:
-        yield from _count(catalog, alternatives)
-        yield from _count_all(catalog, source)
-        made = choose(catalog.estimates, source, alternatives, most)
-        assert made is not None
+    estimates, source, alternatives = catalog.estimates, kind.indexes[found.scan.source], found.wanted(kind)
+    while (made := choose(estimates, source, alternatives, most)) is None:
+        yield from _count(estimates, alternatives)
+        if not estimates.is_counted((source, WHOLE), COUNTED_OF_INDEX):
+            [[(count,)]] = yield [statement.size(source, COUNTED_OF_INDEX)]
+            estimates.put((source, WHOLE), count, COUNTED_OF_INDEX)
     return made
 
 
-def _count(catalog: Catalog, alternatives: Sequence[Wanted]) -> Program[Counts]:
-    """Count each value, further where the few counted first don't tell which is the least of an alternative."""
-    wanted = [pair for each in alternatives for pair in each]
-    counts: Counts = ()
+def _count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Program[None]:
+    """Count some rows of each value; more where those don't tell which is the least of an alternative."""
     for up_to in COUNTED:
-        [[counts]] = yield [statement.estimate(wanted, up_to)]
-        rest = iter(counts)
-        if all(min([next(rest) for _ in each]) < up_to for each in alternatives):
-            break
-    catalog.estimates.put(wanted, counts)
-    return counts
-
-
-def _count_all(catalog: Catalog, source: Index) -> Program[None]:
-    """Count the rows of an index."""
-    [[counts]] = yield [statement.size(source, COUNTED_OF_INDEX)]
-    catalog.estimates.put([(source, WHOLE)], counts)
+        unclear = [each for each in alternatives if estimates.least(each) is None]
+        wanted = list(
+            dict.fromkeys(pair for each in unclear for pair in each if not estimates.is_counted(pair, up_to))
+        )
+        if wanted:
+            [[counts]] = yield [statement.estimate(wanted, up_to)]
+            for pair, count in zip(wanted, counts, strict=True):
+                estimates.put(pair, count, up_to)

@@ -37,11 +37,11 @@ def reading(scan: Scan) -> Program[Reading]:
     else:
         alone = msgspec.structs.replace(plan, probes=(), groups=())
         statements = [statement.scan(alone, kinds, statement.COUNT, scan.start, scan.end, None, 0)]
-        leads = list(dict.fromkeys(pair for each in plan.groups for pair in each.leads))
-        scans = [Plan(plan.kind, name, value, ALL, ALL, (), False) for name, value in leads]
-        statements += [statement.scan(each, kinds, statement.COUNT) for each in scans]
-        read = dict.fromkeys(each.source for each in (plan, *scans) if each.source is not None)
-        names = tuple(f"{plan.kind}.{name}" for name in read)
+        leads = dict.fromkeys(pair for each in plan.groups for pair in each.leads)
+        looked_up = [Plan(plan.kind, name, value, ALL, ALL, (), False) for name, value in leads]
+        statements += [statement.scan(each, kinds, statement.COUNT) for each in looked_up]
+        sources = dict.fromkeys(each.source for each in (plan, *looked_up) if each.source is not None)
+        names = tuple(f"{plan.kind}.{name}" for name in sources)
     batch: list[Statement] = [each for each in statements if each is not None and not scan.empty]
     replies: list[list[Row]] = []
     if batch:
