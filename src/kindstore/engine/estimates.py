@@ -21,6 +21,9 @@ COUNTED_OF_INDEX = 1 << 18
 WHOLE = b""
 """Stands for all values of an index, where one may be named."""
 
+VAIN = b"\0"
+"""Stands for the results that were not gathered after all (`gather`), of a query that sorts by an index."""
+
 Wanted: TypeAlias = tuple[Index, bytes]
 """A value in an index, or all of them, of which the rows are counted."""
 

@@ -18,6 +18,7 @@ from kindstore.store.program import Program
 from . import statement
 from .catalog import Catalog, Kind
 from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Estimates, Wanted, choose
+from .index import Index
 from .join import Join
 from .plan import KEY, Group, Pairs, Plan, led_by
 
@@ -75,9 +76,8 @@ def lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
     assert planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
     wanted = [(kind.indexes[name], value) for name, value in pairs]
-    while (found := catalog.estimates.least(wanted)) is None:
-        yield from _count(catalog.estimates, [wanted])
-    return led_by(planned, found[0])
+    at, _ = yield from least(catalog.estimates, wanted)
+    return led_by(planned, at)
 
 
 def choice_of(catalog: Catalog, kind: Kind, found: Ordered, most: int | None) -> Program[Choice]:
@@ -85,14 +85,27 @@ def choice_of(catalog: Catalog, kind: Kind, found: Ordered, most: int | None) ->
     assert found.scan.source is not None
     estimates, source, alternatives = catalog.estimates, kind.indexes[found.scan.source], found.wanted(kind)
     while (made := choose(estimates, source, alternatives, most)) is None:
-        yield from _count(estimates, alternatives)
-        if not estimates.is_counted((source, WHOLE), COUNTED_OF_INDEX):
-            [[(count,)]] = yield [statement.size(source, COUNTED_OF_INDEX)]
-            estimates.put((source, WHOLE), count, COUNTED_OF_INDEX)
+        yield from count(estimates, alternatives)
+        yield from size(estimates, source)
     return made
 
 
-def _count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Program[None]:
+def size(estimates: Estimates, source: Index) -> Program[int]:
+    """How many rows *source* has, as far as they are counted."""
+    while (found := estimates.known((source, WHOLE))) is None:
+        [[(counted,)]] = yield [statement.size(source, COUNTED_OF_INDEX)]
+        estimates.put((source, WHOLE), counted, COUNTED_OF_INDEX)
+    return found
+
+
+def least(estimates: Estimates, equal: Sequence[Wanted]) -> Program[tuple[int, int]]:
+    """Which of *equal* has the fewest rows, and how many, as far as they are counted."""
+    while (found := estimates.least(equal)) is None:
+        yield from count(estimates, [equal])
+    return found
+
+
+def count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Program[None]:
     """Count some rows of each value; more where those don't tell which is the least of an alternative."""
     for up_to in COUNTED:
         unclear = [each for each in alternatives if estimates.least(each) is None]
@@ -101,5 +114,5 @@ def _count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Pr
         )
         if wanted:
             [[counts]] = yield [statement.estimate(wanted, up_to)]
-            for pair, count in zip(wanted, counts, strict=True):
-                estimates.put(pair, count, up_to)
+            for pair, counted in zip(wanted, counts, strict=True):
+                estimates.put(pair, counted, up_to)

@@ -39,6 +39,13 @@ class Bounds(msgspec.Struct, frozen=True):
             high, high_in = value, op != "<"
         return Bounds(low, low_in, high, high_in)
 
+    def has(self, value: bytes) -> bool:
+        """Whether *value* is within this range."""
+        low, high = self.low, self.high
+        return (low is None or value > low or (value == low and self.low_included)) and (
+            high is None or value < high or (value == high and self.high_included)
+        )
+
     def of(self, name: str) -> str:
         """The values of *name* within this range, as text: ``1800 <= year < 1900``."""
         return within(name, self.low, self.low_included, self.high, self.high_included)

@@ -23,6 +23,7 @@ from .composite import CompositeIndex, Needs, needs
 from .errors import MissingTableError
 from .estimates import Choice
 from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, join_form, remember
+from .gather import Gather, gather_of, results
 from .join import Join, join
 from .leads import Ordered, choice_of, lead, ordered
 from .lookup import read
@@ -39,7 +40,7 @@ MOST = 1 << 61
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("choice", "empty", "end", "kinds", "plan", "query", "start")
+    __slots__ = ("choice", "empty", "end", "gather", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
@@ -49,6 +50,8 @@ class Scan:
         """Whether the query ends where it begins."""
         self.choice: tuple[Ordered, Choice] | None = None
         """What its plan was made of, where there was a choice that depends on operands and limit."""
+        self.gather: Gather | None = None
+        """How to do without the join that its plan is."""
 
     @property
     def uses_composites(self) -> bool:
@@ -65,8 +68,10 @@ class Scan:
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
 
-def prepare(catalog: Catalog, query: Query, most: int | None = None) -> Program[Scan]:
-    """Plan *query*, of which *most* results are read, and choose what leads.
+def prepare(
+    catalog: Catalog, query: Query, most: int | None = None, *, gathering: bool = False
+) -> Program[Scan]:
+    """Plan *query*, of which *most* results are read, and choose what leads; *gathering*: its results may be gathered.
 
     Raises for a query or cursor that is no good before it yields.
     """
@@ -84,14 +89,17 @@ def prepare(catalog: Catalog, query: Query, most: int | None = None) -> Program[
         yield from catalog.load()
         kinds = _kinds(catalog, query)
     choice: tuple[Ordered, Choice] | None = None
+    gather: Gather | None = None
     if kinds and planned.properties <= kinds[0].indexes.keys():
         if isinstance(planned, Plan) and planned.equal is not None and planned.probes:
             planned = yield from lead(catalog, kinds[0], planned)
         elif (found := ordered(planned)) is not None:
             choice = found, (yield from choice_of(catalog, kinds[0], found, most))
             planned = found.by(choice[1])
+        elif isinstance(planned, Join) and gathering:
+            gather = yield from gather_of(catalog, kinds[0], planned, most)
     scan = Scan(query, kinds, planned)
-    scan.choice = choice
+    scan.choice, scan.gather = choice, gather
     scan.start, scan.end = start, end
     scan.empty = empty
     return scan
@@ -177,7 +185,8 @@ def run_query(
         else:
             width = 0 if rows and rows[0][1] is None else 1
     else:
-        scan = yield from prepare(catalog, query, None if limit is None else limit + query.offset)
+        most = None if limit is None else min(limit, MOST) + min(query.offset, MOST)
+        scan = yield from prepare(catalog, query, most, gathering=transaction is None)
         rows = yield from _rows(catalog, scan, limit, transaction)
         width = scan.plan.width
         if isinstance(scan.plan, Join):
@@ -223,7 +232,7 @@ def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], re
     """Keep the text that *make* makes, which binds *rest* values besides operands, for queries of the same form."""
     query, plan = scan.query, scan.plan
     form = form_of(query)
-    if form is None or query.kind is None or not scan.kinds:
+    if form is None or query.kind is None or not scan.kinds or scan.gather is not None:
         return
     indexes = scan.kinds[0].indexes
     if not plan.properties <= indexes.keys():
@@ -308,6 +317,10 @@ def _rows(
 
 def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
     """The rows of a page as the database is now."""
+    if scan.gather is not None:
+        found = yield from _gathered(catalog, scan, scan.gather, limit)
+        if found is not None:
+            return found
     rows: list[Row] = []
     text = scan.statement(fetch, limit, scan.query.offset)
     if text is None:
@@ -323,6 +336,23 @@ def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -
         assert text is not None
         [rows] = yield [text]
     return rows
+
+
+def _gathered(catalog: Catalog, scan: Scan, gather: Gather, limit: int | None) -> Program[list[Row] | None]:
+    """The rows of a page from records; None if they have to be joined, as those like it will be for a while."""
+    text = gather.statement(scan.kinds, scan.start)
+    if scan.empty or text is None:
+        return []
+    [rows] = yield [text]
+    rest = scan.start, scan.end, limit, scan.query.offset
+    try:
+        found = results(gather, rows, catalog.shapes, *rest)
+    except KeyError:  # a shape that another process has defined
+        yield from catalog.load()
+        found = results(gather, rows, catalog.shapes, *rest)
+    if found is None:
+        gather.note_vain(catalog.estimates, scan.kinds[0])
+    return found
 
 
 def _replan(catalog: Catalog, scan: Scan) -> Program[None]:

@@ -15,6 +15,9 @@ from .plan import ALL, Bounds, Group, Plan
 ROWS, KEYS, VERSIONS, COUNT = "rows", "keys", "versions", "count"
 """What a scan fetches: whole entities, paths alone, paths with versions, or only how many there are."""
 
+LARGE = 8192
+"""Bytes of a record up to which it is read for the values in it."""
+
 _INDEX_COLUMNS = {
     ROWS: "i.path, i.value, e.version, e.body",
     KEYS: "i.path, i.value",
@@ -414,3 +417,37 @@ def size(index: Index, up_to: int) -> Statement:
     """One row: how many rows *index* has, counted to *up_to*."""
     where = f" WHERE {index.term.removesuffix(' AND ')}" if index.term else ""
     return f"SELECT count(*) FROM (SELECT 1 FROM {index.table} AS i{where} LIMIT {up_to:d})", ()
+
+
+def candidates(
+    plan: Plan, kinds: list[Kind], split: bool, start: bytes | None, first: int | None, at_most: int
+) -> Statement | None:
+    """Rows (path, value, version, body) of the source, *at_most* and one more; body is null where it is `LARGE`.
+
+    All of them; or, where *first* is given, those from the value *start* on, beyond it as many as that and one more, and
+    all that have the value of the last of these.  *split*: every row of an entity, not only the first in the range.
+    """
+    indexes = kinds[0].indexes
+    source = indexes.get(plan.source or "")
+    required = _required(plan, indexes)
+    if source is None or required is None:
+        return None
+    where = _conditions(plan, source, required, None, None, distinct=not split)
+    tables = f"{source.table} AS i{required.tables}"
+    if first is not None:
+        order, onwards, beyond, back = "i.value DESC", "<=", "<", ">="
+        if not plan.descending:
+            order, onwards, beyond, back = "i.value", ">=", ">", "<="
+        counted = Text()
+        counted.extend(where)
+        if start is not None:
+            counted.add(f"i.value {beyond} ?", start)
+            where.add(f"i.value {onwards} ?", start)
+        last = f"SELECT i.value FROM {tables}{counted.where()} ORDER BY {order} LIMIT 1 OFFSET ?"
+        endless = "x''" if plan.descending else "x'ff'"
+        where.add(f"i.value {back} coalesce(({last}), {endless})", *counted.values, first)
+    text = (
+        f"SELECT i.path, i.value, e.version, CASE WHEN length(e.body) <= {LARGE:d} THEN e.body END"
+        f" FROM {tables}{_join(ROWS)}{where.where()} LIMIT {at_most + 1:d}"
+    )
+    return text, tuple(where.values)

@@ -1,0 +1,251 @@
+"""Results worked out from records: for joins of few entities.
+
+A join reads the whole index of each property that is sorted by or projected, since an index is sorted by value: of
+an entity one can't ask it for the value.  But the record of an entity has all of its values.  So where few entities
+come into question, their records are read, and sorted here.  Which these are, one scan of an index tells:
+
+* those that meet the equalities of the query, where these are few; or
+* those with the first values of what is sorted by first: as many as there are to be results, and all that are equal
+  to the last of them.
+
+`gather_of` is the rule, `results` the work.  Where there are more candidates after all, or large records, or where too
+few of the candidates turn out to be results, there are no results from here, and the join is done as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from operator import itemgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from kindstore.store.program import Program, Row, Statement
+from kindstore.values import record
+from kindstore.values.entity import Entity
+from kindstore.values.ordered import PACKERS, pack
+from kindstore.values.record import StoredShape
+
+from . import statement
+from .catalog import Catalog, Kind
+from .estimates import VAIN, Estimates
+from .index import nested_values
+from .join import Branch, Column, Join
+from .leads import Ordered, choice_of, least, size
+from .plan import ALL, KEY, Plan
+from .statement import Position
+
+MOST = 4096
+"""Candidates at most."""
+
+SHARE = 8
+"""Of so many rows of an index one may be a candidate: to read a record takes 2 µs, to join a row of an index 0.5."""
+
+READILY = 8
+"""Entities with the same equalities, for each result, that are all read: no scan in an order finds the first in less."""
+
+Pick: TypeAlias = Callable[[list[Any]], Sequence[bytes]]
+"""Of the columns of a record, the packed values that a result may have of one property."""
+
+
+class Gather(msgspec.Struct, frozen=True):
+    """The results of *join*, which has one branch, from the records of the *candidates*, *at_most* so many.
+
+    *first*: so many rows of the scan that finds them are enough, with all that have the value of the last; None: all.
+    """
+
+    join: Join
+    candidates: Plan
+    at_most: int
+    first: int | None = None
+
+    @property
+    def lead(self) -> Column | None:
+        """The property whose values come from the scan, and not from the records."""
+        return None if self.first is None else self.join.branches[0].columns[0]
+
+    def statement(self, kinds: list[Kind], start: Position | None) -> Statement | None:
+        """The statement that reads the candidates."""
+        lead = self.lead
+        split = lead is not None and lead.split
+        value = None if start is None or lead is None else start.values[0]
+        return statement.candidates(self.candidates, kinds, split, value, self.first, self.at_most)
+
+    def note_vain(self, estimates: Estimates, kind: Kind) -> None:
+        """Remember that there were no results from here."""
+        source = kind.indexes[self.join.branches[0].columns[0].property]
+        estimates.put((source, VAIN), 0, MOST)
+
+    def __str__(self) -> str:
+        which = "" if self.first is None else f", the first {self.first:,} and those tied"
+        return f"Gather({self.join} from the records of {self.candidates}{which})"
+
+
+def gather_of(catalog: Catalog, kind: Kind, planned: Join, most: int | None) -> Program[Gather | None]:
+    """How to gather what *planned* joins, of which *most* results are read; None where to join is faster.
+
+    All properties of the plan have indexes.
+    """
+    if len(planned.branches) != 1:
+        return None
+    [branch] = planned.branches
+    if branch.index is not None or not branch.columns:
+        return None
+    estimates, column = catalog.estimates, branch.columns[0]
+    source = kind.indexes[column.property]
+    if estimates.known((source, VAIN)) is not None:
+        return None
+    at_most = min(MOST, (yield from size(estimates, source)) // SHARE)
+    equal = [(kind.indexes[name], value) for name, value in branch.equal]
+    at, rows = (yield from least(estimates, equal)) if equal else (0, MOST + 1)
+    if rows <= at_most and (most is None or rows <= READILY * most or len(branch.columns) == 1):
+        return Gather(planned, _that_meet(planned, branch, at), at_most)
+    has_order = planned.orders[:1] == ((column.property, column.descending),) and len(branch.columns) > 1
+    is_whole = planned.distinct or column.property in dict(branch.fixed)
+    if has_order and not is_whole and most is not None and 2 * most <= at_most:
+        scan = Plan(planned.kind, column.property, None, column.bounds, branch.paths, (), column.descending)
+        if equal:
+            found = Ordered(scan, (branch.equal,))
+            scan = found.by((yield from choice_of(catalog, kind, found, most)))
+        return Gather(planned, scan, at_most, most)
+    return Gather(planned, _that_meet(planned, branch, at), at_most) if rows <= at_most else None
+
+
+def _that_meet(planned: Join, branch: Branch, at: int) -> Plan:
+    """The scan of the entities that meet the equalities of *branch*, led by number *at*."""
+    name, value = branch.equal[at]
+    rest = (*branch.equal[:at], *branch.equal[at + 1 :])
+    return Plan(planned.kind, name, value, ALL, branch.paths, rest, False)
+
+
+def results(
+    plan: Gather,
+    rows: list[Row],
+    shapes: dict[int, StoredShape],
+    start: Position | None,
+    end: Position | None,
+    limit: int | None,
+    offset: int,
+) -> list[Row] | None:
+    """Rows (path, values…, version, body) of a page, as a join has them, of the candidates that were read as *rows*.
+
+    None if these are not enough.  KeyError where *shapes* lacks that of a record, `CorruptionError` for a malformed one.
+    """
+    joined = plan.join
+    found = _results_of(plan, rows, shapes) if len(rows) <= plan.at_most else None
+    if found is None:
+        return None
+    numbers = {KEY: 0, **{name: at for at, name in enumerate(joined.names, 1)}}
+    found.sort(key=itemgetter(0))
+    for name, descending in reversed(joined.orders):
+        found.sort(key=itemgetter(numbers[name]), reverse=descending)
+    if joined.distinct:
+        group = itemgetter(*(numbers[name] for name in joined.distinct))
+        firsts: dict[Any, Row] = {}
+        for row in found:
+            firsts.setdefault(group(row), row)
+        found = list(firsts.values())
+    places = [(numbers[name], descending) for name, descending in joined.places]
+    if start is not None:
+        found = [row for row in found if _is_after(row, places, start)]
+    within = found if end is None else [row for row in found if not _is_after(row, places, end)]
+    if plan.first is not None and len(found) < plan.first:
+        beyond = rows if start is None else [row for row in rows if row[1] != start.values[0]]
+        if len(beyond) > plan.first:
+            return None  # candidates were left out
+    return within[offset:] if limit is None else within[offset : offset + limit]
+
+
+def _is_after(row: Row, places: list[tuple[int, bool]], position: Position) -> bool:
+    """Whether a result comes after *position* in the order of *places*, columns of it and whether they go downwards."""
+    values = iter(position.values)
+    for at, descending in places:
+        value = next(values) if at else position.path
+        if row[at] != value:
+            return (row[at] > value) is not descending
+    return position.before
+
+
+def _results_of(plan: Gather, rows: list[Row], shapes: dict[int, StoredShape]) -> list[Row] | None:
+    """The results that the candidates make, in no order; None if the record of one is large."""
+    names = plan.join.names
+    width = len(names)
+    picks: dict[StoredShape, list[Pick | None]] = {}
+    found: list[Row] = []
+    for path, value, version, body in rows:
+        if body is None:
+            return None
+        stored, values = record.columns(body, shapes)
+        of_shape = picks.get(stored)
+        if of_shape is None:
+            of_shape = picks[stored] = _picks(plan, stored)
+        parts = [(value,) if pick is None else pick(values) for pick in of_shape]
+        if all(parts):
+            found += [(path, *each, version, body) for each in product(*parts[:width])]
+    return found
+
+
+def _picks(plan: Gather, stored: StoredShape) -> list[Pick | None]:
+    """What reads the values of `Join.names`, and then those that a result only must have; None for those of the scan."""
+    [branch] = plan.join.branches
+    columns = {column.property: column for column in branch.columns}
+    fixed = {name: (value,) for name, value in branch.fixed}
+    lead = plan.lead
+    picks: list[Pick | None] = []
+    for name in plan.join.names:
+        if name in fixed:
+            picks.append(partial(_always, fixed[name]))
+        else:
+            picks.append(None if columns[name] is lead else _pick(columns[name], stored))
+    others = [
+        each
+        for each in branch.columns
+        if each is not lead and (each.property in fixed or each.property not in plan.join.names)
+    ]
+    return [*picks, *(_pick(each, stored) for each in others)]
+
+
+def _always(values: Sequence[bytes], _columns: list[Any]) -> Sequence[bytes]:
+    return values
+
+
+def _pick(column: Column, stored: StoredShape) -> Pick:
+    """What reads the values that a result may have of *column*: those that the index of the property has."""
+    name, bounds, shape = column.property, column.bounds, stored.shape
+    readers = dict(stored.readers)
+    places = [
+        (at, each, readers.get(at))
+        for at, each in enumerate(shape.names)
+        if each not in shape.unindexed and (each == name or name.startswith(f"{each}."))
+    ]
+
+    def of_any(values: list[Any]) -> Sequence[bytes]:
+        distinct: set[bytes] = set()
+        for at, each, read in places:
+            value = values[at]
+            if read is not None and value is not None:
+                value = read(value)
+            for item in value if value.__class__ is list else (value,):
+                if isinstance(item, Entity):
+                    distinct.update(pack(one) for inner, one in nested_values(each, item) if inner == name)
+                elif each == name:
+                    distinct.add(pack(item))
+        found = sorted(filter(bounds.has, distinct))
+        if column.split:
+            return found
+        return found[-1:] if column.descending else found[:1]
+
+    if len(places) != 1 or places[0][2] is not None:
+        return of_any
+    [(single, _, _)] = places
+
+    def of_one(values: list[Any]) -> Sequence[bytes]:
+        packer = PACKERS.get(values[single].__class__)
+        if packer is None:
+            return of_any(values)
+        packed = packer(values[single])
+        return (packed,) if bounds is ALL or bounds.has(packed) else ()
+
+    return of_one
