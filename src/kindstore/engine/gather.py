@@ -237,7 +237,7 @@ def _pick(column: Column, stored: StoredShape) -> Pick:
             return found
         return found[-1:] if column.descending else found[:1]
 
-    if len(places) != 1 or places[0][2] is not None:
+    if len(places) != 1 or places[0][1:] != (name, None):
         return of_any
     [(single, _, _)] = places
 
