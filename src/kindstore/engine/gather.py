@@ -14,7 +14,7 @@ few of the candidates turn out to be results, there are no results from here, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from operator import itemgetter
@@ -170,58 +170,92 @@ def _is_after(row: Row, places: list[tuple[int, bool]], position: Position) -> b
 
 def _results_of(plan: Gather, rows: list[Row], shapes: dict[int, StoredShape]) -> list[Row] | None:
     """The results that the candidates make, in no order; None if the record of one is large."""
-    names = plan.join.names
-    width = len(names)
-    picks: dict[StoredShape, list[Pick | None]] = {}
-    found: list[Row] = []
-    for path, value, version, body in rows:
-        if body is None:
+    by_shape: dict[StoredShape, tuple[list[Row], list[list[Any]]]] = {}
+    for row in rows:
+        if row[3] is None:
             return None
-        stored, values = record.columns(body, shapes)
-        of_shape = picks.get(stored)
-        if of_shape is None:
-            of_shape = picks[stored] = _picks(plan, stored)
-        parts = [(value,) if pick is None else pick(values) for pick in of_shape]
-        if all(parts):
-            found += [(path, *each, version, body) for each in product(*parts[:width])]
+        stored, values = record.columns(row[3], shapes)
+        of_shape = by_shape.setdefault(stored, ([], []))
+        of_shape[0].append(row)
+        of_shape[1].append(values)
+    found: list[Row] = []
+    for stored, (alike, columns) in by_shape.items():
+        simple = _one_of_each(plan, stored, alike, columns)
+        found += _all_of_each(plan, stored, alike, columns) if simple is None else simple
     return found
 
 
-def _picks(plan: Gather, stored: StoredShape) -> list[Pick | None]:
-    """What reads the values of `Join.names`, and then those that a result only must have; None for those of the scan."""
+def _one_of_each(
+    plan: Gather, stored: StoredShape, rows: list[Row], columns: list[list[Any]]
+) -> Iterable[Row] | None:
+    """The results of candidates of one shape that have a single value of each property; None if these are others."""
     [branch] = plan.join.branches
-    columns = {column.property: column for column in branch.columns}
-    fixed = {name: (value,) for name, value in branch.fixed}
-    lead = plan.lead
-    picks: list[Pick | None] = []
+    wanted = {column.property: column for column in branch.columns}
+    if branch.fixed or wanted.keys() != set(plan.join.names):
+        return None
+    paths, leading, versions, bodies = zip(*rows, strict=True)
+    found: list[Sequence[bytes]] = []
     for name in plan.join.names:
-        if name in fixed:
-            picks.append(partial(_always, fixed[name]))
-        else:
-            picks.append(None if columns[name] is lead else _pick(columns[name], stored))
-    others = [
-        each
-        for each in branch.columns
-        if each is not lead and (each.property in fixed or each.property not in plan.join.names)
+        if wanted[name] is plan.lead:
+            found.append(leading)
+            continue
+        places = _places(name, stored)
+        if wanted[name].bounds is not ALL or len(places) != 1 or places[0][1:] != (name, None):
+            return None
+        at = places[0][0]
+        try:
+            found.append([PACKERS[values[at].__class__](values[at]) for values in columns])
+        except KeyError:
+            return None  # a list
+    return zip(paths, *found, versions, bodies, strict=True)
+
+
+def _all_of_each(
+    plan: Gather, stored: StoredShape, rows: list[Row], columns: list[list[Any]]
+) -> Iterator[Row]:
+    """The results of candidates of one shape: one for each combination of the values that a result may have."""
+    [branch] = plan.join.branches
+    wanted = {column.property: column for column in branch.columns}
+    fixed = dict(branch.fixed)
+    picks = [
+        partial(_always, (fixed[name],))
+        if name in fixed
+        else None
+        if wanted[name] is plan.lead
+        else _pick(wanted[name], stored)
+        for name in plan.join.names
     ]
-    return [*picks, *(_pick(each, stored) for each in others)]
+    others = [
+        _pick(each, stored)
+        for each in branch.columns
+        if each is not plan.lead and (each.property in fixed or each.property not in plan.join.names)
+    ]
+    for (path, value, version, body), values in zip(rows, columns, strict=True):
+        if all(pick(values) for pick in others):
+            parts = [(value,) if pick is None else pick(values) for pick in picks]
+            for each in product(*parts):
+                yield path, *each, version, body
 
 
 def _always(values: Sequence[bytes], _columns: list[Any]) -> Sequence[bytes]:
     return values
 
 
-def _pick(column: Column, stored: StoredShape) -> Pick:
-    """What reads the values that a result may have of *column*: those that the index of the property has."""
-    name, bounds, shape = column.property, column.bounds, stored.shape
-    readers = dict(stored.readers)
-    places = [
+def _places(name: str, stored: StoredShape) -> list[tuple[int, str, Callable[[Any], Any] | None]]:
+    """The columns that may have values of property *name*, which may be embedded: numbers, names, readers."""
+    readers, shape = dict(stored.readers), stored.shape
+    return [
         (at, each, readers.get(at))
         for at, each in enumerate(shape.names)
         if each not in shape.unindexed and (each == name or name.startswith(f"{each}."))
     ]
 
-    def of_any(values: list[Any]) -> Sequence[bytes]:
+
+def _pick(column: Column, stored: StoredShape) -> Pick:
+    """What reads the values that a result may have of *column*: those that the index of the property has."""
+    name, bounds, places = column.property, column.bounds, _places(column.property, stored)
+
+    def pick(values: list[Any]) -> Sequence[bytes]:
         distinct: set[bytes] = set()
         for at, each, read in places:
             value = values[at]
@@ -237,15 +271,4 @@ def _pick(column: Column, stored: StoredShape) -> Pick:
             return found
         return found[-1:] if column.descending else found[:1]
 
-    if len(places) != 1 or places[0][1:] != (name, None):
-        return of_any
-    [(single, _, _)] = places
-
-    def of_one(values: list[Any]) -> Sequence[bytes]:
-        packer = PACKERS.get(values[single].__class__)
-        if packer is None:
-            return of_any(values)
-        packed = packer(values[single])
-        return (packed,) if bounds is ALL or bounds.has(packed) else ()
-
-    return of_one
+    return pick
