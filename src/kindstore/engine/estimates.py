@@ -5,8 +5,8 @@ Pure: `leads` counts, here is remembered what was counted, and concluded from it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -71,6 +71,28 @@ class Estimates:
         return (at, least) if self.is_counted(wanted[at], COUNTED[-1]) else None
 
 
+class Question(Protocol):
+    """What is decided about a plan by estimates, for operands that differ from query to query."""
+
+    @property
+    def source(self) -> Index:
+        """The index whose size matters."""
+        ...
+
+    @property
+    def alternatives(self) -> Sequence[Sequence[Wanted]]:
+        """The equalities of which it matters how many rows they have: alternatives, each of several."""
+        ...
+
+    def of(self, alternatives: Sequence[Sequence[Wanted]]) -> Question:
+        """The same question where the equalities are *alternatives*."""
+        ...
+
+    def answer(self, estimates: Estimates, most: int | None) -> Hashable | None:
+        """The answer if *most* results are read; None if something has to be counted (again)."""
+        ...
+
+
 class Choice(msgspec.Struct, frozen=True, gc=False):
     """How a scan in the order of the results finds those of some alternatives of equalities.
 
@@ -82,24 +104,32 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     few: bool
 
 
-def choose(
-    estimates: Estimates, source: Index, alternatives: Sequence[Sequence[Wanted]], most: int | None
-) -> Choice | None:
-    """The choice for a scan of *source* up to *most* results; None if something has to be counted (again).
+class InOrder(msgspec.Struct, frozen=True):
+    """The question how a scan of *source* finds the results of *alternatives*."""
 
-    To look up c rows takes 0.1 µs each, and then 0.05 µs a row of the scan; without that it takes 0.4 µs a row.
-    Among n rows, *most* results are found in most · n / c: so it pays if c² < 4 · most · n, and if all are read.
-    """
-    leads: list[int] = []
-    most_of_one = total = 0
-    for each in alternatives:
-        found = estimates.least(each)
-        if found is None:
-            return None
-        lead, count = found
-        leads.append(lead)
-        most_of_one, total = max(most_of_one, count), total + count
-    if most is None or most_of_one >= COUNTED[-1]:
-        return Choice(tuple(leads), most is None)
-    rows = estimates.known((source, WHOLE))
-    return None if rows is None else Choice(tuple(leads), total * total <= 4 * most * rows)
+    source: Index
+    alternatives: Sequence[Sequence[Wanted]]
+
+    def of(self, alternatives: Sequence[Sequence[Wanted]]) -> InOrder:
+        """See `Question`."""
+        return InOrder(self.source, alternatives)
+
+    def answer(self, estimates: Estimates, most: int | None) -> Choice | None:
+        """See `Question`.
+
+        To look up c rows takes 0.1 µs each, and then 0.05 µs a row of the scan; without that it takes 0.4 µs a row.
+        Among n rows, *most* results are found in most · n / c: so it pays if c² < 4 · most · n, and if all are read.
+        """
+        leads: list[int] = []
+        most_of_one = total = 0
+        for each in self.alternatives:
+            found = estimates.least(each)
+            if found is None:
+                return None
+            lead, count = found
+            leads.append(lead)
+            most_of_one, total = max(most_of_one, count), total + count
+        if most is None or most_of_one >= COUNTED[-1]:
+            return Choice(tuple(leads), most is None)
+        rows = estimates.known((self.source, WHOLE))
+        return None if rows is None else Choice(tuple(leads), total * total <= 4 * most * rows)

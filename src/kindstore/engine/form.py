@@ -8,7 +8,7 @@ comes or goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from kindstore.store.conjunctions import COMPARISONS
@@ -17,7 +17,7 @@ from kindstore.store.program import Statement
 from kindstore.values.errors import BadValueError, TooLargeError
 from kindstore.values.ordered import pack
 
-from .estimates import Choice, Estimates, Wanted, choose
+from .estimates import Estimates, Question
 from .index import Index
 from .plan import KEY, Plan
 
@@ -78,27 +78,29 @@ LIMIT, OFFSET = 1 << 40, 1 << 20
 class JoinForm:
     """The texts for joins of one form, with a limit and without, and what is bound in them.
 
-    *names* and *width* are those of `Join`.  *ordered*: where its text depends on a choice, what that is about.
+    *names* and *width* are those of `Join`.  Where a text depends on a decision, there is one for each answer.
     """
 
-    __slots__ = ("_texts", "names", "ordered", "width")
+    __slots__ = ("_places", "_question", "_texts", "names", "width")
 
     def __init__(self, names: tuple[str, ...], width: int) -> None:
         self.names, self.width = names, width
-        self.ordered: OrderedForm | None = None
-        self._texts: dict[tuple[bool, Choice | None], tuple[str, tuple[int, ...]]] = {}
+        self._question: Question | None = None
+        self._places: list[list[tuple[Index, int]]] = []
+        self._texts: dict[tuple[bool, Hashable], tuple[str, tuple[int, ...], Any]] = {}
 
     def add(
         self,
         query: Query,
         made: Statement,
-        source: Index | None = None,
-        alternatives: Sequence[Sequence[Wanted]] = (),
-        choice: Choice | None = None,
+        limited: bool,
+        decided: tuple[Question, Hashable] | None = None,
+        note: Any = None,
     ) -> None:
         """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`.
 
-        *choice*: what it depends on, of a scan of *source* for *alternatives*.
+        *limited*: for queries with a limit.  *decided*: where the plan depends on the answer to a question, these.
+        *note*: what `find` is to give with it.
         """
         text, bound = made
         operands: list[Any] = []
@@ -109,41 +111,39 @@ class JoinForm:
         places[-1] = places[LIMIT]
         if not all(value in places for value in bound):
             return
-        if source is not None:
-            pairs = [[(index, places[value]) for index, value in each] for each in alternatives]
-            self.ordered = OrderedForm(source, pairs)
-        self._texts[LIMIT in bound, choice] = text, tuple(places[value] for value in bound)
+        answer = None
+        if decided is not None:
+            self._question, answer = decided
+            self._places = [
+                [(index, places[value]) for index, value in each] for each in self._question.alternatives
+            ]
+        self._texts[limited, answer] = text, tuple(places[value] for value in bound), note
 
     def statement(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
         """The statement of *query* with the limit (-1: none) and offset *rest*; None if none is known for that."""
+        found = self.find(query, estimates, rest)
+        return None if found is None else found[0]
+
+    def find(
+        self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()
+    ) -> tuple[Statement, Any] | None:
+        """The same, and the note with it."""
         values: list[Any] = []
         _spell(query.filters, [], values)
-        choice, most = None, None
+        answer, most = None, None
         if rest:
             limit, offset = rest
             most = None if limit < 0 else limit + offset
-            values += (limit, offset, limit + offset)
-        if self.ordered is not None:
-            choice = self.ordered.choice(values, estimates, most)
-        found = self._texts.get((most is not None, choice))
+        if self._question is not None:
+            operands = [[(index, values[place]) for index, place in each] for each in self._places]
+            answer = self._question.of(operands).answer(estimates, most)
+        found = self._texts.get((most is not None, answer))
         if found is None:
             return None
-        text, order = found
-        return text, tuple([values[at] for at in order])
-
-
-class OrderedForm:
-    """What has to be chosen for scans of one form: *source*, and in *alternatives* indexes and places of operands."""
-
-    __slots__ = ("alternatives", "source")
-
-    def __init__(self, source: Index, alternatives: list[list[tuple[Index, int]]]) -> None:
-        self.source, self.alternatives = source, alternatives
-
-    def choice(self, values: Sequence[Any], estimates: Estimates, most: int | None) -> Choice | None:
-        """`estimates.choose` where the operands are *values*."""
-        wanted = [[(index, values[place]) for index, place in each] for each in self.alternatives]
-        return choose(estimates, self.source, wanted, most)
+        if rest:
+            values += (limit, offset, limit + offset)
+        text, order, note = found
+        return (text, tuple([values[at] for at in order])), note
 
 
 Forms: TypeAlias = dict[FormOf | None, Form | JoinForm]

@@ -8,7 +8,7 @@ come into question, their records are read, and sorted here.  Which these are, o
 * those with the first values of what is sorted by first: as many as there are to be results, and all that are equal
   to the last of them.
 
-`gather_of` is the rule, `results` the work.  Where there are more candidates after all, or large records, or where too
+`Gathering` has the rule, `results` the work.  Where there are more candidates after all, or large records, or where too
 few of the candidates turn out to be results, there are no results from here, and the join is done as it is.
 """
 
@@ -22,18 +22,18 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from kindstore.store.program import Program, Row, Statement
+from kindstore.store.program import Row, Statement
 from kindstore.values import record
 from kindstore.values.entity import Entity
 from kindstore.values.ordered import PACKERS, pack
 from kindstore.values.record import StoredShape
 
 from . import statement
-from .catalog import Catalog, Kind
-from .estimates import VAIN, Estimates
-from .index import nested_values
-from .join import Branch, Column, Join
-from .leads import Ordered, choice_of, least, size
+from .catalog import Kind
+from .estimates import VAIN, WHOLE, Choice, Estimates, InOrder, Wanted
+from .index import Index, nested_values
+from .join import Column, Join
+from .leads import Ordered
 from .plan import ALL, KEY, Plan
 from .statement import Position
 
@@ -73,51 +73,115 @@ class Gather(msgspec.Struct, frozen=True):
         value = None if start is None or lead is None else start.values[0]
         return statement.candidates(self.candidates, kinds, split, value, self.first, self.at_most)
 
+    def of_first(self, number: int) -> Gather:
+        """The same for another number of results; where all candidates are read, that does not matter."""
+        return self if self.first is None else msgspec.structs.replace(self, first=number)
+
     def note_vain(self, estimates: Estimates, kind: Kind) -> None:
         """Remember that there were no results from here."""
         source = kind.indexes[self.join.branches[0].columns[0].property]
         estimates.put((source, VAIN), 0, MOST)
+
+    @property
+    def depends_on_operands(self) -> bool:
+        """Whether the records are looked at for values that a query names."""
+        [branch] = self.join.branches
+        return bool(branch.fixed) or any(
+            each.bounds is not ALL for each in branch.columns if each is not self.lead
+        )
 
     def __str__(self) -> str:
         which = "" if self.first is None else f", the first {self.first:,} and those tied"
         return f"Gather({self.join} from the records of {self.candidates}{which})"
 
 
-def gather_of(catalog: Catalog, kind: Kind, planned: Join, most: int | None) -> Program[Gather | None]:
-    """How to gather what *planned* joins, of which *most* results are read; None where to join is faster.
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """To gather from *at_most* so many candidates, or to join, if from none.
 
-    All properties of the plan have indexes.
+    *lead*: the number of the equality by which they are found.  *in_order*: they are found in the order of the results,
+    where there are equalities by *choice*.
     """
+
+    at_most: int = 0
+    lead: int = 0
+    in_order: bool = False
+    choice: Choice | None = None
+
+
+JOIN = Decision()
+"""Not to gather."""
+
+
+class Gathering(msgspec.Struct, frozen=True):
+    """The question whether to gather what a join of *columns* properties gives, of which the first has the index *source*.
+
+    *equal*: its equalities.  *is_sorted*: the results come in the order of *source*, so that a part of it gives some.
+    """
+
+    source: Index
+    equal: Sequence[Wanted]
+    columns: int
+    is_sorted: bool
+
+    @property
+    def alternatives(self) -> Sequence[Sequence[Wanted]]:
+        """See `Question`."""
+        return [self.equal] if self.equal else []
+
+    def of(self, alternatives: Sequence[Sequence[Wanted]]) -> Gathering:
+        """See `Question`."""
+        return msgspec.structs.replace(self, equal=alternatives[0]) if alternatives else self
+
+    def answer(self, estimates: Estimates, most: int | None) -> Decision | None:
+        """See `Question`."""
+        if estimates.known((self.source, VAIN)) is not None:
+            return JOIN
+        size = estimates.known((self.source, WHOLE))
+        least = estimates.least(self.equal) if self.equal else (0, MOST + 1)
+        if size is None or least is None:
+            return None
+        # A power of two, so that there are few statements.
+        at_most = 1 << min(MOST, size // SHARE).bit_length() >> 1
+        lead, rows = least
+        if rows <= at_most and (most is None or rows <= READILY * most or self.columns == 1):
+            return Decision(at_most, lead)
+        if self.is_sorted and most is not None and 2 * most <= at_most:
+            if not self.equal:
+                return Decision(at_most, in_order=True)
+            choice = InOrder(self.source, self.alternatives).answer(estimates, most)
+            return None if choice is None else Decision(at_most, in_order=True, choice=choice)
+        return Decision(at_most, lead) if rows <= at_most else JOIN
+
+
+def gathering(kind: Kind, planned: Join) -> Gathering | None:
+    """The question for *planned*, all properties of which have indexes; None if that can't be gathered."""
     if len(planned.branches) != 1:
         return None
     [branch] = planned.branches
     if branch.index is not None or not branch.columns:
         return None
-    estimates, column = catalog.estimates, branch.columns[0]
-    source = kind.indexes[column.property]
-    if estimates.known((source, VAIN)) is not None:
-        return None
-    at_most = min(MOST, (yield from size(estimates, source)) // SHARE)
+    column = branch.columns[0]
+    is_sorted = planned.orders[:1] == ((column.property, column.descending),) and not planned.distinct
+    is_sorted = is_sorted and len(branch.columns) > 1 and column.property not in dict(branch.fixed)
     equal = [(kind.indexes[name], value) for name, value in branch.equal]
-    at, rows = (yield from least(estimates, equal)) if equal else (0, MOST + 1)
-    if rows <= at_most and (most is None or rows <= READILY * most or len(branch.columns) == 1):
-        return Gather(planned, _that_meet(planned, branch, at), at_most)
-    has_order = planned.orders[:1] == ((column.property, column.descending),) and len(branch.columns) > 1
-    is_whole = planned.distinct or column.property in dict(branch.fixed)
-    if has_order and not is_whole and most is not None and 2 * most <= at_most:
-        scan = Plan(planned.kind, column.property, None, column.bounds, branch.paths, (), column.descending)
-        if equal:
-            found = Ordered(scan, (branch.equal,))
-            scan = found.by((yield from choice_of(catalog, kind, found, most)))
-        return Gather(planned, scan, at_most, most)
-    return Gather(planned, _that_meet(planned, branch, at), at_most) if rows <= at_most else None
+    return Gathering(kind.indexes[column.property], equal, len(branch.columns), is_sorted)
 
 
-def _that_meet(planned: Join, branch: Branch, at: int) -> Plan:
-    """The scan of the entities that meet the equalities of *branch*, led by number *at*."""
-    name, value = branch.equal[at]
-    rest = (*branch.equal[:at], *branch.equal[at + 1 :])
-    return Plan(planned.kind, name, value, ALL, branch.paths, rest, False)
+def gather(planned: Join, decision: Decision, most: int | None) -> Gather | None:
+    """How to gather what *planned* joins, of which *most* results are read; None where *decision* is to join."""
+    [branch] = planned.branches
+    if not decision.at_most:
+        return None
+    if not decision.in_order:
+        name, value = branch.equal[decision.lead]
+        rest = (*branch.equal[: decision.lead], *branch.equal[decision.lead + 1 :])
+        scan = Plan(planned.kind, name, value, ALL, branch.paths, rest, False)
+        return Gather(planned, scan, decision.at_most)
+    column = branch.columns[0]
+    scan = Plan(planned.kind, column.property, None, column.bounds, branch.paths, (), column.descending)
+    if decision.choice is not None:
+        scan = Ordered(scan, (branch.equal,)).by(decision.choice)
+    return Gather(planned, scan, decision.at_most, most)
 
 
 def results(

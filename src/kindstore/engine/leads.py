@@ -3,13 +3,14 @@
 A query with one sort order and equalities is answered by the index of what it is sorted by, read until there are
 results enough; of each of its rows it has to be known whether the entity meets the equalities, or one of several
 alternatives of them.  That takes a search in an index for each equality and row.  Or the entities that meet one of
-them are looked up before, as a set of numbers, in which to look takes an eighth of that: `estimates.choose` is the
-rule.
+them are looked up before, as a set of numbers, in which to look takes an eighth of that: `estimates.InOrder`
+has the rule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,8 +18,7 @@ from kindstore.store.program import Program
 
 from . import statement
 from .catalog import Catalog, Kind
-from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Estimates, Wanted, choose
-from .index import Index
+from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Estimates, InOrder, Question, Wanted
 from .join import Join
 from .plan import KEY, Group, Pairs, Plan, led_by
 
@@ -45,9 +45,11 @@ class Ordered(msgspec.Struct, frozen=True):
         alone = (Group(only.leads, ()),) if only.leads else ()
         return msgspec.structs.replace(self.scan, probes=only.probes, groups=alone)
 
-    def wanted(self, kind: Kind) -> list[list[Wanted]]:
-        """The equalities of each alternative, to be counted."""
-        return [[(kind.indexes[name], value) for name, value in pairs] for pairs in self.alternatives]
+    def question(self, kind: Kind) -> InOrder:
+        """The question that a choice answers, where all properties of the plan have indexes."""
+        assert self.scan.source is not None
+        wanted = [[(kind.indexes[name], value) for name, value in pairs] for pairs in self.alternatives]
+        return InOrder(kind.indexes[self.scan.source], wanted)
 
 
 def ordered(planned: Plan | Join) -> Ordered | None:
@@ -76,36 +78,22 @@ def lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
     assert planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
     wanted = [(kind.indexes[name], value) for name, value in pairs]
-    at, _ = yield from least(catalog.estimates, wanted)
-    return led_by(planned, at)
+    while (found := catalog.estimates.least(wanted)) is None:
+        yield from _count(catalog.estimates, [wanted])
+    return led_by(planned, found[0])
 
 
-def choice_of(catalog: Catalog, kind: Kind, found: Ordered, most: int | None) -> Program[Choice]:
-    """The choice for *found*, up to *most* results; all properties of its plan have indexes."""
-    assert found.scan.source is not None
-    estimates, source, alternatives = catalog.estimates, kind.indexes[found.scan.source], found.wanted(kind)
-    while (made := choose(estimates, source, alternatives, most)) is None:
-        yield from count(estimates, alternatives)
-        yield from size(estimates, source)
-    return made
+def answered(estimates: Estimates, question: Question, most: int | None) -> Program[tuple[Question, Any]]:
+    """*question* and its answer if *most* results are read, with counting as much as it takes."""
+    while (found := question.answer(estimates, most)) is None:
+        yield from _count(estimates, question.alternatives)
+        if not estimates.is_counted((question.source, WHOLE), COUNTED_OF_INDEX):
+            [[(rows,)]] = yield [statement.size(question.source, COUNTED_OF_INDEX)]
+            estimates.put((question.source, WHOLE), rows, COUNTED_OF_INDEX)
+    return question, found
 
 
-def size(estimates: Estimates, source: Index) -> Program[int]:
-    """How many rows *source* has, as far as they are counted."""
-    while (found := estimates.known((source, WHOLE))) is None:
-        [[(counted,)]] = yield [statement.size(source, COUNTED_OF_INDEX)]
-        estimates.put((source, WHOLE), counted, COUNTED_OF_INDEX)
-    return found
-
-
-def least(estimates: Estimates, equal: Sequence[Wanted]) -> Program[tuple[int, int]]:
-    """Which of *equal* has the fewest rows, and how many, as far as they are counted."""
-    while (found := estimates.least(equal)) is None:
-        yield from count(estimates, [equal])
-    return found
-
-
-def count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Program[None]:
+def _count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Program[None]:
     """Count some rows of each value; more where those don't tell which is the least of an alternative."""
     for up_to in COUNTED:
         unclear = [each for each in alternatives if estimates.least(each) is None]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,11 +21,11 @@ from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
 from .composite import CompositeIndex, Needs, needs
 from .errors import MissingTableError
-from .estimates import Choice
+from .estimates import Question
 from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, join_form, remember
-from .gather import Gather, gather_of, results
+from .gather import Gather, gather, gathering, results
 from .join import Join, join
-from .leads import Ordered, choice_of, lead, ordered
+from .leads import answered, lead, ordered
 from .lookup import read
 from .plan import Plan, plan
 from .serving import Missing as Lacking
@@ -40,7 +40,7 @@ MOST = 1 << 61
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("choice", "empty", "end", "gather", "kinds", "plan", "query", "start")
+    __slots__ = ("decided", "empty", "end", "gather", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
@@ -48,8 +48,8 @@ class Scan:
         self.end: Position | None = None
         self.empty = False
         """Whether the query ends where it begins."""
-        self.choice: tuple[Ordered, Choice] | None = None
-        """What its plan was made of, where there was a choice that depends on operands and limit."""
+        self.decided: tuple[Question, Hashable] | None = None
+        """What was decided about its plan, which may be another for other operands and limits."""
         self.gather: Gather | None = None
         """How to do without the join that its plan is."""
 
@@ -69,9 +69,9 @@ class Scan:
 
 
 def prepare(
-    catalog: Catalog, query: Query, most: int | None = None, *, gathering: bool = False
+    catalog: Catalog, query: Query, most: int | None = None, *, may_gather: bool = False
 ) -> Program[Scan]:
-    """Plan *query*, of which *most* results are read, and choose what leads; *gathering*: its results may be gathered.
+    """Plan *query*, of which *most* results are read, and choose what leads; *may_gather*: its results may be gathered.
 
     Raises for a query or cursor that is no good before it yields.
     """
@@ -88,18 +88,19 @@ def prepare(
     if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()
         kinds = _kinds(catalog, query)
-    choice: tuple[Ordered, Choice] | None = None
-    gather: Gather | None = None
+    decided: tuple[Question, Any] | None = None
+    gathered: Gather | None = None
     if kinds and planned.properties <= kinds[0].indexes.keys():
         if isinstance(planned, Plan) and planned.equal is not None and planned.probes:
             planned = yield from lead(catalog, kinds[0], planned)
-        elif (found := ordered(planned)) is not None:
-            choice = found, (yield from choice_of(catalog, kinds[0], found, most))
-            planned = found.by(choice[1])
-        elif isinstance(planned, Join) and gathering:
-            gather = yield from gather_of(catalog, kinds[0], planned, most)
+        elif (in_order := ordered(planned)) is not None:
+            decided = yield from answered(catalog.estimates, in_order.question(kinds[0]), most)
+            planned = in_order.by(decided[1])
+        elif isinstance(planned, Join) and may_gather and (asked := gathering(kinds[0], planned)) is not None:
+            decided = yield from answered(catalog.estimates, asked, most)
+            gathered = gather(planned, decided[1], most)
     scan = Scan(query, kinds, planned)
-    scan.choice, scan.gather = choice, gather
+    scan.decided, scan.gather = decided, gathered
     scan.start, scan.end = start, end
     scan.empty = empty
     return scan
@@ -174,10 +175,7 @@ def run_query(
     known: list[Row] | None = None
     names: tuple[str, ...] = ()
     if form is not None and transaction is None:
-        rest = (-1 if limit is None else min(limit, MOST), min(query.offset, MOST))
-        text = form.statement(query, catalog.estimates, rest)
-        if text is not None:
-            known = yield from _known_rows(catalog, form, text)
+        known = yield from _known_rows(catalog, form, query, limit)
     if known is not None:
         rows = known
         if isinstance(form, JoinForm):
@@ -186,7 +184,7 @@ def run_query(
             width = 0 if rows and rows[0][1] is None else 1
     else:
         most = None if limit is None else min(limit, MOST) + min(query.offset, MOST)
-        scan = yield from prepare(catalog, query, most, gathering=transaction is None)
+        scan = yield from prepare(catalog, query, most, may_gather=transaction is None)
         rows = yield from _rows(catalog, scan, limit, transaction)
         width = scan.plan.width
         if isinstance(scan.plan, Join):
@@ -207,7 +205,24 @@ def run_query(
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
 
-def _known_rows(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Program[list[Row] | None]:
+def _known_rows(
+    catalog: Catalog, form: Form | JoinForm, query: Query, limit: int | None
+) -> Program[list[Row] | None]:
+    """The rows of a page by a remembered statement; None if there is none that is right."""
+    rest = (-1 if limit is None else min(limit, MOST), min(query.offset, MOST))
+    if not isinstance(form, JoinForm):
+        text = form.statement(query, catalog.estimates, rest)
+        return None if text is None else (yield from _rows_of_known(catalog, form, text))
+    found = form.find(query, catalog.estimates, rest)
+    if found is None:
+        return None
+    text, gathered = found
+    if gathered is None:
+        return (yield from _rows_of_known(catalog, form, text))
+    return (yield from _gathered(catalog, query, gathered.of_first(sum(rest)), text, None, None, limit))
+
+
+def _rows_of_known(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Program[list[Row] | None]:
     """The rows of a remembered statement; None if another process has dropped the index that it reads."""
     rows: list[Row]
     try:
@@ -225,14 +240,23 @@ def _known_rows(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Pro
 def _remember_page(forms: Forms, scan: Scan, limited: bool) -> None:
     """Keep the text of a page for queries of the same form: with places for the limit, if it has one, and the offset."""
     fetch = statement.KEYS if scan.query.keys_only or scan.query.projection else statement.ROWS
-    _remember(forms, scan, partial(scan.statement, fetch, LIMIT if limited else None, OFFSET), 2)
+    gathered = scan.gather
+    if gathered is None:
+        make = partial(scan.statement, fetch, LIMIT if limited else None, OFFSET)
+    elif gathered.depends_on_operands:
+        return
+    else:
+        make = partial(gathered.of_first(LIMIT + OFFSET).statement, scan.kinds, None)
+    _remember(forms, scan, make, limited, 2)
 
 
-def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], rest: int) -> None:
+def _remember(
+    forms: Forms, scan: Scan, make: Callable[[], Statement | None], limited: bool, rest: int
+) -> None:
     """Keep the text that *make* makes, which binds *rest* values besides operands, for queries of the same form."""
     query, plan = scan.query, scan.plan
     form = form_of(query)
-    if form is None or query.kind is None or not scan.kinds or scan.gather is not None:
+    if form is None or query.kind is None or not scan.kinds:
         return
     indexes = scan.kinds[0].indexes
     if not plan.properties <= indexes.keys():
@@ -240,13 +264,9 @@ def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], re
     text = make()
     if text is None:
         return
-    if isinstance(plan, Join):
-        join_form(forms, form, plan.names, plan.width).add(query, text)
-    elif scan.choice is not None:
-        found, choice = scan.choice
-        source = indexes[found.scan.source or ""]
-        known = join_form(forms, form, (), plan.width)
-        known.add(query, text, source, found.wanted(scan.kinds[0]), choice)
+    if isinstance(plan, Join) or scan.decided is not None:
+        names = plan.names if isinstance(plan, Join) else ()
+        join_form(forms, form, names, plan.width).add(query, text, limited, scan.decided, scan.gather)
     else:
         remember(forms, form, query, plan, indexes, text[0], len(text[1]) - rest)
 
@@ -318,7 +338,10 @@ def _rows(
 def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
     """The rows of a page as the database is now."""
     if scan.gather is not None:
-        found = yield from _gathered(catalog, scan, scan.gather, limit)
+        text = None if scan.empty else scan.gather.statement(scan.kinds, scan.start)
+        if text is None:
+            return []
+        found = yield from _gathered(catalog, scan.query, scan.gather, text, scan.start, scan.end, limit)
         if found is not None:
             return found
     rows: list[Row] = []
@@ -338,20 +361,26 @@ def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -
     return rows
 
 
-def _gathered(catalog: Catalog, scan: Scan, gather: Gather, limit: int | None) -> Program[list[Row] | None]:
+def _gathered(
+    catalog: Catalog,
+    query: Query,
+    gathered: Gather,
+    text: Statement,
+    start: Position | None,
+    end: Position | None,
+    limit: int | None,
+) -> Program[list[Row] | None]:
     """The rows of a page from records; None if they have to be joined, as those like it will be for a while."""
-    text = gather.statement(scan.kinds, scan.start)
-    if scan.empty or text is None:
-        return []
     [rows] = yield [text]
-    rest = scan.start, scan.end, limit, scan.query.offset
+    rest = start, end, limit, query.offset
     try:
-        found = results(gather, rows, catalog.shapes, *rest)
+        found = results(gathered, rows, catalog.shapes, *rest)
     except KeyError:  # a shape that another process has defined
         yield from catalog.load()
-        found = results(gather, rows, catalog.shapes, *rest)
+        found = results(gathered, rows, catalog.shapes, *rest)
     if found is None:
-        gather.note_vain(catalog.estimates, scan.kinds[0])
+        [kind] = _kinds(catalog, query)
+        gathered.note_vain(catalog.estimates, kind)
     return found
 
 
@@ -378,7 +407,7 @@ def run_aggregation(
     whole = transaction is None and query.limit is None and not query.offset
     if form is not None and whole and len(aggregations) == 1 and aggregations[0] == Count():
         known = form.statement(query, catalog.estimates)
-        rows = None if known is None else (yield from _known_rows(catalog, form, known))
+        rows = None if known is None else (yield from _rows_of_known(catalog, form, known))
         if rows is not None:
             [(number,)] = rows
             return [number]
@@ -386,7 +415,7 @@ def run_aggregation(
     if transaction is not None and scan.uses_composites:
         scan.plan = join(query)  # the snapshot may hold an index that is not built yet
     if whole:
-        _remember(catalog.counts, scan, partial(scan.statement, statement.COUNT, None, 0), 0)
+        _remember(catalog.counts, scan, partial(scan.statement, statement.COUNT, None, 0), False, 0)
     found: list[Any] = []
     for aggregation in aggregations:
         if isinstance(aggregation, Count):
