@@ -40,7 +40,7 @@ from .statement import Position
 MOST = 4096
 """Candidates at most."""
 
-SHARE = 8
+SHARE = 4
 """Of so many rows of an index one may be a candidate: to read a record takes 2 µs, to join a row of an index 0.5."""
 
 READILY = 8
@@ -141,7 +141,7 @@ class Gathering(msgspec.Struct, frozen=True):
         if size is None or least is None:
             return None
         # A power of two, so that there are few statements.
-        at_most = 1 << min(MOST, size // SHARE).bit_length() >> 1
+        at_most = min(MOST, 1 << (size // SHARE).bit_length())
         lead, rows = least
         if rows <= at_most and (most is None or rows <= READILY * most or self.columns == 1):
             return Decision(at_most, lead)

@@ -28,7 +28,9 @@ class Reading(msgspec.Struct, frozen=True):
 
 def reading(scan: Scan) -> Program[Reading]:
     """What the query that was made ready as *scan* reads."""
-    kinds, plan = scan.kinds, scan.plan
+    kinds, plan, start, end = scan.kinds, scan.plan, scan.start, scan.end
+    if scan.gather is not None:
+        plan, start, end = scan.gather.candidates, None, None
     if isinstance(plan, Join):
         parts = list(dict.fromkeys(part for each in plan.branches for part in _parts(each, kinds)))
         names = tuple(dict.fromkeys(name for each in parts if (name := _name(plan.kind, each)) is not None))
@@ -36,7 +38,7 @@ def reading(scan: Scan) -> Program[Reading]:
         statements = [join_statement.scan(each, kinds, statement.COUNT) for each in scans]
     else:
         alone = msgspec.structs.replace(plan, probes=(), groups=())
-        statements = [statement.scan(alone, kinds, statement.COUNT, scan.start, scan.end, None, 0)]
+        statements = [statement.scan(alone, kinds, statement.COUNT, start, end, None, 0)]
         leads = dict.fromkeys(pair for each in plan.groups for pair in each.leads)
         looked_up = [Plan(plan.kind, name, value, ALL, ALL, (), False) for name, value in leads]
         statements += [statement.scan(each, kinds, statement.COUNT) for each in looked_up]

@@ -183,8 +183,7 @@ def run_query(
         else:
             width = 0 if rows and rows[0][1] is None else 1
     else:
-        most = None if limit is None else min(limit, MOST) + min(query.offset, MOST)
-        scan = yield from prepare(catalog, query, most, may_gather=transaction is None)
+        scan = yield from prepare(catalog, query, most_of(query, limit), may_gather=transaction is None)
         rows = yield from _rows(catalog, scan, limit, transaction)
         width = scan.plan.width
         if isinstance(scan.plan, Join):
@@ -203,6 +202,11 @@ def run_query(
         return cursor.encode(query, Position(row[1 : 1 + width], row[0]))
 
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
+
+
+def most_of(query: Query, limit: int | None) -> int | None:
+    """How many results of *query* are looked at, for a page of at most *limit*."""
+    return None if limit is None else min(limit, MOST) + min(query.offset, MOST)
 
 
 def _known_rows(

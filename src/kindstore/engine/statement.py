@@ -119,12 +119,14 @@ def scan(
     rest = cut(limit, offset)
     if fetch == COUNT:
         return _count(plan, source, required, start, end, rest)
-    if plan.descending and plan.equal is None and plan.paths is ALL:
+    if plan.descending and plan.groups and limit is not None:
+        return _last_of_few(plan, source, required, fetch, start, end, limit, offset)
+    if plan.descending and plan.equal is None and plan.paths is ALL and not plan.groups:
         return _downwards(plan, source, required, fetch, start, end, rest)
     where = _conditions(plan, source, required, start, end)
     columns = (_INDEX_COLUMNS if plan.equal is None else _EQUAL_COLUMNS)[fetch]
     if plan.equal is None:
-        # Downwards within a few paths: what is left after those are picked out is sorted.
+        # Downwards within a few paths, or in a group: what is left after those are picked out is sorted.
         order = "i.value DESC, i.path" if plan.descending else "i.value, i.path"
     else:
         order = "i.path DESC" if plan.descending else "i.path"
@@ -319,6 +321,37 @@ def _downwards(
         *where.values,
         *rest[1],
     )
+
+
+def _last_of_few(
+    plan: Plan,
+    source: Index,
+    required: _Required,
+    fetch: str,
+    start: Position | None,
+    end: Position | None,
+    limit: int,
+    offset: int,
+) -> Statement:
+    """The same where few rows of the index make a result, so that most of its values would be sought in vain.
+
+    Read from its end until there are results enough, it gives them but for the order of their keys: of those with the
+    last of these values others may come first.  They are read again, upwards.
+    """
+    where = _conditions(plan, source, required, start, end)
+    tables = f"{source.table} AS i{required.tables}"
+    rows = f"SELECT i.value, i.path, i.id FROM {tables}"
+    last = "(SELECT value FROM last)"
+    text = (
+        f"WITH found AS MATERIALIZED ({rows}{where.where()} ORDER BY i.value DESC LIMIT ?),"
+        " last AS MATERIALIZED (SELECT CASE count(*) WHEN ? THEN min(value) END AS value FROM found),"
+        f" tied AS MATERIALIZED ({rows}{where.where()} AND i.value = {last} ORDER BY i.path LIMIT ?)"
+        f" SELECT {_INDEX_COLUMNS[fetch]} FROM (SELECT * FROM (SELECT * FROM found WHERE value > coalesce({last}, x'')"
+        " UNION ALL SELECT * FROM tied) ORDER BY value DESC, path LIMIT ? OFFSET ?) AS i"
+        f"{_join(fetch)} ORDER BY i.value DESC, i.path"
+    )
+    enough = limit + offset
+    return text, (*where.values, enough, enough, *where.values, enough, limit, offset)
 
 
 def _count(
