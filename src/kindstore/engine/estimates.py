@@ -22,7 +22,7 @@ WHOLE = b""
 """Stands for all values of an index, where one may be named."""
 
 VAIN = b"\0"
-"""Stands for the results that were not gathered after all (`gather`), of a query that sorts by an index."""
+"""Begins what stands for queries of which no results were gathered after all (`gather`)."""
 
 Wanted: TypeAlias = tuple[Index, bytes]
 """A value in an index, or all of them, of which the rows are counted."""

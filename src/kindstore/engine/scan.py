@@ -23,7 +23,8 @@ from .composite import CompositeIndex, Needs, needs
 from .errors import MissingTableError
 from .estimates import Question
 from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, join_form, remember
-from .gather import Gather, gather, gathering, results
+from .gather import Gather, gather, gathering
+from .gather_rows import results
 from .join import Join, join
 from .leads import answered, lead, ordered
 from .lookup import read
@@ -98,7 +99,7 @@ def prepare(
             planned = in_order.by(decided[1])
         elif isinstance(planned, Join) and may_gather and (asked := gathering(kinds[0], planned)) is not None:
             decided = yield from answered(catalog.estimates, asked, most)
-            gathered = gather(planned, decided[1], most)
+            gathered = gather(planned, asked, decided[1], most)
     scan = Scan(query, kinds, planned)
     scan.decided, scan.gather = decided, gathered
     scan.start, scan.end = start, end
