@@ -21,21 +21,27 @@ from hypothesis import strategies as st
 
 from kindstore.backends.memory import MemoryStore
 from kindstore.connect import connect
+from kindstore.engine.dialect import Dialect
+from kindstore.engine.estimates import COUNTED, Estimates
+from kindstore.engine.index import Index
+from kindstore.engine.statement import LARGE
 from kindstore.engine.store import EngineStore
 from kindstore.store.abc import Store
 from kindstore.store.messages import (
     AndFilter,
     Average,
     Count,
+    Delete,
     Filter,
     Order,
     OrFilter,
     PropertyFilter,
     Query,
     Sum,
+    Upsert,
 )
 from kindstore.values.entity import Entity
-from kindstore.values.errors import Error
+from kindstore.values.errors import ConflictError, Error
 from kindstore.values.key import Key, Partition
 from tests.conformance.comparing import loaded, written
 from tests.scale import scaled, seed
@@ -165,7 +171,153 @@ keys_of_queries = st.builds(
 )
 
 
-@settings(max_examples=scaled(200, soak=10_000))
+@settings(max_examples=scaled(120, soak=10_000))
 @given(query=queries | keys_of_queries)
 def test_the_results_are_those_of_the_model(pair: Pair, query: Query) -> None:
     pair.agree(query)
+
+
+def asked(*filters: Filter, orders: str = "", limit: int | None = 5, **more: Any) -> Query:
+    found = tuple(Order(name.lstrip("-"), name[0] == "-") for name in orders.split())
+    return Query(SPACE, "E", filters=filters, orders=found, limit=limit, **more)
+
+
+def gathered(join: str, candidates: str) -> str:
+    return f"Gather({join} from the records of {candidates})"
+
+
+MARKED = PropertyFilter("mark", "=", 1)
+COMMON = PropertyFilter("mark", "=", 9)
+PAIRS = OrFilter(
+    tuple(
+        AndFilter((PropertyFilter("mark", "=", mark), PropertyFilter("c", "=", value)))
+        for mark, value in ((1, 0), (2, 1))
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "plan"),
+    [
+        (asked(MARKED, orders="a"), "IndexScan(E.a, asc, among mark = 1)"),
+        (asked(MARKED, orders="-a"), "IndexScan(E.a, desc, among mark = 1)"),
+        (
+            asked(MARKED, PropertyFilter("c", "=", 0), PropertyFilter("a", ">", 0)),
+            "IndexScan(E.a > 0, asc, probe c = 0, among mark = 1)",
+        ),
+        (asked(COMMON, orders="a"), "IndexScan(E.a, asc, probe mark = 9)"),
+        (asked(COMMON, orders="a", limit=None), "IndexScan(E.a, asc, among mark = 9)"),
+        (
+            asked(PropertyFilter("mark", "IN", (1, 2)), orders="a", limit=None),
+            "IndexScan(E.a, asc, among mark = 1 or mark = 2)",
+        ),
+        (
+            asked(PropertyFilter("mark", "IN", (9, 2)), orders="a"),
+            "IndexScan(E.a, asc, probe mark = 9 | probe mark = 2)",
+        ),
+        (
+            asked(PAIRS, orders="-a", limit=40),
+            "IndexScan(E.a, desc, among mark = 1, probe c = 0 | among mark = 2, probe c = 1)",
+        ),
+        (
+            asked(MARKED, orders="a b", limit=None),
+            gathered("Join(E: Branch(mark = 1, a, b); sorted by a, b)", "IndexScan(E.mark = 1, asc)"),
+        ),
+        (
+            asked(MARKED, projection=("c", "a"), limit=20),
+            gathered(
+                "Join(E: Branch(mark = 1, a each, c each); sorted by a, c; reads c, a)",
+                "IndexScan(E.mark = 1, asc)",
+            ),
+        ),
+        (
+            asked(COMMON, orders="-a b"),
+            gathered(
+                "Join(E: Branch(mark = 9, a desc, b); sorted by a desc, b)",
+                "IndexScan(E.a, desc, probe mark = 9), the first 5 and those tied",
+            ),
+        ),
+        (
+            asked(PropertyFilter("a", ">", 0), PropertyFilter("b", ">", 0)),
+            gathered(
+                "Join(E: Branch(a > 0, b > 0); sorted by a, b)",
+                "IndexScan(E.a > 0, asc), the first 20 and those tied",
+            ),
+        ),
+        (asked(COMMON, orders="a b", limit=None), "Join(E: Branch(mark = 9, a, b); sorted by a, b)"),
+        (
+            asked(COMMON, orders="a b", limit=OTHERS),
+            "Join(E: Branch(mark = 9, a, b); sorted by a, b)",
+        ),
+    ],
+)
+def test_how_few_are_found(query: Query, plan: str) -> None:
+    pair = Pair()
+    assert pair.store.run(pair.store.explain(query)).splitlines()[0] == plan
+    pair.agree(query)
+    pair.agree(query)
+
+
+def kind_of(store: Store, number: int, **values: Any) -> None:
+    """*number* entities, with values that may be made from the number of each."""
+    made: list[Any] = []
+    for at in range(number):
+        each = {name: value(at) if callable(value) else value for name, value in values.items()}
+        kept = {name: value for name, value in each.items() if value is not ...}
+        made.append(Upsert(Entity.of(Key.of(SPACE, ("E", 1 + at)), kept, ["text"])))
+    store.run(store.commit(made))
+
+
+@pytest.mark.parametrize(
+    ("values", "query"),
+    [
+        ({"a": 1, "b": lambda at: -at}, asked(orders="a b")),
+        ({"a": lambda at: at, "b": lambda at: 1 if at > 480 else ...}, asked(orders="a b")),
+        ({"a": lambda at: at, "b": lambda at: at}, asked(PropertyFilter("b", ">", 470), orders="a")),
+        (
+            {"a": lambda at: at % 40, "b": lambda at: at, "text": "x" * LARGE},
+            asked(PropertyFilter("a", "=", 1), orders="b c", limit=None),
+        ),
+    ],
+    ids=["all tied", "few with the second property", "few in a range", "large records"],
+)
+def test_what_was_gathered_in_vain_is_joined(values: dict[str, Any], query: Query) -> None:
+    store, model = connect(":memory:"), MemoryStore()
+    assert isinstance(store, EngineStore)
+    for each in (store, model):
+        kind_of(each, 500, c=1, **values)
+    plans: list[str] = []
+    for _ in range(2):
+        plans.append(store.run(store.explain(query)).split("(")[0])
+        assert answered(store, query) == answered(model, query)
+    assert plans == ["Gather", "Join"]
+
+
+def test_a_transaction_notices_what_comes_among_few() -> None:
+    for query in (asked(MARKED, orders="a"), asked(PAIRS, orders="a"), asked(MARKED, orders="a b")):
+        store = Pair().store
+        transaction = store.run(store.begin())
+        found = store.run(store.run_query(query, transaction)).results
+        assert found
+        store.run(store.commit([Delete(found[0].key)]))
+        other = Entity.of(Key.of(SPACE, ("F", 1)), {})
+        with pytest.raises(ConflictError):
+            store.run(store.commit([Upsert(other)], transaction))
+
+
+def test_rows_are_counted_once_for_all_queries_with_a_value() -> None:
+    index, other = Index(1, "a", Dialect()), Index(2, "b", Dialect())
+    estimates = Estimates()
+    one, two, many = (index, b"1"), (index, b"2"), (other, b"3")
+    assert estimates.least([one, many]) is None
+    estimates.put(one, 5, COUNTED[0])
+    estimates.put(many, COUNTED[0], COUNTED[0])
+    assert estimates.least([many, one]) == (1, 5)
+    estimates.put(two, COUNTED[0], COUNTED[0])
+    assert estimates.least([two, many]) is None, "both have more than were counted"
+    assert not estimates.is_counted(two, COUNTED[1])
+    estimates.put(two, COUNTED[0], COUNTED[1])
+    assert estimates.least([two, many]) == (0, COUNTED[0])
+    for _ in range(Estimates.USES):
+        estimates.known(one)
+    assert estimates.known(one) is None, "it is time to count again"
