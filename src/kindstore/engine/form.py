@@ -131,17 +131,15 @@ class JoinForm:
         values: list[Any] = []
         _spell(query.filters, [], values)
         answer, most = None, None
-        if rest:
-            limit, offset = rest
-            most = None if limit < 0 else limit + offset
+        if rest and rest[0] >= 0:
+            most = sum(rest)
         if self._question is not None:
             operands = [[(index, values[place]) for index, place in each] for each in self._places]
             answer = self._question.of(operands).answer(estimates, most)
         found = self._texts.get((most is not None, answer))
         if found is None:
             return None
-        if rest:
-            values += (limit, offset, limit + offset)
+        values += (*rest, sum(rest))
         text, order, note = found
         return (text, tuple([values[at] for at in order])), note
 

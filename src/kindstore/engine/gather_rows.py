@@ -154,7 +154,7 @@ def _pick(column: Column, stored: StoredShape) -> Pick:
     def pick(values: list[Any]) -> Sequence[bytes]:
         distinct: set[bytes] = set()
         for at, each, read in places:
-            value = values[at]
+            value: Any = values[at]
             if read is not None and value is not None:
                 value = read(value)
             for item in value if value.__class__ is list else (value,):
