@@ -34,6 +34,10 @@ MAX_DEPTH = 10
 """Filters in filters, up to which a query has a form."""
 
 
+Found: TypeAlias = tuple[Statement | None, Any]
+"""A statement that is remembered, if there is one, and the note that was made of it."""
+
+
 class Form:
     """The texts for queries of one form, and which operands are bound in them.
 
@@ -50,25 +54,25 @@ class Form:
         """Use *text* where filter number *lead* leads; *order*: the numbers of the filters whose operands it binds."""
         self._texts[lead] = text, order
 
-    def statement(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
-        """The statement of *query*, with the values *rest* after its operands.
+    def find(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Found:
+        """The statement of *query*, with the values *rest* after its operands, and no note.
 
         None if it has to be counted first which equality leads, or if none was planned where this one does.
         `BadValueError` and `TooLargeError` for an operand that no index can hold.
         """
         filters: Any = query.filters
         if not filters:
-            return self._texts[0][0], rest
+            return (self._texts[0][0], rest), None
         if len(filters) == 1:
             text, order = self._texts[0]
-            return text, (pack(filters[0].value),) * len(order) + rest
+            return (text, (pack(filters[0].value),) * len(order) + rest), None
         packed = [pack(each.value) for each in filters]
         least = estimates.least(list(zip(self.indexes, packed, strict=True)))
         found = None if least is None else self._texts.get(least[0])
         if found is None:
-            return None
+            return None, None
         text, order = found
-        return text, (*[packed[at] for at in order], *rest)
+        return (text, (*[packed[at] for at in order], *rest)), None
 
 
 LIMIT, OFFSET = 1 << 40, 1 << 20
@@ -119,15 +123,8 @@ class JoinForm:
             ]
         self._texts[limited, answer] = text, tuple(places[value] for value in bound), note
 
-    def statement(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
-        """The statement of *query* with the limit (-1: none) and offset *rest*; None if none is known for that."""
-        found = self.find(query, estimates, rest)
-        return None if found is None else found[0]
-
-    def find(
-        self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()
-    ) -> tuple[Statement, Any] | None:
-        """The same, and the note with it."""
+    def find(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Found:
+        """The statement of *query* with the limit (-1: none) and offset *rest*, and its note; None if none is known."""
         values: list[Any] = []
         _spell(query.filters, [], values)
         answer, most = None, None
@@ -138,7 +135,7 @@ class JoinForm:
             answer = self._question.of(operands).answer(estimates, most)
         found = self._texts.get((most is not None, answer))
         if found is None:
-            return None
+            return None, None
         values += (*rest, sum(rest))
         text, order, note = found
         return (text, tuple([values[at] for at in order])), note

@@ -154,9 +154,7 @@ def _pick(column: Column, stored: StoredShape) -> Pick:
     def pick(values: list[Any]) -> Sequence[bytes]:
         distinct: set[bytes] = set()
         for at, each, read in places:
-            value: Any = values[at]
-            if read is not None and value is not None:
-                value = read(value)
+            value = values[at] if read is None or values[at] is None else read(values[at])
             for item in value if value.__class__ is list else (value,):
                 if isinstance(item, Entity):
                     distinct.update(pack(one) for inner, one in nested_values(each, item) if inner == name)

@@ -176,7 +176,13 @@ def run_query(
     known: list[Row] | None = None
     names: tuple[str, ...] = ()
     if form is not None and transaction is None:
-        known = yield from _known_rows(catalog, form, query, limit)
+        rest = (-1 if limit is None else min(limit, MOST), min(query.offset, MOST))
+        text, gathered = form.find(query, catalog.estimates, rest)
+        if gathered is not None and text is not None:
+            of_first = gathered.of_first(sum(rest))
+            known = yield from _gathered(catalog, query, of_first, text, None, None, limit)
+        elif text is not None:
+            known = yield from _known_rows(catalog, form, text)
     if known is not None:
         rows = known
         if isinstance(form, JoinForm):
@@ -210,24 +216,7 @@ def most_of(query: Query, limit: int | None) -> int | None:
     return None if limit is None else min(limit, MOST) + min(query.offset, MOST)
 
 
-def _known_rows(
-    catalog: Catalog, form: Form | JoinForm, query: Query, limit: int | None
-) -> Program[list[Row] | None]:
-    """The rows of a page by a remembered statement; None if there is none that is right."""
-    rest = (-1 if limit is None else min(limit, MOST), min(query.offset, MOST))
-    if not isinstance(form, JoinForm):
-        text = form.statement(query, catalog.estimates, rest)
-        return None if text is None else (yield from _rows_of_known(catalog, form, text))
-    found = form.find(query, catalog.estimates, rest)
-    if found is None:
-        return None
-    text, gathered = found
-    if gathered is None:
-        return (yield from _rows_of_known(catalog, form, text))
-    return (yield from _gathered(catalog, query, gathered.of_first(sum(rest)), text, None, None, limit))
-
-
-def _rows_of_known(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Program[list[Row] | None]:
+def _known_rows(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Program[list[Row] | None]:
     """The rows of a remembered statement; None if another process has dropped the index that it reads."""
     rows: list[Row]
     try:
@@ -411,8 +400,8 @@ def run_aggregation(
     """The value of each aggregation, computed in the database; *form* is what is known of the count's form."""
     whole = transaction is None and query.limit is None and not query.offset
     if form is not None and whole and len(aggregations) == 1 and aggregations[0] == Count():
-        known = form.statement(query, catalog.estimates)
-        rows = None if known is None else (yield from _rows_of_known(catalog, form, known))
+        known, _ = form.find(query, catalog.estimates)
+        rows = None if known is None else (yield from _known_rows(catalog, form, known))
         if rows is not None:
             [(number,)] = rows
             return [number]
