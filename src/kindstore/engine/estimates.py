@@ -61,14 +61,18 @@ class Estimates:
 
     def least(self, wanted: Sequence[Wanted]) -> tuple[int, int] | None:
         """Which of *wanted* has the fewest rows, and how many these are; None if that has to be counted (again)."""
-        at, least = 0, -1
+        least: list[int] | None = None
+        at = 0
         for number, each in enumerate(wanted):
-            count = self.known(each)
-            if count is None:
+            found = self._counts.get(each)
+            if found is None or found[2] <= 0:
                 return None
-            if least < 0 or count < least:
-                at, least = number, count
-        return (at, least) if self.is_counted(wanted[at], COUNTED[-1]) else None
+            found[2] -= 1
+            if least is None or found[0] < least[0]:
+                at, least = number, found
+        if least is None or (least[0] >= least[1] and least[1] < COUNTED[-1]):
+            return None  # others may have fewer, of which no more were counted either
+        return at, least[0]
 
 
 class Question(Protocol):

@@ -105,7 +105,9 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def properties(self) -> set[str]:
         """The properties in whose indexes it looks."""
-        pairs = [*self.probes, *(pair for each in self.groups for pair in (*each.leads, *each.probes))]
+        pairs = [*self.probes]
+        for each in self.groups:
+            pairs += each.leads + each.probes
         return {name for name, _ in pairs} | ({self.source} if self.source is not None else set())
 
     def __str__(self) -> str:

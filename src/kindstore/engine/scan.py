@@ -86,13 +86,15 @@ def prepare(
         empty = empty or (end is None and not is_reverse)
     planned = yield from _planned(catalog, query)
     kinds = _kinds(catalog, query)
-    if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
+    properties = planned.properties
+    if not kinds or not properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()
         kinds = _kinds(catalog, query)
     decided: tuple[Question, Any] | None = None
     gathered: Gather | None = None
-    if kinds and planned.properties <= kinds[0].indexes.keys():
-        if isinstance(planned, Plan) and planned.equal is not None and planned.probes:
+    has_choice = isinstance(planned, Join) or planned.probes
+    if has_choice and kinds and properties <= kinds[0].indexes.keys():
+        if isinstance(planned, Plan) and planned.equal is not None:
             planned = yield from lead(catalog, kinds[0], planned)
         elif (in_order := ordered(planned)) is not None:
             decided = yield from answered(catalog.estimates, in_order.question(kinds[0]), most)
