@@ -140,15 +140,16 @@ class Gathering(msgspec.Struct, frozen=True):
         # A power of two, so that there are few statements.
         at_most = min(MOST, 1 << (size // SHARE).bit_length())
         lead, rows = least
-        if rows > at_most or estimates.known(self.vain(False)) is not None:
+        all_of_equal = Decision(at_most, lead)
+        if rows >= at_most or estimates.known(self.vain(False)) is not None:
             all_of_equal = JOIN
-        else:
-            all_of_equal = Decision(at_most, lead)
-            if most is None or rows <= READILY * self.first(most) or len(self.columns) == 1:
-                return all_of_equal
-        if most is None or not self.is_sorted or 2 * self.first(most) > at_most:
+        elif most is None or rows <= READILY * self.first(most):
             return all_of_equal
-        if estimates.known(self.vain(True)) is not None:
+        if most is None or not self.is_sorted:
+            return all_of_equal
+        if len(self.columns) == 1:
+            return JOIN  # which reads a single index no further than it has to
+        if 2 * self.first(most) > at_most or estimates.known(self.vain(True)) is not None:
             return all_of_equal
         if not self.equal:
             return Decision(at_most, in_order=True)
@@ -173,7 +174,7 @@ def gathering(kind: Kind, planned: Join) -> Gathering | None:
         kind.indexes[column.property],
         [(kind.indexes[name], value) for name, value in branch.equal],
         tuple(each.property for each in branch.columns),
-        is_sorted and bool(others) and column.property not in dict(branch.fixed),
+        is_sorted and column.property not in dict(branch.fixed),
         any(each.bounds is not ALL for each in others),
     )
 
