@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from kindstore.backends.memory import MemoryStore
 from kindstore.connect import connect
 from kindstore.engine.dialect import Dialect
-from kindstore.engine.estimates import COUNTED, Estimates
+from kindstore.engine.estimates import COUNTED, Choice, Estimates, InOrder, Lacking
 from kindstore.engine.index import Index
+from kindstore.engine.plan import ALL, Bounds
 from kindstore.engine.statement import LARGE
 from kindstore.engine.store import EngineStore
 from kindstore.store.abc import Store
@@ -310,15 +311,37 @@ def test_rows_are_counted_once_for_all_queries_with_a_value() -> None:
     index, other = Index(1, "a", Dialect()), Index(2, "b", Dialect())
     estimates = Estimates()
     one, two, many = (index, b"1"), (index, b"2"), (other, b"3")
-    assert estimates.least([one, many]) is None
+    assert estimates.least([one, many]) == Lacking((one, many), COUNTED[0])
     estimates.put(one, 5, COUNTED[0])
     estimates.put(many, COUNTED[0], COUNTED[0])
     assert estimates.least([many, one]) == (1, 5)
+    assert estimates.least([two, many]) == Lacking((two,), COUNTED[0])
     estimates.put(two, COUNTED[0], COUNTED[0])
-    assert estimates.least([two, many]) is None, "both have more than were counted"
-    assert not estimates.is_counted(two, COUNTED[1])
+    assert estimates.least([two, many]) == Lacking((two, many), COUNTED[1]), "either may have fewer"
     estimates.put(two, COUNTED[0], COUNTED[1])
     assert estimates.least([two, many]) == (0, COUNTED[0])
     for _ in range(Estimates.USES):
-        estimates.known(one)
-    assert estimates.known(one) is None, "it is time to count again"
+        estimates.count(one, 1)
+    assert estimates.count(one, 1) == Lacking((one,), 1), "it is time to count again"
+
+
+def test_entities_are_looked_up_before_where_the_scan_would_read_more() -> None:
+    index, other = Index(1, "a", Dialect()), Index(2, "b", Dialect())
+    estimates = Estimates()
+    equal, within = (other, b"1"), Bounds(b"2")
+    estimates.put(equal, 1000, COUNTED[1])
+
+    def choice(values: Bounds, most: int | None) -> Any:
+        return InOrder(index, values, ((equal,),)).answer(estimates, most)
+
+    assert choice(ALL, None) == Choice((0,), True)
+    assert choice(within, None) == Lacking(((index, within),), 250)
+    estimates.put((index, within), 249, 250)
+    assert choice(within, None) == Choice((0,), False)
+    estimates.put((index, within), 250, 250)
+    assert choice(within, None) == Choice((0,), True)
+    estimates.put((index, ALL), 12_500, 1 << 18)
+    assert choice(ALL, 20) == Choice((0,), True)
+    assert choice(ALL, 19) == Choice((0,), False)
+    estimates.put(equal, COUNTED[1], COUNTED[1])
+    assert choice(ALL, 20) == Choice((0,), False), "nobody knows how many it has"

@@ -17,7 +17,7 @@ from kindstore.store.program import Statement
 from kindstore.values.errors import BadValueError, TooLargeError
 from kindstore.values.ordered import pack
 
-from .estimates import Estimates, Question
+from .estimates import Estimates, Lacking, Question
 from .index import Index
 from .plan import KEY, Plan
 
@@ -68,7 +68,7 @@ class Form:
             return (text, (pack(filters[0].value),) * len(order) + rest), None
         packed = [pack(each.value) for each in filters]
         least = estimates.least(list(zip(self.indexes, packed, strict=True)))
-        found = None if least is None else self._texts.get(least[0])
+        found = None if isinstance(least, Lacking) else self._texts.get(least[0])
         if found is None:
             return None, None
         text, order = found
@@ -85,12 +85,11 @@ class JoinForm:
     *names* and *width* are those of `Join`.  Where a text depends on a decision, there is one for each answer.
     """
 
-    __slots__ = ("_places", "_question", "_texts", "names", "width")
+    __slots__ = ("_asked", "_texts", "names", "width")
 
     def __init__(self, names: tuple[str, ...], width: int) -> None:
         self.names, self.width = names, width
-        self._question: Question | None = None
-        self._places: list[list[tuple[Index, int]]] = []
+        self._asked: tuple[Question, list[bytes]] | None = None
         self._texts: dict[tuple[bool, Hashable], tuple[str, tuple[int, ...], Any]] = {}
 
     def add(
@@ -117,10 +116,8 @@ class JoinForm:
             return
         answer = None
         if decided is not None:
-            self._question, answer = decided
-            self._places = [
-                [(index, places[value]) for index, value in each] for each in self._question.alternatives
-            ]
+            question, answer = decided
+            self._asked = question, operands
         self._texts[limited, answer] = text, tuple(places[value] for value in bound), note
 
     def find(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Found:
@@ -130,9 +127,9 @@ class JoinForm:
         answer, most = None, None
         if rest and rest[0] >= 0:
             most = sum(rest)
-        if self._question is not None:
-            operands = [[(index, values[place]) for index, place in each] for each in self._places]
-            answer = self._question.of(operands).answer(estimates, most)
+        if self._asked is not None:
+            question, operands = self._asked
+            answer = question.of(dict(zip(operands, values, strict=True))).answer(estimates, most)
         found = self._texts.get((most is not None, answer))
         if found is None:
             return None, None

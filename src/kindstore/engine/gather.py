@@ -14,7 +14,7 @@ few of the candidates turn out to be results, there are no results from here, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -22,11 +22,11 @@ from kindstore.store.program import Statement
 
 from . import statement
 from .catalog import Kind
-from .estimates import VAIN, WHOLE, Choice, Estimates, InOrder, Wanted
+from .estimates import COUNTED_OF_INDEX, VAIN, Choice, Estimates, InOrder, Lacking, Wanted, replaced
 from .index import Index
 from .join import Column, Join
 from .leads import Ordered
-from .plan import ALL, Plan
+from .plan import ALL, Bounds, Plan
 from .statement import Position
 
 MOST = 4096
@@ -108,40 +108,43 @@ JOIN = Decision()
 class Gathering(msgspec.Struct, frozen=True):
     """The question whether to gather what a join of *columns* gives, properties of which the first has the index *source*.
 
-    *equal*: its equalities.  *is_sorted*: the results come in the order of *source*, so that a part of it gives some.
+    *values*: the range of it.  *equal*: its equalities.  *is_sorted*: the results come in the order of *source*, so that a part of it gives some.
     *is_filtered*: not all of the entities with these equalities, and in this part, are results.
     """
 
     source: Index
-    equal: Sequence[Wanted]
+    values: Bounds
+    equal: tuple[Wanted, ...]
     columns: tuple[str, ...]
     is_sorted: bool
     is_filtered: bool
 
-    @property
-    def alternatives(self) -> Sequence[Sequence[Wanted]]:
+    def of(self, operands: Mapping[bytes, bytes]) -> Gathering:
         """See `Question`."""
-        return [self.equal] if self.equal else []
-
-    def of(self, alternatives: Sequence[Sequence[Wanted]]) -> Gathering:
-        """See `Question`."""
-        return msgspec.structs.replace(self, equal=alternatives[0]) if alternatives else self
+        values, equal = self.values.replaced(operands), replaced(self.equal, operands)
+        return Gathering(self.source, values, equal, self.columns, self.is_sorted, self.is_filtered)
 
     def vain(self, in_order: bool) -> Wanted:
         """What `Estimates` know while it was tried in vain: *in_order*, or with all that meet the equalities."""
         return self.source, VAIN + bytes((in_order,)) + "\0".join(self.columns).encode()
 
-    def answer(self, estimates: Estimates, most: int | None) -> Decision | None:
+    def is_vain(self, estimates: Estimates, in_order: bool) -> bool:
+        """Whether it was tried in vain, not long ago."""
+        return not isinstance(estimates.count(self.vain(in_order), 0), Lacking)
+
+    def answer(self, estimates: Estimates, most: int | None) -> Decision | Lacking:
         """See `Question`."""
-        size = estimates.known((self.source, WHOLE))
-        least = estimates.least(self.equal) if self.equal else (0, MOST + 1)
-        if size is None or least is None:
-            return None
+        size = estimates.count((self.source, ALL), COUNTED_OF_INDEX)
+        least = estimates.least(self.equal) if self.equal else (0, MOST)
+        if isinstance(size, Lacking):
+            return size
+        if isinstance(least, Lacking):
+            return least
         # A power of two, so that there are few statements.
         at_most = min(MOST, 1 << (size // SHARE).bit_length())
         lead, rows = least
         all_of_equal = Decision(at_most, lead)
-        if rows >= at_most or estimates.known(self.vain(False)) is not None:
+        if rows >= at_most or self.is_vain(estimates, False):
             all_of_equal = JOIN
         elif most is None or rows <= READILY * self.first(most):
             return all_of_equal
@@ -149,12 +152,12 @@ class Gathering(msgspec.Struct, frozen=True):
             return all_of_equal
         if len(self.columns) == 1:
             return JOIN  # which reads a single index no further than it has to
-        if 2 * self.first(most) > at_most or estimates.known(self.vain(True)) is not None:
+        if 2 * self.first(most) > at_most or self.is_vain(estimates, True):
             return all_of_equal
         if not self.equal:
             return Decision(at_most, in_order=True)
-        choice = InOrder(self.source, self.alternatives).answer(estimates, most)
-        return None if choice is None else Decision(at_most, in_order=True, choice=choice)
+        choice = InOrder(self.source, self.values, (self.equal,)).answer(estimates, self.first(most))
+        return choice if isinstance(choice, Lacking) else Decision(at_most, in_order=True, choice=choice)
 
     def first(self, most: int) -> int:
         """How many candidates are read in order for *most* results."""
@@ -172,7 +175,8 @@ def gathering(kind: Kind, planned: Join) -> Gathering | None:
     is_sorted = planned.orders[:1] == ((column.property, column.descending),) and not planned.distinct
     return Gathering(
         kind.indexes[column.property],
-        [(kind.indexes[name], value) for name, value in branch.equal],
+        column.bounds,
+        tuple((kind.indexes[name], value) for name, value in branch.equal),
         tuple(each.property for each in branch.columns),
         is_sorted and column.property not in dict(branch.fixed),
         any(each.bounds is not ALL for each in others),

@@ -9,7 +9,6 @@ has the rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from kindstore.store.program import Program
 
 from . import statement
 from .catalog import Catalog, Kind
-from .estimates import COUNTED, COUNTED_OF_INDEX, WHOLE, Choice, Estimates, InOrder, Question, Wanted
+from .estimates import Choice, Estimates, InOrder, Lacking, Question
 from .join import Join
 from .plan import KEY, Group, Pairs, Plan, led_by
 
@@ -48,8 +47,10 @@ class Ordered(msgspec.Struct, frozen=True):
     def question(self, kind: Kind) -> InOrder:
         """The question that a choice answers, where all properties of the plan have indexes."""
         assert self.scan.source is not None
-        wanted = [[(kind.indexes[name], value) for name, value in pairs] for pairs in self.alternatives]
-        return InOrder(kind.indexes[self.scan.source], wanted)
+        wanted = tuple(
+            tuple((kind.indexes[name], value) for name, value in pairs) for pairs in self.alternatives
+        )
+        return InOrder(kind.indexes[self.scan.source], self.scan.values, wanted)
 
 
 def ordered(planned: Plan | Join) -> Ordered | None:
@@ -78,29 +79,21 @@ def lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
     assert planned.equal is not None
     pairs = [(planned.source, planned.equal), *planned.probes]
     wanted = [(kind.indexes[name], value) for name, value in pairs]
-    while (found := catalog.estimates.least(wanted)) is None:
-        yield from _count(catalog.estimates, [wanted])
+    while isinstance(found := catalog.estimates.least(wanted), Lacking):
+        yield from _count(catalog.estimates, found)
     return led_by(planned, found[0])
 
 
 def answered(estimates: Estimates, question: Question, most: int | None) -> Program[tuple[Question, Any]]:
     """*question* and its answer if *most* results are read, with counting as much as it takes."""
-    while (found := question.answer(estimates, most)) is None:
-        yield from _count(estimates, question.alternatives)
-        if not estimates.is_counted((question.source, WHOLE), COUNTED_OF_INDEX):
-            [[(rows,)]] = yield [statement.size(question.source, COUNTED_OF_INDEX)]
-            estimates.put((question.source, WHOLE), rows, COUNTED_OF_INDEX)
+    while isinstance(found := question.answer(estimates, most), Lacking):
+        yield from _count(estimates, found)
     return question, found
 
 
-def _count(estimates: Estimates, alternatives: Sequence[Sequence[Wanted]]) -> Program[None]:
-    """Count some rows of each value; more where those don't tell which is the least of an alternative."""
-    for up_to in COUNTED:
-        unclear = [each for each in alternatives if estimates.least(each) is None]
-        wanted = list(
-            dict.fromkeys(pair for each in unclear for pair in each if not estimates.is_counted(pair, up_to))
-        )
-        if wanted:
-            [[counts]] = yield [statement.estimate(wanted, up_to)]
-            for pair, counted in zip(wanted, counts, strict=True):
-                estimates.put(pair, counted, up_to)
+def _count(estimates: Estimates, lacking: Lacking) -> Program[None]:
+    if not lacking.wanted:
+        return  # another thread has just counted them
+    [[counts]] = yield [statement.estimate(lacking.wanted, lacking.up_to)]
+    for pair, count in zip(lacking.wanted, counts, strict=True):
+        estimates.put(pair, count, lacking.up_to)

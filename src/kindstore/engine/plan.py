@@ -7,6 +7,7 @@ What no single index gives in order is a join's business (`join`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -45,6 +46,14 @@ class Bounds(msgspec.Struct, frozen=True):
         return (low is None or value > low or (value == low and self.low_included)) and (
             high is None or value < high or (value == high and self.high_included)
         )
+
+    def replaced(self, values: Mapping[bytes, bytes]) -> Bounds:
+        """This range with other ends, those that *values* has."""
+        if self is ALL:
+            return self
+        low = None if self.low is None else values.get(self.low, self.low)
+        high = None if self.high is None else values.get(self.high, self.high)
+        return Bounds(low, self.low_included, high, self.high_included)
 
     def of(self, name: str) -> str:
         """The values of *name* within this range, as text: ``1800 <= year < 1900``."""

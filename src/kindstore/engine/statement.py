@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -437,19 +438,20 @@ def values_of(keys: Statement, index: Index) -> Statement:
     )
 
 
-def estimate(probes: list[tuple[Index, bytes]], up_to: int) -> Statement:
-    """One row: how many entities have each of these values, counted to *up_to*."""
-    parts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {index.table} AS i WHERE {index.term}i.value = ? LIMIT {up_to:d}))"
-        for index, _ in probes
-    ]
-    return f"SELECT {', '.join(parts)}", tuple(value for _, value in probes)
-
-
-def size(index: Index, up_to: int) -> Statement:
-    """One row: how many rows *index* has, counted to *up_to*."""
-    where = f" WHERE {index.term.removesuffix(' AND ')}" if index.term else ""
-    return f"SELECT count(*) FROM (SELECT 1 FROM {index.table} AS i{where} LIMIT {up_to:d})", ()
+def estimate(wanted: Sequence[tuple[Index, bytes | Bounds]], up_to: int) -> Statement:
+    """One row: how many rows of each index have the value, or one in the range, counted to *up_to*."""
+    parts = Text()
+    for index, value in wanted:
+        where = Text()
+        if index.term:
+            where.add(index.term.removesuffix(" AND "))
+        if isinstance(value, Bounds):
+            where.bound("i.value", value)
+        else:
+            where.add("i.value = ?", value)
+        rows = f"SELECT 1 FROM {index.table} AS i{where.where()} LIMIT {up_to:d}"
+        parts.add(f"(SELECT count(*) FROM ({rows}))", *where.values)
+    return f"SELECT {', '.join(parts.parts)}", tuple(parts.values)
 
 
 def candidates(
