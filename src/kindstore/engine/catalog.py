@@ -20,7 +20,8 @@ from kindstore.values.record import StoredShape
 from .composite import CompositeIndex, Needs
 from .composites import Composite, State, dump_definition, load_definition
 from .dialect import Dialect
-from .form import Estimates, Forms
+from .estimates import Estimates
+from .form import Forms
 from .index import Index, Rows, WritePlan, write_plan
 
 Place: TypeAlias = tuple[int, bytes]

@@ -8,7 +8,7 @@ comes or goes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from kindstore.store.conjunctions import COMPARISONS
@@ -17,6 +17,7 @@ from kindstore.store.program import Statement
 from kindstore.values.errors import BadValueError, TooLargeError
 from kindstore.values.ordered import pack
 
+from .estimates import Estimates, Lacking, Question
 from .index import Index
 from .plan import KEY, Plan
 
@@ -31,6 +32,10 @@ MAX_FORMS = 2000
 
 MAX_DEPTH = 10
 """Filters in filters, up to which a query has a form."""
+
+
+Found: TypeAlias = tuple[Statement | None, Any]
+"""A statement that is remembered, if there is one, and the note that was made of it."""
 
 
 class Form:
@@ -49,25 +54,25 @@ class Form:
         """Use *text* where filter number *lead* leads; *order*: the numbers of the filters whose operands it binds."""
         self._texts[lead] = text, order
 
-    def statement(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
-        """The statement of *query*, with the values *rest* after its operands.
+    def find(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Found:
+        """The statement of *query*, with the values *rest* after its operands, and no note.
 
         None if it has to be counted first which equality leads, or if none was planned where this one does.
         `BadValueError` and `TooLargeError` for an operand that no index can hold.
         """
         filters: Any = query.filters
         if not filters:
-            return self._texts[0][0], rest
+            return (self._texts[0][0], rest), None
         if len(filters) == 1:
             text, order = self._texts[0]
-            return text, (pack(filters[0].value),) * len(order) + rest
+            return (text, (pack(filters[0].value),) * len(order) + rest), None
         packed = [pack(each.value) for each in filters]
-        counts = estimates.get(list(zip(self.indexes, packed, strict=True)))
-        found = None if counts is None else self._texts.get(counts.index(min(counts)))
+        least = estimates.least(list(zip(self.indexes, packed, strict=True)))
+        found = None if isinstance(least, Lacking) else self._texts.get(least[0])
         if found is None:
-            return None
+            return None, None
         text, order = found
-        return text, (*[packed[at] for at in order], *rest)
+        return (text, (*[packed[at] for at in order], *rest)), None
 
 
 LIMIT, OFFSET = 1 << 40, 1 << 20
@@ -75,66 +80,65 @@ LIMIT, OFFSET = 1 << 40, 1 << 20
 
 
 class JoinForm:
-    """The texts for joins of one form, with a limit and without, and what is bound in them.
+    """The texts for joins of one *form*, with a limit and without, and what is bound in them.
 
-    *names* and *width* are those of `Join`.
+    *names* and *width* are those of `Join`.  Where a text depends on a decision, there is one for each answer.
     """
 
-    __slots__ = ("_texts", "names", "width")
+    __slots__ = ("_asked", "_form", "_texts", "names", "width")
 
-    def __init__(self, names: tuple[str, ...], width: int) -> None:
+    def __init__(self, form: FormOf, names: tuple[str, ...], width: int) -> None:
+        self._form = form
         self.names, self.width = names, width
-        self._texts: dict[bool, tuple[str, tuple[int, ...]]] = {}
+        self._asked: tuple[Question, list[bytes]] | None = None
+        self._texts: dict[tuple[bool, Hashable], tuple[str, tuple[int, ...], Any]] = {}
 
-    def add(self, query: Query, made: Statement) -> None:
-        """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`."""
+    def add(
+        self,
+        query: Query,
+        made: Statement,
+        limited: bool,
+        decided: tuple[Question, Hashable] | None = None,
+        note: Any = None,
+    ) -> None:
+        """Use the text of *made*, the statement of *query* with the limit `LIMIT`, or none, and the offset `OFFSET`.
+
+        *limited*: for queries with a limit.  *decided*: where the plan depends on the answer to a question, these.
+        *note*: what `find` is to give with it.
+        """
         text, bound = made
         operands: list[Any] = []
         _spell(query.filters, [], operands)
+        if len(set(operands)) < len(operands) and self._form != _form_of_join(query):
+            return  # other queries of this form have operands that differ: no telling which of them is bound where
         places: dict[Any, int] = {}
         for at, value in enumerate((*operands, LIMIT, OFFSET, LIMIT + OFFSET)):
             places.setdefault(value, at)
         places[-1] = places[LIMIT]
-        if all(value in places for value in bound):
-            self._texts[LIMIT in bound] = text, tuple(places[value] for value in bound)
+        if not all(value in places for value in bound):
+            return
+        answer = None
+        if decided is not None:
+            question, answer = decided
+            self._asked = question, operands
+        self._texts[limited, answer] = text, tuple(places[value] for value in bound), note
 
-    def statement(self, query: Query, _estimates: Estimates, rest: tuple[int, ...] = ()) -> Statement | None:
-        """The statement of *query* with the limit (-1: none) and offset *rest*; None if none is known for that."""
-        found = self._texts.get(bool(rest) and rest[0] >= 0)
-        if found is None:
-            return None
+    def find(self, query: Query, estimates: Estimates, rest: tuple[int, ...] = ()) -> Found:
+        """The statement of *query* with the limit (-1: none) and offset *rest*, and its note; None if none is known."""
         values: list[Any] = []
         _spell(query.filters, [], values)
-        if rest:
-            limit, offset = rest
-            values += (limit, offset, limit + offset)
-        text, order = found
-        return text, tuple([values[at] for at in order])
-
-
-class Estimates:
-    """How many rows some values have, as counted not long ago; good enough to choose an order by."""
-
-    USES = 1000
-    """Answers given before it is time to count again."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[Any, ...], list[Any]] = {}
-
-    def get(self, wanted: list[tuple[Index, bytes]]) -> tuple[int, ...] | None:
-        """The counts of these values, None if they have to be counted (again)."""
-        found = self._counts.get(tuple(wanted))
-        if found is None or found[1] <= 0:
-            return None
-        found[1] -= 1
-        counts: tuple[int, ...] = found[0]
-        return counts
-
-    def put(self, wanted: list[tuple[Index, bytes]], counts: tuple[int, ...]) -> None:
-        """Remember *counts*."""
-        if len(self._counts) > 10_000:
-            self._counts.clear()
-        self._counts[tuple(wanted)] = [counts, self.USES]
+        answer, most = None, None
+        if rest and rest[0] >= 0:
+            most = sum(rest)
+        if self._asked is not None:
+            question, operands = self._asked
+            answer = question.of(dict(zip(operands, values, strict=True))).answer(estimates, most)
+        found = self._texts.get((most is not None, answer))
+        if found is None:
+            return None, None
+        values += (*rest, sum(rest))
+        text, order, note = found
+        return (text, tuple([values[at] for at in order])), note
 
 
 Forms: TypeAlias = dict[FormOf | None, Form | JoinForm]
@@ -161,6 +165,8 @@ def form_of(query: Query) -> FormOf | None:
             return _form_of_join(query)
         return query.partition, query.kind, query.keys_only, query.orders, only.property, only.op
     names: dict[str, None] = {}
+    if query.orders:
+        return _form_of_join(query)
     for each in filters:
         if each.__class__ is not PropertyFilter or each.op != "=" or each.property == KEY:
             return _form_of_join(query)
@@ -249,18 +255,12 @@ def remember(
     known.add(lead, text, order)
 
 
-def remember_join(
-    forms: Forms, form: FormOf, query: Query, names: tuple[str, ...], width: int, made: Statement
-) -> None:
-    """Keep the text of *made*, as `JoinForm.add` takes it, for other queries of the *form* of *query*."""
-    operands: list[bytes] = []
-    _spell(query.filters, [], operands)
-    if len(set(operands)) < len(operands) and form != _form_of_join(query):
-        return  # other queries of this form have operands that differ: no telling which of them is bound where
+def join_form(forms: Forms, form: FormOf, names: tuple[str, ...], width: int) -> JoinForm:
+    """What is remembered of joins of *form*, whose results have values of *names*: to add to."""
     known = forms.get(form)
     if not isinstance(known, JoinForm):
-        known = _kept(forms, form, JoinForm(names, width))
-    known.add(query, made)
+        known = _kept(forms, form, JoinForm(form, names, width))
+    return known
 
 
 def _kept(forms: Forms, form: FormOf, made: F) -> F:

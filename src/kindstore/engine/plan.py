@@ -7,7 +7,8 @@ What no single index gives in order is a join's business (`join`).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -39,6 +40,21 @@ class Bounds(msgspec.Struct, frozen=True):
             high, high_in = value, op != "<"
         return Bounds(low, low_in, high, high_in)
 
+    def has(self, value: bytes) -> bool:
+        """Whether *value* is within this range."""
+        low, high = self.low, self.high
+        return (low is None or value > low or (value == low and self.low_included)) and (
+            high is None or value < high or (value == high and self.high_included)
+        )
+
+    def replaced(self, values: Mapping[bytes, bytes]) -> Bounds:
+        """This range with other ends, those that *values* has."""
+        if self is ALL:
+            return self
+        low = None if self.low is None else values.get(self.low, self.low)
+        high = None if self.high is None else values.get(self.high, self.high)
+        return Bounds(low, self.low_included, high, self.high_included)
+
     def of(self, name: str) -> str:
         """The values of *name* within this range, as text: ``1800 <= year < 1900``."""
         return within(name, self.low, self.low_included, self.high, self.high_included)
@@ -53,13 +69,32 @@ class Bounds(msgspec.Struct, frozen=True):
 ALL = Bounds()
 
 
+Pairs: TypeAlias = tuple[tuple[str, bytes], ...]
+"""Properties and packed values that an entity has of them."""
+
+
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """Entities that have one of the (property, packed value) pairs *leads*, and all of *probes*.
+
+    The entities of *leads* are looked up once for a query, as a set; where there are none of these, *probes* decide.
+    """
+
+    leads: Pairs
+    probes: Pairs
+
+    def __str__(self) -> str:
+        leads = " or ".join(f"{name} = {shown(value)}" for name, value in self.leads)
+        probes = [f"{name} = {shown(value)}" for name, value in self.probes]
+        return ", probe ".join([f"among {leads}" if leads else f"probe {probes.pop(0)}", *probes])
+
+
 class Plan(msgspec.Struct, frozen=True):
     """A scan of *source* in the order of the results, and the equalities that each of them must meet.
 
     *source*: the property whose index is scanned, None for the entities of the kind themselves.
     *values* is the range of its values (a single one for an equality), *paths* the range of key paths.
     *probes*: (property, packed value) pairs looked up for each row.  *descending* turns the order of the values, or of the paths where there is no source or
-    it holds a single value.
+    it holds a single value.  *groups*: an entity must be in one of them, if there are any.
     """
 
     kind: str | None
@@ -67,8 +102,9 @@ class Plan(msgspec.Struct, frozen=True):
     equal: bytes | None
     values: Bounds
     paths: Bounds
-    probes: tuple[tuple[str, bytes], ...]
+    probes: Pairs
     descending: bool
+    groups: tuple[Group, ...] = ()
 
     @property
     def width(self) -> int:
@@ -78,7 +114,10 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def properties(self) -> set[str]:
         """The properties in whose indexes it looks."""
-        return {name for name, _ in self.probes} | ({self.source} if self.source is not None else set())
+        pairs = [*self.probes]
+        for each in self.groups:
+            pairs += each.leads + each.probes
+        return {name for name, _ in pairs} | ({self.source} if self.source is not None else set())
 
     def __str__(self) -> str:
         what = self.kind if self.kind is not None else "all kinds"
@@ -93,6 +132,8 @@ class Plan(msgspec.Struct, frozen=True):
             text += f", {self.paths.of_keys()}"
         for name, value in self.probes:
             text += f", probe {name} = {shown(value)}"
+        if self.groups:
+            text += f", {' | '.join(map(str, self.groups))}"
         return text + ")"
 
 

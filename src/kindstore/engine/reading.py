@@ -10,7 +10,7 @@ from . import join_statement, statement
 from .catalog import Kind
 from .composites import State
 from .join import Branch, Join
-from .plan import ALL
+from .plan import ALL, Plan
 from .scan import Scan
 
 
@@ -28,16 +28,22 @@ class Reading(msgspec.Struct, frozen=True):
 
 def reading(scan: Scan) -> Program[Reading]:
     """What the query that was made ready as *scan* reads."""
-    kinds, plan = scan.kinds, scan.plan
+    kinds, plan, start, end = scan.kinds, scan.plan, scan.start, scan.end
+    if scan.gather is not None:
+        plan, start, end = scan.gather.candidates, None, None
     if isinstance(plan, Join):
         parts = list(dict.fromkeys(part for each in plan.branches for part in _parts(each, kinds)))
         names = tuple(dict.fromkeys(name for each in parts if (name := _name(plan.kind, each)) is not None))
         scans = [Join(plan.kind, (each,), ()) for each in parts]
         statements = [join_statement.scan(each, kinds, statement.COUNT) for each in scans]
     else:
-        names = () if plan.source is None else (f"{plan.kind}.{plan.source}",)
-        alone = msgspec.structs.replace(plan, probes=())
-        statements = [statement.scan(alone, kinds, statement.COUNT, scan.start, scan.end, None, 0)]
+        alone = msgspec.structs.replace(plan, probes=(), groups=())
+        statements = [statement.scan(alone, kinds, statement.COUNT, start, end, None, 0)]
+        leads = dict.fromkeys(pair for each in plan.groups for pair in each.leads)
+        looked_up = [Plan(plan.kind, name, value, ALL, ALL, (), False) for name, value in leads]
+        statements += [statement.scan(each, kinds, statement.COUNT) for each in looked_up]
+        sources = dict.fromkeys(each.source for each in (plan, *looked_up) if each.source is not None)
+        names = tuple(f"{plan.kind}.{name}" for name in sources)
     batch: list[Statement] = [each for each in statements if each is not None and not scan.empty]
     replies: list[list[Row]] = []
     if batch:

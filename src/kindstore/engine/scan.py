@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,19 +21,18 @@ from . import cursor, join_statement, statement
 from .catalog import INDEX_EPOCH, Catalog, Kind
 from .composite import CompositeIndex, Needs, needs
 from .errors import MissingTableError
-from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, remember, remember_join
-from .index import Index
+from .estimates import Question
+from .form import LIMIT, OFFSET, Form, Forms, JoinForm, form_of, join_form, remember
+from .gather import Gather, gather, gathering
+from .gather_rows import results
 from .join import Join, join
+from .leads import answered, lead, ordered
 from .lookup import read
-from .plan import Plan, led_by, plan
+from .plan import Plan, plan
 from .serving import Missing as Lacking
 from .serving import refusal, serve
 from .statement import Position
 from .transaction import Transaction
-
-ESTIMATES = (64, 4096)
-"""Rows counted at most to choose which of several equalities leads a join; the second if the first can't tell."""
-
 
 MOST = 1 << 61
 """More results than there can be: any number of at least as many is bound as this one, for SQLite has 64 bits."""
@@ -42,7 +41,7 @@ MOST = 1 << 61
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("empty", "end", "kinds", "plan", "query", "start")
+    __slots__ = ("decided", "empty", "end", "gather", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
@@ -50,6 +49,10 @@ class Scan:
         self.end: Position | None = None
         self.empty = False
         """Whether the query ends where it begins."""
+        self.decided: tuple[Question, Hashable] | None = None
+        """What was decided about its plan, which may be another for other operands and limits."""
+        self.gather: Gather | None = None
+        """How to do without the join that its plan is."""
 
     @property
     def uses_composites(self) -> bool:
@@ -66,8 +69,13 @@ class Scan:
         return statement.scan(self.plan, self.kinds, fetch, self.start, self.end, limit, offset)
 
 
-def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
-    """Plan *query* and choose what leads; raises for a query or cursor that is no good before it yields."""
+def prepare(
+    catalog: Catalog, query: Query, most: int | None = None, *, may_gather: bool = False
+) -> Program[Scan]:
+    """Plan *query*, of which *most* results are read, and choose what leads; *may_gather*: its results may be gathered.
+
+    Raises for a query or cursor that is no good before it yields.
+    """
     start = end = None
     empty = False
     if query.start is not None:
@@ -78,12 +86,24 @@ def prepare(catalog: Catalog, query: Query) -> Program[Scan]:
         empty = empty or (end is None and not is_reverse)
     planned = yield from _planned(catalog, query)
     kinds = _kinds(catalog, query)
-    if not kinds or not planned.properties <= kinds[0].indexes.keys() or query.kind is None:
+    properties = planned.properties
+    if not kinds or not properties <= kinds[0].indexes.keys() or query.kind is None:
         yield from catalog.load()
         kinds = _kinds(catalog, query)
-    if isinstance(planned, Plan) and planned.equal is not None and planned.probes and kinds:
-        planned = yield from _lead(catalog, kinds[0], planned)
+    decided: tuple[Question, Any] | None = None
+    gathered: Gather | None = None
+    has_choice = isinstance(planned, Join) or planned.probes
+    if has_choice and kinds and properties <= kinds[0].indexes.keys():
+        if isinstance(planned, Plan) and planned.equal is not None:
+            planned = yield from lead(catalog, kinds[0], planned)
+        elif (in_order := ordered(planned)) is not None:
+            decided = yield from answered(catalog.estimates, in_order.question(kinds[0]), most)
+            planned = in_order.by(decided[1])
+        elif isinstance(planned, Join) and may_gather and (asked := gathering(kinds[0], planned)) is not None:
+            decided = yield from answered(catalog.estimates, asked, most)
+            gathered = gather(planned, asked, decided[1], most)
     scan = Scan(query, kinds, planned)
+    scan.decided, scan.gather = decided, gathered
     scan.start, scan.end = start, end
     scan.empty = empty
     return scan
@@ -143,30 +163,6 @@ def _kinds(catalog: Catalog, query: Query) -> list[Kind]:
     return [kind for (partition, _), kind in catalog.kinds.items() if partition == query.partition]
 
 
-def _lead(catalog: Catalog, kind: Kind, planned: Plan) -> Program[Plan]:
-    """Let the equality with the fewest rows lead the join, as far as counting a few of them tells."""
-    assert planned.source is not None
-    assert planned.equal is not None
-    pairs = [(planned.source, planned.equal), *planned.probes]
-    if not planned.properties <= kind.indexes.keys():
-        return planned
-    wanted = [(kind.indexes[name], value) for name, value in pairs]
-    counts = catalog.estimates.get(wanted)
-    if counts is None:
-        counts = yield from _count_some(wanted)
-        catalog.estimates.put(wanted, counts)
-    return led_by(planned, counts.index(min(counts)))
-
-
-def _count_some(wanted: list[tuple[Index, bytes]]) -> Program[tuple[int, ...]]:
-    counts: tuple[int, ...] = ()
-    for up_to in ESTIMATES:
-        [[counts]] = yield [statement.estimate(wanted, up_to)]
-        if min(counts) < up_to:
-            break
-    return counts
-
-
 def run_query(
     catalog: Catalog,
     query: Query,
@@ -183,8 +179,11 @@ def run_query(
     names: tuple[str, ...] = ()
     if form is not None and transaction is None:
         rest = (-1 if limit is None else min(limit, MOST), min(query.offset, MOST))
-        text = form.statement(query, catalog.estimates, rest)
-        if text is not None:
+        text, gathered = form.find(query, catalog.estimates, rest)
+        if gathered is not None and text is not None:
+            of_first = gathered.of_first(sum(rest))
+            known = yield from _gathered(catalog, query, of_first, text, None, None, limit)
+        elif text is not None:
             known = yield from _known_rows(catalog, form, text)
     if known is not None:
         rows = known
@@ -193,7 +192,7 @@ def run_query(
         else:
             width = 0 if rows and rows[0][1] is None else 1
     else:
-        scan = yield from prepare(catalog, query)
+        scan = yield from prepare(catalog, query, most_of(query, limit), may_gather=transaction is None)
         rows = yield from _rows(catalog, scan, limit, transaction)
         width = scan.plan.width
         if isinstance(scan.plan, Join):
@@ -214,6 +213,11 @@ def run_query(
     return Page(results, limit is not None and len(rows) == limit, cursor_after)
 
 
+def most_of(query: Query, limit: int | None) -> int | None:
+    """How many results of *query* are looked at, for a page of at most *limit*."""
+    return None if limit is None else min(limit, MOST) + min(query.offset, MOST)
+
+
 def _known_rows(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Program[list[Row] | None]:
     """The rows of a remembered statement; None if another process has dropped the index that it reads."""
     rows: list[Row]
@@ -232,10 +236,19 @@ def _known_rows(catalog: Catalog, form: Form | JoinForm, text: Statement) -> Pro
 def _remember_page(forms: Forms, scan: Scan, limited: bool) -> None:
     """Keep the text of a page for queries of the same form: with places for the limit, if it has one, and the offset."""
     fetch = statement.KEYS if scan.query.keys_only or scan.query.projection else statement.ROWS
-    _remember(forms, scan, partial(scan.statement, fetch, LIMIT if limited else None, OFFSET), 2)
+    gathered = scan.gather
+    if gathered is None:
+        make = partial(scan.statement, fetch, LIMIT if limited else None, OFFSET)
+    elif gathered.depends_on_operands:
+        return
+    else:
+        make = partial(gathered.of_first(LIMIT + OFFSET).statement, scan.kinds, None)
+    _remember(forms, scan, make, limited, 2)
 
 
-def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], rest: int) -> None:
+def _remember(
+    forms: Forms, scan: Scan, make: Callable[[], Statement | None], limited: bool, rest: int
+) -> None:
     """Keep the text that *make* makes, which binds *rest* values besides operands, for queries of the same form."""
     query, plan = scan.query, scan.plan
     form = form_of(query)
@@ -247,8 +260,9 @@ def _remember(forms: Forms, scan: Scan, make: Callable[[], Statement | None], re
     text = make()
     if text is None:
         return
-    if isinstance(plan, Join):
-        remember_join(forms, form, query, plan.names, plan.width, text)
+    if isinstance(plan, Join) or scan.decided is not None:
+        names = plan.names if isinstance(plan, Join) else ()
+        join_form(forms, form, names, plan.width).add(query, text, limited, scan.decided, scan.gather)
     else:
         remember(forms, form, query, plan, indexes, text[0], len(text[1]) - rest)
 
@@ -319,6 +333,13 @@ def _rows(
 
 def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
     """The rows of a page as the database is now."""
+    if scan.gather is not None:
+        text = None if scan.empty else scan.gather.statement(scan.kinds, scan.start)
+        if text is None:
+            return []
+        found = yield from _gathered(catalog, scan.query, scan.gather, text, scan.start, scan.end, limit)
+        if found is not None:
+            return found
     rows: list[Row] = []
     text = scan.statement(fetch, limit, scan.query.offset)
     if text is None:
@@ -334,6 +355,29 @@ def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -
         assert text is not None
         [rows] = yield [text]
     return rows
+
+
+def _gathered(
+    catalog: Catalog,
+    query: Query,
+    gathered: Gather,
+    text: Statement,
+    start: Position | None,
+    end: Position | None,
+    limit: int | None,
+) -> Program[list[Row] | None]:
+    """The rows of a page from records; None if they have to be joined, as those like it will be for a while."""
+    [rows] = yield [text]
+    rest = start, end, limit, query.offset
+    try:
+        found = results(gathered, rows, catalog.shapes, *rest)
+    except KeyError:  # a shape that another process has defined
+        yield from catalog.load()
+        found = results(gathered, rows, catalog.shapes, *rest)
+    if found is None:
+        [kind] = _kinds(catalog, query)
+        gathered.note_vain(catalog.estimates, kind)
+    return found
 
 
 def _replan(catalog: Catalog, scan: Scan) -> Program[None]:
@@ -358,7 +402,7 @@ def run_aggregation(
     """The value of each aggregation, computed in the database; *form* is what is known of the count's form."""
     whole = transaction is None and query.limit is None and not query.offset
     if form is not None and whole and len(aggregations) == 1 and aggregations[0] == Count():
-        known = form.statement(query, catalog.estimates)
+        known, _ = form.find(query, catalog.estimates)
         rows = None if known is None else (yield from _known_rows(catalog, form, known))
         if rows is not None:
             [(number,)] = rows
@@ -367,7 +411,7 @@ def run_aggregation(
     if transaction is not None and scan.uses_composites:
         scan.plan = join(query)  # the snapshot may hold an index that is not built yet
     if whole:
-        _remember(catalog.counts, scan, partial(scan.statement, statement.COUNT, None, 0), 0)
+        _remember(catalog.counts, scan, partial(scan.statement, statement.COUNT, None, 0), False, 0)
     found: list[Any] = []
     for aggregation in aggregations:
         if isinstance(aggregation, Count):

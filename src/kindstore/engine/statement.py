@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -10,10 +11,13 @@ from kindstore.store.program import Statement
 
 from .catalog import Kind
 from .index import Index
-from .plan import ALL, Bounds, Plan
+from .plan import ALL, Bounds, Group, Plan
 
 ROWS, KEYS, VERSIONS, COUNT = "rows", "keys", "versions", "count"
 """What a scan fetches: whole entities, paths alone, paths with versions, or only how many there are."""
+
+LARGE = 8192
+"""Bytes of a record up to which it is read for the values in it."""
 
 _INDEX_COLUMNS = {
     ROWS: "i.path, i.value, e.version, e.body",
@@ -60,9 +64,6 @@ class Position:
 JOINED = 20
 """Equalities at most that are joined, which is faster than to ask whether there is a row: SQLite joins 64 tables."""
 
-Probe: TypeAlias = tuple[Index, bytes | Bounds]
-"""An index and what an entity must have in it: a value, or any in a range."""
-
 
 class Text:
     """A text in the making, with the values that its question marks stand for."""
@@ -77,6 +78,11 @@ class Text:
         """One more condition, or part."""
         self.parts.append(text)
         self.values += values
+
+    def extend(self, other: Text) -> None:
+        """All conditions of *other*, too."""
+        self.parts += other.parts
+        self.values += other.values
 
     def bound(self, column: str, bounds: Bounds) -> None:
         """Conditions that keep *column* within *bounds*."""
@@ -108,22 +114,24 @@ def scan(
         return _entity_scan(plan, kinds, fetch, start, end, limit, offset)
     indexes = kinds[0].indexes
     source = indexes.get(plan.source)
-    probes: list[Probe] = [(indexes[name], value) for name, value in plan.probes if name in indexes]
-    if source is None or len(probes) < len(plan.probes):
+    required = _required(plan, indexes)
+    if source is None or required is None:
         return None
     rest = cut(limit, offset)
     if fetch == COUNT:
-        return _count(plan, source, probes, start, end, rest)
-    if plan.descending and plan.equal is None and plan.paths is ALL:
-        return _downwards(plan, source, probes, fetch, start, end, rest)
-    where = _conditions(plan, source, probes, start, end)
+        return _count(plan, source, required, start, end, rest)
+    if plan.descending and plan.groups and limit is not None:
+        return _last_of_few(plan, source, required, fetch, start, end, limit, offset)
+    if plan.descending and plan.equal is None and plan.paths is ALL and not plan.groups:
+        return _downwards(plan, source, required, fetch, start, end, rest)
+    where = _conditions(plan, source, required, start, end)
     columns = (_INDEX_COLUMNS if plan.equal is None else _EQUAL_COLUMNS)[fetch]
     if plan.equal is None:
-        # Downwards within a few paths: what is left after those are picked out is sorted.
+        # Downwards within a few paths, or in a group: what is left after those are picked out is sorted.
         order = "i.value DESC, i.path" if plan.descending else "i.value, i.path"
     else:
         order = "i.path DESC" if plan.descending else "i.path"
-    tables = f"{source.table} AS i{_probed(probes)}{_join(fetch)}"
+    tables = f"{source.table} AS i{required.tables}{_join(fetch)}"
     text = f"SELECT {columns} FROM {tables}{where.where()} ORDER BY {order}{rest[0]}"
     return text, (*where.values, *rest[1])
 
@@ -142,7 +150,7 @@ def _join(fetch: str) -> str:
 def _conditions(
     plan: Plan,
     source: Index,
-    probes: list[Probe],
+    required: _Required,
     start: Position | None,
     end: Position | None,
     *,
@@ -169,36 +177,67 @@ def _conditions(
         if distinct:
             first_of_several(where, plan.values, plan.descending)
     where.bound("i.path", plan.paths)
-    _probe(where, probes)
+    where.extend(required.where)
     return where
 
 
-def _is_joined(at: int, probe: Probe) -> bool:
-    """Whether probe number *at* is a table of the join: an entity has at most one row of a value, but several in a range."""
-    return at < JOINED and not isinstance(probe[1], Bounds)
+class _Required:
+    """What an entity must have besides its row in the source: *tables* that are joined, and conditions."""
+
+    __slots__ = ("tables", "where")
+
+    def __init__(self, tables: str, where: Text) -> None:
+        self.tables, self.where = tables, where
 
 
-def _probed(probes: list[Probe]) -> str:
-    """The tables of the probes that are joined."""
-    tables = [
-        f" CROSS JOIN {probe[0].table} AS p{at}" for at, probe in enumerate(probes) if _is_joined(at, probe)
-    ]
-    return "".join(tables)
-
-
-def _probe(where: Text, probes: list[Probe]) -> None:
-    """The entity has each of these values, or one in the range, too: the merge join of equalities."""
-    for at, probe in enumerate(probes):
-        index, value = probe
-        wanted = Text()
-        if isinstance(value, Bounds):
-            wanted.bound(f"p{at}.value", value)
+def _required(plan: Plan, indexes: dict[str, Index]) -> _Required | None:
+    """What *plan* requires of an entity; None if there can't be one that has it."""
+    tables, where = "", Text()
+    for at, (name, value) in enumerate(plan.probes):
+        if name not in indexes:
+            return None
+        if at < JOINED:
+            # An entity has at most one row of a value.
+            tables += f" CROSS JOIN {indexes[name].table} AS p{at}"
+            where.add(_is_of(indexes[name], f"p{at}"), value)
         else:
-            wanted.add(f"p{at}.value = ?", value)
-        term = f"{index.term.replace('i.', f'p{at}.')}{' AND '.join(wanted.parts)} AND p{at}.path = i.path"
-        if not _is_joined(at, probe):
-            term = f"EXISTS (SELECT 1 FROM {index.table} AS p{at} WHERE {term})"
-        where.add(term, *wanted.values)
+            where.add(*_has(indexes[name], value))
+    groups = [made for each in plan.groups if (made := _in_group(each, indexes)) is not None]
+    if plan.groups and not groups:
+        return None
+    if groups:
+        values = (value for each in groups for value in each.values)
+        where.add(f"({' OR '.join(' AND '.join(each.parts) for each in groups)})", *values)
+    return _Required(tables, where)
+
+
+def _in_group(group: Group, indexes: dict[str, Index]) -> Text | None:
+    """The conditions that an entity is in *group*; None if there can't be one in it."""
+    found = Text()
+    leads = [(indexes[name], value) for name, value in group.leads if name in indexes]
+    if not {name for name, _ in group.probes} <= indexes.keys() or (group.leads and not leads):
+        return None
+    if leads:
+        selections = (
+            f"SELECT m.id FROM {index.table} AS m WHERE {_term(index, 'm')}m.value = ?" for index, _ in leads
+        )
+        found.add(f"i.id IN ({' UNION ALL '.join(selections)})", *(value for _, value in leads))
+    for name, value in group.probes:
+        found.add(*_has(indexes[name], value))
+    return found
+
+
+def _has(index: Index, value: bytes) -> tuple[str, bytes]:
+    """The condition that the entity of a row has *value*, too."""
+    return f"EXISTS (SELECT 1 FROM {index.table} AS p WHERE {_is_of(index, 'p')})", value
+
+
+def _is_of(index: Index, alias: str) -> str:
+    return f"{_term(index, alias)}{alias}.value = ? AND {alias}.path = i.path"
+
+
+def _term(index: Index, alias: str) -> str:
+    return index.term.replace("i.", f"{alias}.")
 
 
 def first_of_several(
@@ -239,7 +278,7 @@ def _between(plan: Plan, where: Text, start: Position | None, end: Position | No
 def _downwards(
     plan: Plan,
     source: Index,
-    probes: list[Probe],
+    required: _Required,
     fetch: str,
     start: Position | None,
     end: Position | None,
@@ -277,18 +316,49 @@ def _downwards(
     if end is not None:
         where.add(f"(i.value > ? OR i.path {end.until(False)} ?)", end.value, end.path)
     where.bound("i.path", plan.paths)
-    _probe(where, probes)
-    return f"{text}{_probed(probes)}{_join(fetch)}{where.where()}{rest[0]}", (
+    where.extend(required.where)
+    return f"{text}{required.tables}{_join(fetch)}{where.where()}{rest[0]}", (
         *values,
         *where.values,
         *rest[1],
     )
 
 
+def _last_of_few(
+    plan: Plan,
+    source: Index,
+    required: _Required,
+    fetch: str,
+    start: Position | None,
+    end: Position | None,
+    limit: int,
+    offset: int,
+) -> Statement:
+    """The same where few rows of the index make a result, so that most of its values would be sought in vain.
+
+    Read from its end until there are results enough, it gives them but for the order of their keys: of those with the
+    last of these values others may come first.  They are read again, upwards.
+    """
+    where = _conditions(plan, source, required, start, end)
+    tables = f"{source.table} AS i{required.tables}"
+    rows = f"SELECT i.value, i.path, i.id FROM {tables}"
+    last = "(SELECT value FROM last)"
+    text = (
+        f"WITH found AS MATERIALIZED ({rows}{where.where()} ORDER BY i.value DESC LIMIT ?),"
+        " last AS MATERIALIZED (SELECT CASE count(*) WHEN ? THEN min(value) END AS value FROM found),"
+        f" tied AS MATERIALIZED ({rows}{where.where()} AND i.value = {last} ORDER BY i.path LIMIT ?)"
+        f" SELECT {_INDEX_COLUMNS[fetch]} FROM (SELECT * FROM (SELECT * FROM found WHERE value > coalesce({last}, x'')"
+        " UNION ALL SELECT * FROM tied) ORDER BY value DESC, path LIMIT ? OFFSET ?) AS i"
+        f"{_join(fetch)} ORDER BY i.value DESC, i.path"
+    )
+    enough = limit + offset
+    return text, (*where.values, enough, enough, *where.values, enough, limit, offset)
+
+
 def _count(
     plan: Plan,
     source: Index,
-    probes: list[Probe],
+    required: _Required,
     start: Position | None,
     end: Position | None,
     rest: tuple[str, tuple[int, ...]],
@@ -296,15 +366,15 @@ def _count(
     """How many there are.  In a range, rows are counted without a look at their neighbours as long as no entity is
     marked to have several values; the mark is read in the statement itself, as it may have been set a moment ago.
     """
-    where = _conditions(plan, source, probes, start, end)
-    tables = f"{source.table} AS i{_probed(probes)}"
+    where = _conditions(plan, source, required, start, end)
+    tables = f"{source.table} AS i{required.tables}"
     if rest[0]:
         text = f"SELECT count(*) FROM (SELECT 1 FROM {tables}{where.where()}{rest[0]})"
         return text, (*where.values, *rest[1])
     exact = f"SELECT count(*) FROM {tables}{where.where()}"
     if plan.equal is not None or source.multiple:
         return exact, tuple(where.values)
-    plain = _conditions(plan, source, probes, start, end, distinct=False)
+    plain = _conditions(plan, source, required, start, end, distinct=False)
     text = (
         f"SELECT CASE WHEN (SELECT multiple FROM property WHERE id = {source.number:d}) THEN ({exact})"
         f" ELSE (SELECT count(*) FROM {tables}{plain.where()}) END"
@@ -368,10 +438,51 @@ def values_of(keys: Statement, index: Index) -> Statement:
     )
 
 
-def estimate(probes: list[tuple[Index, bytes]], up_to: int) -> Statement:
-    """One row: how many entities have each of these values, counted to *up_to*."""
-    parts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {index.table} AS i WHERE {index.term}i.value = ? LIMIT {up_to:d}))"
-        for index, _ in probes
-    ]
-    return f"SELECT {', '.join(parts)}", tuple(value for _, value in probes)
+def estimate(wanted: Sequence[tuple[Index, bytes | Bounds]], up_to: int) -> Statement:
+    """One row: how many rows of each index have the value, or one in the range, counted to *up_to*."""
+    parts = Text()
+    for index, value in wanted:
+        where = Text()
+        if index.term:
+            where.add(index.term.removesuffix(" AND "))
+        if isinstance(value, Bounds):
+            where.bound("i.value", value)
+        else:
+            where.add("i.value = ?", value)
+        rows = f"SELECT 1 FROM {index.table} AS i{where.where()} LIMIT {up_to:d}"
+        parts.add(f"(SELECT count(*) FROM ({rows}))", *where.values)
+    return f"SELECT {', '.join(parts.parts)}", tuple(parts.values)
+
+
+def candidates(
+    plan: Plan, kinds: list[Kind], split: bool, start: bytes | None, first: int | None, at_most: int
+) -> Statement | None:
+    """Rows (path, value, version, body) of the source, *at_most* and one more; body is null where it is `LARGE`.
+
+    All of them; or, where *first* is given, those from the value *start* on, beyond it as many as that and one more, and
+    all that have the value of the last of these.  *split*: every row of an entity, not only the first in the range.
+    """
+    indexes = kinds[0].indexes
+    source = indexes.get(plan.source or "")
+    required = _required(plan, indexes)
+    if source is None or required is None:
+        return None
+    where = _conditions(plan, source, required, None, None, distinct=not split)
+    tables = f"{source.table} AS i{required.tables}"
+    if first is not None:
+        order, onwards, beyond, back = "i.value DESC", "<=", "<", ">="
+        if not plan.descending:
+            order, onwards, beyond, back = "i.value", ">=", ">", "<="
+        counted = Text()
+        counted.extend(where)
+        if start is not None:
+            counted.add(f"i.value {beyond} ?", start)
+            where.add(f"i.value {onwards} ?", start)
+        last = f"SELECT i.value FROM {tables}{counted.where()} ORDER BY {order} LIMIT 1 OFFSET ?"
+        endless = "x''" if plan.descending else "x'ff'"
+        where.add(f"i.value {back} coalesce(({last}), {endless})", *counted.values, first)
+    text = (
+        f"SELECT i.path, i.value, e.version, CASE WHEN length(e.body) <= {LARGE:d} THEN e.body END"
+        f" FROM {tables}{_join(ROWS)}{where.where()} LIMIT {at_most + 1:d}"
+    )
+    return text, tuple(where.values)

@@ -413,8 +413,10 @@ class EngineStore:
     def reading(self, query: Query) -> Program[Reading]:
         """Which indexes *query* reads, and how many of their rows; raises as `Store.run_query` does."""
         check_query(query, self.project)
-        made = yield from scan.prepare(self.catalog, query)
-        return (yield from reading(made))
+        return (yield from reading((yield from self._prepared(query))))
+
+    def _prepared(self, query: Query) -> Program[scan.Scan]:
+        return scan.prepare(self.catalog, query, scan.most_of(query, query.limit), may_gather=True)
 
     def explain(self, query: Query) -> Program[str]:
         """See `Inspect.explain`."""
@@ -422,9 +424,9 @@ class EngineStore:
         if query.kind in METADATA:
             check_metadata(query)
             return metadata.explain(query)
-        made = yield from scan.prepare(self.catalog, query)
+        made = yield from self._prepared(query)
         read: Reading = yield from reading(made)
-        return f"{made.plan}\n  reads {read.rows:,} rows of {', '.join(read.indexes) or query.kind or 'all kinds'}"
+        return f"{made.gather or made.plan}\n  reads {read.rows:,} rows of {', '.join(read.indexes) or query.kind or 'all kinds'}"
 
 
 def _composite(kind: Kind, index: CompositeIndex) -> Composite | None:

@@ -83,7 +83,8 @@ def pack_bool(value: bool) -> bytes:
 
 def pack_float(value: float) -> bytes:
     """A double: -0.0 as 0.0, every NaN as one, after infinity."""
-    return b"\x40" + float_bits(value)
+    # Negated, a positive double has the sign that marks it as such, and 0.0 and -0.0 are one.
+    return b"\x40" + (_DOUBLE.pack(-abs(value)) if value >= 0.0 else float_bits(value))
 
 
 def pack_datetime(value: datetime) -> bytes:
@@ -142,7 +143,6 @@ def write_packing(source: Source, cls: type, value: str, packed: str) -> None:
     elif cls is bool:
         source.add(f"{packed} = {TRUE!r} if {value} else {FALSE!r}")
     elif cls is float:
-        # Negated, a positive double has the sign that marks it as such, and 0.0 and -0.0 are one.
         double = source.name(_DOUBLE.pack, "double")
         source.add(f"{packed} = b'\\x40' + {double}(-abs({value})) if {value} >= 0.0 else {packer}({value})")
     elif cls is int:

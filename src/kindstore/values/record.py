@@ -290,6 +290,18 @@ def load(body: bytes, shapes: dict[int, StoredShape]) -> tuple[Shape, list[Any]]
         raise CorruptionError("malformed record", size=len(body)) from exc
 
 
+def columns(body: bytes, shapes: dict[int, StoredShape]) -> tuple[StoredShape, list[Any]]:
+    """The columns of a record as they are stored, before the readers of its shape; errors as of `load`."""
+    try:
+        values = _decode(body)
+        stored = shapes[values.pop()]
+        if len(values) != stored.width:
+            raise ValueError("a record of other columns than its shape")
+    except _MALFORMED as exc:
+        raise CorruptionError("malformed record", size=len(body)) from exc
+    return stored, values
+
+
 def load_rows(
     rows: Sequence[Row], partition: Partition, shapes: dict[int, StoredShape], maker: Maker[R]
 ) -> list[R]:
