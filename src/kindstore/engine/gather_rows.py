@@ -15,6 +15,7 @@ from kindstore.store.program import Row
 from kindstore.values import record
 from kindstore.values.entity import Entity
 from kindstore.values.ordered import PACKERS, pack
+from kindstore.values.pause import Pause
 from kindstore.values.record import StoredShape
 
 from .gather import Gather
@@ -41,7 +42,10 @@ def results(
     None if these are not enough.  KeyError where *shapes* lacks that of a record, `CorruptionError` for a malformed one.
     """
     joined = plan.join
-    found = _results_of(plan, rows, shapes) if len(rows) <= plan.at_most else None
+    if len(rows) > plan.at_most:
+        return None
+    with Pause(len(rows)):
+        found = _results_of(plan, rows, shapes)
     if found is None:
         return None
     numbers = {KEY: 0, **{name: at for at, name in enumerate(joined.names, 1)}}
@@ -78,13 +82,17 @@ def _is_after(row: Row, places: list[tuple[int, bool]], position: Position) -> b
 def _results_of(plan: Gather, rows: list[Row], shapes: dict[int, StoredShape]) -> list[Row] | None:
     """The results that the candidates make, in no order; None if the record of one is large."""
     by_shape: dict[StoredShape, tuple[list[Row], list[list[Any]]]] = {}
+    before: StoredShape | None = None
+    alike, columns = list[Row](), list[list[Any]]()
     for row in rows:
         if row[3] is None:
             return None
         stored, values = record.columns(row[3], shapes)
-        of_shape = by_shape.setdefault(stored, ([], []))
-        of_shape[0].append(row)
-        of_shape[1].append(values)
+        if stored is not before:
+            before = stored
+            alike, columns = by_shape.setdefault(stored, ([], []))
+        alike.append(row)
+        columns.append(values)
     found: list[Row] = []
     for stored, (alike, columns) in by_shape.items():
         simple = _one_of_each(plan, stored, alike, columns)
