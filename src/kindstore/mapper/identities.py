@@ -87,10 +87,6 @@ class IdentityMap:
     def __len__(self) -> int:
         return sum(map(len, self._maps.values()))
 
-    def __bool__(self) -> bool:
-        """Whether anything may be known."""
-        return bool(self._maps)
-
 
 class Cache(MutableMapping[Key, Any]):
     """An identity map as a mapping from keys to entities (None: there is known to be none), for programs that look in."""

@@ -208,7 +208,7 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
 def _told_of_writes(context: Context, use_cache: bool | None) -> IdentityMap | None:
     """The identity map that is to know of what is written; None where it keeps nothing, and knows nothing yet."""
     identities = context.identities
-    if identities is not None and use_cache is None and context.policy is never and not identities:
+    if identities is not None and use_cache is None and context.policy is never and not identities._maps:
         return None
     return identities
 

@@ -164,8 +164,9 @@ class Model(models.Model):
         use = None
         if options:
             use, context = use_cache(options), told(context, options)
-        key = context.store.run(operations.put_one(context, self, use))
-        return cast("Key", key)
+        program: Any = operations.put_one(context, self, use)
+        key: Key = context.store.run(program)
+        return key
 
     def put_async(self, **options: Unpack[WriteOptions]) -> Future[Key]:
         """`put`, as a future."""

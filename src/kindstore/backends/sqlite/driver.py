@@ -372,7 +372,7 @@ class SQLiteDriver:
         while self._queue and len(jobs) < GROUP:
             jobs.append(self._queue.popleft())
         try:
-            writer = self.writer
+            writer = self._writer or self._open_writer()
             with self._turnstile:
                 self._commit(writer, jobs)
                 if self._log_pages > self._room.pages or self._log_pages >= CHECKPOINT:
@@ -552,11 +552,6 @@ class SQLiteDriver:
                 "the process was forked while this store was in use", hint="Connect again in the child."
             )
         return Connection(self._name, vfs=self._vfs, durable=self._durable, read_only=read_only)
-
-    @property
-    def writer(self) -> Connection:
-        """The connection that writes."""
-        return self._writer or self._open_writer()
 
     def _open_writer(self) -> Connection:
         writer = self._writer = self._open(read_only=False)
