@@ -1,6 +1,7 @@
 """`python -m bench.query_cost`: what queries cost as a kind grows, small and large in one run; prints a table in Markdown.
 
-* A composite-index query for 20 results: as long at a million entities as at a thousand, but for caches.
+* A composite-index query for 20 results, and a range of 100: as long at a million entities as at a thousand, but for
+  caches.
 * A join of three equalities, each of a tenth of the entities, together of a ten-thousandth: the index rows that its
   plan says it reads, and its time without the composite index and with it.
 * A count: beside walking over the keys of what is counted.
@@ -27,6 +28,9 @@ from kindstore.engine.store import EngineStore
 
 BEGIN, END = "<!-- query-cost:begin -->", "<!-- query-cost:end -->"
 BATCH = 20_000
+RANKS = 1 << 28
+"""`Sample.rank` is less."""
+
 SORTED = CompositeIndex("Sample", False, (IndexProperty("tenth"), IndexProperty("rank")))
 JOINED = CompositeIndex("Sample", False, (IndexProperty("a"), IndexProperty("b"), IndexProperty("c")))
 
@@ -97,6 +101,20 @@ def top_20(side: Side) -> None:
     assert len(found) == 20 or side.size < 10_000
 
 
+def range_again(side: Side) -> None:
+    """100 in a range that was asked for before: one of ten."""
+    _range_from(side.random.randrange(10) * RANKS // 12)
+
+
+def range_anew(side: Side) -> None:
+    """100 in a range that nobody has asked for."""
+    _range_from(side.random.randrange(RANKS * 5 // 6))
+
+
+def _range_from(low: int) -> None:
+    assert len(Sample.query(Sample.rank >= low).order(Sample.rank).fetch(100)) == 100
+
+
 def _three() -> ndb.Query[Sample]:
     return Sample.query(Sample.a == True, Sample.b == True, Sample.c == True)  # noqa: E712
 
@@ -148,6 +166,10 @@ def table(small: Side, large: Side, rounds: int) -> str:
         side.asked(top_20, 200)  # warms up
     pairs = [(small.asked(top_20, 300), large.asked(top_20, 300)) for _ in range(rounds)]
     row("composite index, 20 results, ms", min(p[0] for p in pairs) / 1e3, min(p[1] for p in pairs) / 1e3, 3)
+    again = [least(range_again, side, 100) / 1e3 for side in (small, large)]
+    row("range of 100 that was asked for before, ms", again[0], again[1], 3)
+    anew = [least(range_anew, side, 100) / 1e3 for side in (small, large)]
+    row("range of 100 that was not, ms", anew[0], anew[1], 3)
     row("join of three equalities, index rows that its plan reads", rows(small), rows(large), 0)
     row("join of three equalities, ms", least(three, small, 20) / 1e3, least(three, large, 1) / 1e3)
     counts = [least(counted, side, 1) / 1e3 for side in (small, large)]
