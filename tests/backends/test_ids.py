@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import kindstore
 from kindstore.store.abc import Store
 from kindstore.store.ids import FIRST_SCATTERED, LAST_SCATTERED
 from kindstore.store.messages import Insert, Upsert
+from kindstore.store.program import Program
 from kindstore.values.entity import Entity
 from kindstore.values.key import Key
 
@@ -59,3 +63,38 @@ def test_reserving_far_away_ids_uses_up_none(tmp_path: Path) -> None:
     reserve(store, FIRST_SCATTERED + 1, LAST_SCATTERED)
     assert put(store) == FIRST_IDS[0]
     store.close()
+
+
+def test_an_id_that_is_reserved_while_a_put_holds_it_is_not_used(tmp_path: Path) -> None:
+    """Another thread of the same process reserves an id between its being taken and its being written."""
+    store: Any = kindstore.connect(tmp_path / "a.db")
+    take = store._ids.take
+
+    def overtaken(number: int) -> Program[list[int]]:
+        ids: list[int] = yield from take(number)
+        if ids[0] == FIRST_IDS[0]:
+            reserve(store, ids[0])
+        return ids
+
+    store._ids.take = overtaken
+    assert put(store) == FIRST_IDS[1]
+    store.close()
+
+
+def test_who_reads_the_reserved_ids_first_and_learns_them_last_takes_none_back(tmp_path: Path) -> None:
+    """Two threads of one process, of which the other is the last to note the epoch."""
+    store: Any = kindstore.connect(tmp_path / "a.db")
+    ids = store._ids
+    slow = ids.refresh()
+    before = store.run(_read(slow.send(None)))
+    reserve(store, FIRST_IDS[0])
+    newer = ids.epoch
+    with pytest.raises(StopIteration):
+        slow.send(before)
+    ids.epoch = newer
+    assert put(store) == FIRST_IDS[1]
+    store.close()
+
+
+def _read(batch: list[Any]) -> Program[Any]:
+    return (yield batch)

@@ -84,7 +84,8 @@ class Ids:
         """Learn which ids are reserved by now."""
         [[(flags,)], rows] = yield [(self.dialect.select_flags, ()), (self.dialect.reserved_ids, ())]
         with self._lock:
-            self._reserved = frozenset(number for (number,) in rows)
+            # Added, not replaced: another thread may have read a newer table.  The epoch comes after, for the same reason.
+            self._reserved |= {number for (number,) in rows}
             self._block = self._free(self._block)
         self.epoch = flags >> 1 & ID_EPOCHS
 

@@ -288,6 +288,8 @@ class EngineStore:
         incomplete = len([None for key in asked if (key._flat or key.path)[-1] is None])
         while True:
             keys = asked
+            # Before any id is taken: another thread may reserve it, and learn the new epoch, before it is written.
+            epoch = self._ids.epoch
             if incomplete:
                 keys = completed(asked, (yield from self._ids.take(incomplete)))
             if transaction is not None and transaction.by_group:
@@ -295,9 +297,7 @@ class EngineStore:
             index_epoch = self.catalog.index_epoch
             prepared = yield from commit.prepare(self.catalog, mutations, keys)
             try:
-                program = commit.apply(
-                    self.catalog, prepared, transaction, self._stamp, self._ids.epoch, index_epoch
-                )
+                program = commit.apply(self.catalog, prepared, transaction, self._stamp, epoch, index_epoch)
                 writes: commit.Writes = yield Write(program, commit.Writes.proof)
             except commit.IdTakenError:
                 yield from self._ids.refresh()
