@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from kindstore.backends.sqlite import driver
 from kindstore.backends.sqlite.log_room import FRAME, START
 from kindstore.engine.store import EngineStore
+from kindstore.values.key import Key
 from tests.scale import scaled, seed
 from tests.trust.stores import Books, InspectedStore, faults_of, opened
 
@@ -169,3 +171,60 @@ def test_another_program_may_cut_the_log_at_any_time(store: InspectedStore, path
     assert other.returncode == 0
     assert number > 20
     assert books.differences(number) == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "directory", "nothing"])
+def test_what_stands_in_the_place_of_the_log_is_left_alone(path: Path, tmp_path: Path, kind: str) -> None:
+    """Room is made by name; whatever somebody put there, commits go on in the log that is open."""
+    other = tmp_path / "other"
+    other.write_bytes(b"")
+    with opened(path) as store:
+        books = Books(store)
+        books.transact(1)
+        log, aside = log_of(path), tmp_path / "aside"
+        log.rename(aside)
+        if kind == "pipe":
+            os.mkfifo(log)
+        elif kind == "link":
+            log.symlink_to(other)
+        elif kind == "directory":
+            log.mkdir()
+        number = 1
+        while used(store) < 10 * START * FRAME:
+            number += 1
+            books.transact(number)
+        if kind == "directory":
+            log.rmdir()
+        aside.replace(log)
+        books.transact(number + 1)
+        assert books.differences(number + 1) == []
+    assert other.read_bytes() == b""
+    with opened(path) as store:
+        assert Books(store).differences(number + 1) == []
+
+
+def test_a_reader_in_the_way_does_not_keep_every_writer_waiting(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "CHECKPOINT", 50)
+    monkeypatch.setattr(driver, "TRUNCATE", 100)
+    monkeypatch.setattr(driver, "CUT_AGAIN", 3600.0)
+    with opened(path) as store:
+        books = Books(store)
+        books.transact(1)
+        tries: list[int] = []
+        own: Any = cast("EngineStore", store).driver
+        monkeypatch.setattr(own, "_give_up_old_snapshots", lambda: tries.append(own._log_pages))
+        name = store.run(store.begin(read_only=True))
+        assert store.run(store.lookup([Key.of(store.partition(), ("Counter", 1))], name))
+        for number in range(2, 100):
+            books.transact(number)
+        assert own._log_pages > 100
+        assert len(tries) == 1
+        store.run(store.rollback(name))
+        # The first commit after it copies all, and then cuts without waiting for its turn.
+        books.transact(100)
+        assert len(tries) == 2
+        assert log_of(path).stat().st_size == 0
+        books.transact(101)
+        assert used(store) < 50 * FRAME

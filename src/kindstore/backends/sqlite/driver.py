@@ -45,6 +45,9 @@ CHECKPOINT = 4000
 TRUNCATE = 16_000
 """Pages in the log (64 MB) from which on it is also cut, if no reader is in the way."""
 
+CUT_AGAIN = 2.0
+"""Seconds after which cutting is tried again where a reader was: a try waits for 50 ms, and writers with it."""
+
 GROUP = 100
 """Programs at most that share one commit."""
 
@@ -127,6 +130,7 @@ class SQLiteDriver:
         self._durable, self._vfs, self._on_close = durable, vfs, on_close
         self._turnstile = turnstile
         self._log_pages = 0
+        self._cut_at = 0.0
         # Another file layer may keep its files elsewhere; without waiting for the disk there is nothing to gain.
         self._room = LogRoom(self._name, CHECKPOINT, useful=durable and vfs is None)
         self.after_fork: Callable[[], None] | None = None
@@ -499,8 +503,9 @@ class SQLiteDriver:
         try:
             pages, copied = writer.apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             self._log_pages = pages - copied
-            if pages >= TRUNCATE:
+            if pages >= TRUNCATE and (pages == copied or time.monotonic() >= self._cut_at):
                 self._give_up_old_snapshots()
+                self._cut_at = time.monotonic() + CUT_AGAIN
                 writer.apsw.set_busy_timeout(50)
                 try:
                     writer.apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -508,7 +513,7 @@ class SQLiteDriver:
                 finally:
                     writer.apsw.set_busy_timeout(5000)
         except apsw.BusyError:
-            self._log_pages = 0  # a reader is in the way: the next few thousand pages will try again
+            self._log_pages = 0  # a reader is in the way: the next commits will try again
         except apsw.Error as error:
             self._log_pages = 0
             import logging  # noqa: PLC0415 - for this rare case alone it would double the time of import

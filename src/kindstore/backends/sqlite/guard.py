@@ -113,11 +113,11 @@ def let_go(path: Path) -> None:
 def open_log(path: str) -> int:
     """A handle of the log of a database that is held: SQLite has no locks on that file, so none are dropped.
 
-    Whatever is written goes to its end.  OSError if it is not there.
+    Whatever is written goes to its end.  OSError if it is not there, or no file that is opened without waiting (a pipe).
     """
     _own.opening = True
     try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     finally:
         _own.opening = False
 
