@@ -146,6 +146,26 @@ def test_copies_of_many_have_their_keys(context: ndb.Context, again: Any) -> Non
     assert vars(copies[0]).keys() == vars(usual(1)).keys()
 
 
+class Note(ndb.Model):
+    text = ndb.TextProperty()
+    body = ndb.JsonProperty()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("read", [False, True])
+def test_what_was_loaded_is_pickled_by_every_protocol(
+    context: ndb.Context, protocol: int, read: bool
+) -> None:
+    context.set_cache_policy(False)
+    keys = ndb.put_multi([Note(id=number, text="ä", body={"n": [number]}) for number in range(1, 9)])
+    loaded = [*Note.query().fetch(), keys[0].get()]
+    if read:
+        assert all(note.body and note.key for note in loaded)
+    again = [pickle.loads(pickle.dumps(note, protocol)) for note in loaded]
+    assert [note.key for note in again] == [*keys, keys[0]]
+    assert again == loaded
+
+
 def test_one_of_many_given_another_key_is_another_entity(context: ndb.Context) -> None:
     keys = ndb.put_multi([usual(number) for number in range(1, 9)])
     context.clear_cache()

@@ -48,6 +48,10 @@ class Undecoded:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The oldest protocols, 0 and 1, know no slots.
+        return Undecoded, (self.value,)
+
 
 def as_text(value: bytes) -> str | bytes:
     """The text that *value* is the UTF-8 of; *value* itself where it is none."""
