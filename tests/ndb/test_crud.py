@@ -244,3 +244,20 @@ def test_a_property_may_be_called_like_a_method(context: ndb.Context) -> None:
     found = cls._query(ndb.FilterNode("put", "=", 3)).fetch()
     assert [(each.put, each.query, each.key) for each in found] == [(3, "where", "mine")]
     assert found[0]._key == made
+
+
+class Bare(ndb.Model):
+    n = ndb.IntegerProperty(default=7)
+
+    def __init__(self) -> None:
+        """Without what the constructor of models does."""
+
+
+@pytest.mark.usefixtures("context")
+def test_an_instance_that_no_constructor_of_models_has_seen_is_a_new_one() -> None:
+    assert Bare().key is None
+    one, two, three = Bare(), Bare(), Bare()
+    keys = [one.put(), *ndb.put_multi([two, three])]
+    assert [each.key for each in (one, two, three)] == keys
+    assert len(set(keys)) == 3
+    assert [each.n for each in Bare.query().fetch()] == [7] * 3

@@ -162,7 +162,7 @@ def _put_all(context: Context, instances: Sequence[Model], use_cache: bool | Non
         if cls._prepares:
             instance._prepare_for_put()
         # Past the property, which is a call; only of what was loaded the key may still be the bytes of its path.
-        held: Any = instance.__dict__["_key"]
+        held: Any = instance.__dict__.get("_key")
         key: Key = (instance._key if type(held) is bytes else held) or new_key
         asked.append(key)
         entities.append(schema.to_entity(instance, key, legacy))
