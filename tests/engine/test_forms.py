@@ -198,3 +198,13 @@ def test_two_values_of_one_list_are_both_asked_for(pair: Pair, first: str) -> No
         for more in ((), (PropertyFilter("b", "=", 1),)):
             query = Query(SPACE, "E", filters=(*filters, *more))
             assert answered(pair.warm, query) == answered(pair.model, query)
+
+
+def test_equal_operands_of_a_composite_index_are_two() -> None:
+    store = with_indexes()
+    model = loaded(MemoryStore(), entities())
+    for b, c in ((1, 1), (0, 1), (1, 0), (2, 2), (2, 1)):
+        query = Query(SPACE, "E", filters=(PropertyFilter("b", "=", b), PropertyFilter("c", "=", c)))
+        assert answered(store, query) == answered(model, query)
+    store.close()
+    model.close()

@@ -30,6 +30,9 @@ MAX_FORMS = 2000
 """Forms that are remembered; with more of them all are forgotten."""
 
 
+_RANKED = 8
+"""Parts of a form that knows the ranks of the operands (`_form_of_join`)."""
+
 MAX_DEPTH = 10
 """Filters in filters, up to which a query has a form."""
 
@@ -82,13 +85,13 @@ LIMIT, OFFSET = 1 << 40, 1 << 20
 class JoinForm:
     """The texts for joins of one form, with a limit and without, and what is bound in them.
 
-    *names* and *width* are those of `Join`.  Where a text depends on a decision, there is one for each answer.
+    *names* and *width* are those of `Join`.  *ranked*: the form says which operands are equal.  Where a text depends on a decision, there is one for each answer.
     """
 
-    __slots__ = ("_asked", "_texts", "names", "width")
+    __slots__ = ("_asked", "_texts", "names", "ranked", "width")
 
-    def __init__(self, names: tuple[str, ...], width: int) -> None:
-        self.names, self.width = names, width
+    def __init__(self, names: tuple[str, ...], width: int, ranked: bool) -> None:
+        self.names, self.width, self.ranked = names, width, ranked
         self._asked: tuple[Question, list[bytes]] | None = None
         self._texts: dict[tuple[bool, Hashable], tuple[str, tuple[int, ...], Any]] = {}
 
@@ -114,6 +117,8 @@ class JoinForm:
         places[-1] = places[LIMIT]
         if not all(value in places for value in bound):
             return
+        if not self.ranked and len(set(operands)) < len(operands):
+            return  # of equal operands nothing tells which of them is bound where
         answer = None
         if decided is not None:
             question, answer = decided
@@ -256,7 +261,7 @@ def join_form(forms: Forms, form: FormOf, names: tuple[str, ...], width: int) ->
     """What is remembered of joins of *form*, whose results have values of *names*: to add to."""
     known = forms.get(form)
     if not isinstance(known, JoinForm):
-        known = _kept(forms, form, JoinForm(names, width))
+        known = _kept(forms, form, JoinForm(names, width, len(form) == _RANKED))
     return known
 
 
