@@ -16,7 +16,7 @@ from kindstore.engine.composite import CompositeIndex, IndexProperty, needed_ind
 from kindstore.engine.composites import State
 from kindstore.engine.store import EngineStore
 from kindstore.store.conjunctions import comparisons, conjunctions
-from kindstore.store.messages import Count, Delete, Order, PropertyFilter, Query, Upsert
+from kindstore.store.messages import Count, Delete, Order, OrFilter, PropertyFilter, Query, Sum, Upsert
 from kindstore.values.entity import Entity
 from kindstore.values.errors import BadArgumentError, BadValueError, Error, NeedIndexError, TooLargeError
 from kindstore.values.key import Key
@@ -170,6 +170,23 @@ def test_a_transaction_does_not_read_an_index_that_is_younger_than_its_snapshot(
     assert [entity.key.path[-1] for entity in page.results if entity.key] == [3, 2, 1]
     counted = store.run(store.run_aggregation(asked(store, ("a", "=", 1), "b"), [Count()], transaction))
     assert counted == [3]
+    store.run(store.rollback(transaction))
+
+
+def test_a_snapshot_that_is_older_than_a_property_has_the_other_results_of_an_or(store: EngineStore) -> None:
+    put(store, "K", 1, a=1)
+    transaction = store.run(store.begin(read_only=True))
+    store.run(store.lookup([Key.of(store.partition(), ("K", 1))], transaction))  # the snapshot is taken
+    put(store, "K", 2, young=2)
+    either = OrFilter((PropertyFilter("young", "=", 2), PropertyFilter("a", "=", 1)))
+    for orders in ((), (Order("a"),)):
+        query = Query(store.partition(), "K", filters=(either,), orders=orders)
+        page = store.run(store.run_query(query, transaction))
+        assert [entity.key.path[-1] for entity in page.results if entity.key] == [1]
+        assert store.run(store.run_aggregation(query, [Count(), Sum("a")], transaction)) == [1, 1]
+    both = asked(store, ("a", "=", 1), ("young", "=", 2))
+    assert store.run(store.run_query(both, transaction)).results == []
+    assert store.run(store.run_aggregation(both, [Count()], transaction)) == [0]
     store.run(store.rollback(transaction))
 
 

@@ -213,3 +213,13 @@ def test_operands_that_happen_to_be_equal_do_not_decide_where_others_are_bound()
     assert results("none", "none") == results("none", b"none") == []
     assert results("only", "here") == [found]
     store.close()
+
+
+def test_equal_operands_of_a_composite_index_are_two() -> None:
+    store = with_indexes()
+    model = loaded(MemoryStore(), entities())
+    for b, c in ((1, 1), (0, 1), (1, 0), (2, 2), (2, 1)):
+        query = Query(SPACE, "E", filters=(PropertyFilter("b", "=", b), PropertyFilter("c", "=", c)))
+        assert answered(store, query) == answered(model, query)
+    store.close()
+    model.close()

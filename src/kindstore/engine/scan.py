@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -41,7 +40,7 @@ MOST = 1 << 61
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("decided", "empty", "end", "gather", "kinds", "plan", "query", "start")
+    __slots__ = ("decided", "empty", "end", "gather", "kinds", "plan", "query", "start", "there")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
@@ -51,6 +50,8 @@ class Scan:
         """Whether the query ends where it begins."""
         self.decided: tuple[Question, Hashable] | None = None
         """What was decided about its plan, which may be another for other operands and limits."""
+        self.there: set[int] | None = None
+        """The numbers of the indexes that may be read; None: all that are known."""
         self.gather: Gather | None = None
         """How to do without the join that its plan is."""
 
@@ -308,27 +309,33 @@ def _rows(
     versions: list[Row] = []
     text, check = scan.statement(fetch, limit, query.offset), again()
     if text is not None and check is not None:
+        batch = [text, check, (catalog.dialect.select_flags, ())]
         try:
-            rows, versions, [(flags,)] = yield Snapshot(
-                transaction.name, [text, check, (catalog.dialect.select_flags, ())]
-            )
-            stale = flags >> INDEX_EPOCH != catalog.index_epoch
+            rows, versions, [(flags,)] = yield Snapshot(transaction.name, batch)
+            is_other = scan.uses_composites and flags >> INDEX_EPOCH != catalog.index_epoch
         except MissingTableError:
-            stale = True
-        if stale and scan.uses_composites:
-            # The snapshot may hold an index that is not built yet, or that is dropped by now.
-            scan.plan = join(query)
+            is_other = True
+        if is_other:
+            # The snapshot may hold an index that is not built yet, or that is dropped by now, or lack a younger one.
+            yield from _as_in_snapshot(catalog, scan, transaction)
             text, check = scan.statement(fetch, limit, query.offset), again()
-            assert text is not None
-            assert check is not None
+            scan.there = None
             rows, versions = [], []
-            with suppress(MissingTableError):
+            if text is not None and check is not None:
                 rows, versions = yield Snapshot(transaction.name, [text, check])
-        # Otherwise: an index younger than the snapshot, with nothing to find in it.
     else:
         yield Snapshot(transaction.name, [])
     transaction.queries.append((again, versions))
     return rows
+
+
+def _as_in_snapshot(catalog: Catalog, scan: Scan, transaction: Transaction) -> Program[None]:
+    """Let *scan* read those indexes alone that are in the snapshot of *transaction*, and no composite ones."""
+    [rows] = yield Snapshot(transaction.name, [(catalog.dialect.properties, ())])
+    scan.there = {number for number, *_ in rows}
+    scan.kinds = [kind.with_indexes(scan.there) for kind in scan.kinds]
+    if scan.uses_composites:
+        scan.plan = join(scan.query)
 
 
 def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
@@ -389,6 +396,8 @@ def _replan(catalog: Catalog, scan: Scan) -> Program[None]:
 def _again(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Statement | None:
     """The statement by which commit repeats a read, with the kinds and indexes that there are by then."""
     scan.kinds = _kinds(catalog, scan.query)
+    if scan.there is not None:
+        scan.kinds = [kind.with_indexes(scan.there) for kind in scan.kinds]
     return scan.statement(fetch, limit, scan.query.offset)
 
 
@@ -446,12 +455,17 @@ def _aggregated(
         try:
             [rows] = yield read([text], transaction)
         except MissingTableError:
-            # In a snapshot that is older than the index of a property there is nothing to find.
-            if transaction is None and scan.uses_composites:
+            if transaction is not None:  # its snapshot is older than the index of a property
+                yield from _as_in_snapshot(catalog, scan, transaction)
+                text = again()
+                scan.there = None
+            elif scan.uses_composites:
                 yield from _replan(catalog, scan)  # another process has dropped an index
                 text = again()
-                assert text is not None
-                [rows] = yield [text]
+            else:
+                raise
+            if text is not None:
+                [rows] = yield read([text], transaction)
     elif transaction is not None:
         yield Snapshot(transaction.name, [])
     if transaction is not None:
