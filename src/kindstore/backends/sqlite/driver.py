@@ -130,6 +130,7 @@ class SQLiteDriver:
         self._durable, self._vfs, self._on_close = durable, vfs, on_close
         self._turnstile = turnstile
         self._log_pages = 0
+        self._copy_at = CHECKPOINT
         self._cut_at = 0.0
         # Another file layer may keep its files elsewhere; without waiting for the disk there is nothing to gain.
         self._room = LogRoom(self._name, CHECKPOINT, useful=durable and vfs is None)
@@ -379,7 +380,7 @@ class SQLiteDriver:
             writer = self._writer or self._open_writer()
             with self._turnstile:
                 self._commit(writer, jobs)
-                if self._log_pages > self._room.pages or self._log_pages >= CHECKPOINT:
+                if self._log_pages > self._room.pages or self._log_pages >= self._copy_at:
                     for job in jobs:
                         job.finish()
                     jobs = []
@@ -493,29 +494,28 @@ class SQLiteDriver:
 
     def _tend_log(self, writer: Connection) -> None:
         """What the log needs between two commits: to be copied, or to be given room."""
-        if self._log_pages >= CHECKPOINT:
+        if self._log_pages >= self._copy_at:
             self._checkpoint(writer)
         else:
             self._room.make()
 
     def _checkpoint(self, writer: Connection) -> None:
         """Copy the log into the database file: the one place where that happens.  Its troubles are no commit's."""
+        # Once it is copied the log begins anew; not as long as a reader needs it, and then it is not looked at each time.
+        self._copy_at = self._log_pages + CHECKPOINT // 4
         try:
             pages, copied = writer.apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            self._log_pages = pages - copied
             if pages >= TRUNCATE and (pages == copied or time.monotonic() >= self._cut_at):
                 self._give_up_old_snapshots()
                 self._cut_at = time.monotonic() + CUT_AGAIN
                 writer.apsw.set_busy_timeout(50)
                 try:
                     writer.apsw.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                    self._log_pages = 0
                 finally:
                     writer.apsw.set_busy_timeout(5000)
         except apsw.BusyError:
-            self._log_pages = 0  # a reader is in the way: the next commits will try again
+            pass  # a reader is in the way
         except apsw.Error as error:
-            self._log_pages = 0
             import logging  # noqa: PLC0415 - for this rare case alone it would double the time of import
 
             logging.getLogger("kindstore.sqlite").warning(
@@ -564,6 +564,8 @@ class SQLiteDriver:
         return writer
 
     def _note_pages(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
+        if pages < self._log_pages:
+            self._copy_at = CHECKPOINT
         self._log_pages = pages
         self._room.note(pages)
         return apsw.SQLITE_OK
