@@ -61,6 +61,13 @@ class Kind:
         self.usual: dict[tuple[Any, ...], WritePlan] = {}
         """The plan that was last right for these columns and types, whatever the lists hold."""
 
+    def within(self, numbers: set[int]) -> Kind:
+        """The same with those indexes of properties alone that have one of *numbers*: for reading, in a state before."""
+        found = Kind(self.number, self.space, self.partition, self.name)
+        found.indexes = {name: index for name, index in self.indexes.items() if index.number in numbers}
+        found.composites, found.deleting = self.composites, self.deleting
+        return found
+
 
 class Missing:
     """What a commit needs and the catalog lacks."""

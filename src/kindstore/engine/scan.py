@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -312,23 +311,29 @@ def _rows(
             rows, versions, [(flags,)] = yield Snapshot(
                 transaction.name, [text, check, (catalog.dialect.select_flags, ())]
             )
-            stale = flags >> INDEX_EPOCH != catalog.index_epoch
+            # The snapshot may hold a composite index that is not built yet.
+            stale = scan.uses_composites and flags >> INDEX_EPOCH != catalog.index_epoch
         except MissingTableError:
             stale = True
-        if stale and scan.uses_composites:
-            # The snapshot may hold an index that is not built yet, or that is dropped by now.
-            scan.plan = join(query)
-            text, check = scan.statement(fetch, limit, query.offset), again()
-            assert text is not None
-            assert check is not None
+        if stale:
+            if scan.uses_composites:
+                scan.plan = join(query)
+            kinds = yield from _kinds_in(catalog, query, transaction)
+            text, check = _again(catalog, scan, fetch, limit, kinds), again(kinds)
             rows, versions = [], []
-            with suppress(MissingTableError):
+            if text is not None and check is not None:
                 rows, versions = yield Snapshot(transaction.name, [text, check])
-        # Otherwise: an index younger than the snapshot, with nothing to find in it.
     else:
         yield Snapshot(transaction.name, [])
     transaction.queries.append((again, versions))
     return rows
+
+
+def _kinds_in(catalog: Catalog, query: Query, transaction: Transaction) -> Program[list[Kind]]:
+    """The kinds of *query* with those indexes of properties alone that are there in the snapshot of *transaction*."""
+    [properties] = yield Snapshot(transaction.name, [(catalog.dialect.properties, ())])
+    there = {number for number, *_ in properties}
+    return [each.within(there) for each in _kinds(catalog, query)]
 
 
 def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
@@ -386,9 +391,11 @@ def _replan(catalog: Catalog, scan: Scan) -> Program[None]:
     scan.plan = join(scan.query)
 
 
-def _again(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Statement | None:
-    """The statement by which commit repeats a read, with the kinds and indexes that there are by then."""
-    scan.kinds = _kinds(catalog, scan.query)
+def _again(
+    catalog: Catalog, scan: Scan, fetch: str, limit: int | None, kinds: list[Kind] | None = None
+) -> Statement | None:
+    """The statement by which commit repeats a read, with the kinds and indexes that there are by then, or with *kinds*."""
+    scan.kinds = _kinds(catalog, scan.query) if kinds is None else kinds
     return scan.statement(fetch, limit, scan.query.offset)
 
 
@@ -426,9 +433,11 @@ def run_aggregation(
     return found
 
 
-def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
+def _values_again(
+    catalog: Catalog, scan: Scan, name: str, kinds: list[Kind] | None = None
+) -> Statement | None:
     """The values of property *name* among the results, each with how often it is there."""
-    keys = _again(catalog, scan, statement.KEYS, scan.query.limit)
+    keys = _again(catalog, scan, statement.KEYS, scan.query.limit, kinds)
     is_split = name in scan.query.projection or name in scan.query.distinct_on
     if keys is not None and is_split and isinstance(scan.plan, Join):
         return join_statement.values_of(keys, scan.plan.names.index(name))
@@ -437,7 +446,7 @@ def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
 
 
 def _aggregated(
-    catalog: Catalog, scan: Scan, again: Callable[[], Statement | None], transaction: Transaction | None
+    catalog: Catalog, scan: Scan, again: Callable[..., Statement | None], transaction: Transaction | None
 ) -> Program[list[Row]]:
     """The rows of an aggregation; in a transaction commit repeats it."""
     rows: list[Row] = []
@@ -446,12 +455,16 @@ def _aggregated(
         try:
             [rows] = yield read([text], transaction)
         except MissingTableError:
-            # In a snapshot that is older than the index of a property there is nothing to find.
-            if transaction is None and scan.uses_composites:
+            if transaction is not None:
+                text = again(kinds=(yield from _kinds_in(catalog, scan.query, transaction)))
+            elif scan.uses_composites:
                 yield from _replan(catalog, scan)  # another process has dropped an index
                 text = again()
                 assert text is not None
-                [rows] = yield [text]
+            else:
+                raise
+            if text is not None:
+                [rows] = yield read([text], transaction)
     elif transaction is not None:
         yield Snapshot(transaction.name, [])
     if transaction is not None:
