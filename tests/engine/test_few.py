@@ -333,6 +333,7 @@ def test_rows_are_counted_again_the_sooner_the_fewer_they_were(rows: int, uses: 
 
 def test_a_kind_that_has_grown_is_soon_planned_for_as_a_large_one() -> None:
     store = connect(":memory:")
+    assert isinstance(store, EngineStore)
     query = asked(orders="a b", limit=20)
     kind_of(store, 60, a=lambda at: at, b=1)
     assert store.run(store.explain(query)).startswith("Join(")
