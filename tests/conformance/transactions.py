@@ -68,6 +68,19 @@ class Transactions:
         assert db.value("a", transaction=t) == 1
         db.rollback(t)
 
+    @pytest.mark.parametrize(
+        "options", [{}, {"keys_only": True}, {"projection": ("x",)}, {"distinct_on": ("x",)}]
+    )
+    def test_a_changed_entity_conflicts_with_every_query_that_found_it(
+        self, db: Database, options: dict[str, Any]
+    ) -> None:
+        db.put("a", x=1)
+        t = db.begin()
+        assert db.names("x", transaction=t, **options) == ["a"]
+        db.put("a", x=2)
+        with pytest.raises(ConflictError):
+            db.commit(db.upsert("F", 1), transaction=t)
+
     def test_alternatives_that_a_snapshot_knows_nothing_of_hide_no_others(self, db: Database) -> None:
         for n, name in enumerate("abc"):
             db.put(name, x=1, y=-n)
