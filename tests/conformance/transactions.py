@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kindstore.store.abc import Store
-from kindstore.store.messages import Concurrency
+from kindstore.store.messages import Concurrency, Count, OrFilter, PropertyFilter, Sum
 from kindstore.values.errors import (
     AlreadyExistsError,
     BadArgumentError,
@@ -67,6 +67,36 @@ class Transactions:
         assert db.count(kind="New", transaction=t) == 0
         assert db.value("a", transaction=t) == 1
         db.rollback(t)
+
+    @pytest.mark.parametrize(
+        "options", [{}, {"keys_only": True}, {"projection": ("x",)}, {"distinct_on": ("x",)}]
+    )
+    def test_a_changed_entity_conflicts_with_every_query_that_found_it(
+        self, db: Database, options: dict[str, Any]
+    ) -> None:
+        db.put("a", x=1)
+        t = db.begin()
+        assert db.names("x", transaction=t, **options) == ["a"]
+        db.put("a", x=2)
+        with pytest.raises(ConflictError):
+            db.commit(db.upsert("F", 1), transaction=t)
+
+    def test_alternatives_that_a_snapshot_knows_nothing_of_hide_no_others(self, db: Database) -> None:
+        for n, name in enumerate("abc"):
+            db.put(name, x=1, y=-n)
+        db.put("d", x=2, y=7)
+        either = OrFilter((PropertyFilter("x", "=", 1), PropertyFilter("new", "=", 1)))
+        t, read_only = db.begin(), db.begin(read_only=True)
+        assert db.names("x", transaction=t) == db.names("x", transaction=read_only)
+        db.put("e", new=1, y=-1)
+        assert db.names(either, transaction=read_only) == ["a", "b", "c"]
+        assert db.names(either, "y", transaction=read_only, limit=2) == ["c", "b"]
+        assert db.names(either, "-y", transaction=read_only, limit=2) == ["a", "b"]
+        assert db.aggregate([Count(), Sum("y"), Sum("new")], either, transaction=read_only) == [3, -3, 0]
+        db.rollback(read_only)
+        db.delete("e")
+        assert db.names(either, transaction=t) == ["a", "b", "c"]
+        db.commit(db.upsert("F", 1), transaction=t)  # what it read is there again
 
     @pytest.mark.parametrize("mode", MODES)
     def test_a_snapshot_may_begin_with_a_query(self, db: Database, mode: Concurrency) -> None:

@@ -320,9 +320,28 @@ def test_rows_are_counted_once_for_all_queries_with_a_value() -> None:
     assert estimates.least([two, many]) == Lacking((two, many), COUNTED[1]), "either may have fewer"
     estimates.put(two, COUNTED[0], COUNTED[1])
     assert estimates.least([two, many]) == (0, COUNTED[0])
-    for _ in range(Estimates.USES):
-        estimates.count(one, 1)
-    assert estimates.count(one, 1) == Lacking((one,), 1), "it is time to count again"
+
+
+@pytest.mark.parametrize(("rows", "uses"), [(5, 50), (100, 50), (4000, 250), (100_000, 1000)])
+def test_rows_are_counted_again_the_sooner_the_fewer_they_were(rows: int, uses: int) -> None:
+    index = Index(1, "a", Dialect())
+    estimates = Estimates()
+    estimates.put((index, ALL), rows, 1 << 18)
+    assert [estimates.count((index, ALL), 1) for _ in range(uses)] == [rows] * uses
+    assert estimates.count((index, ALL), 1) == Lacking(((index, ALL),), 1)
+
+
+def test_a_kind_that_has_grown_is_soon_planned_for_as_a_large_one() -> None:
+    store = connect(":memory:")
+    assert isinstance(store, EngineStore)
+    query = asked(orders="a b", limit=20)
+    kind_of(store, 60, a=lambda at: at, b=1)
+    assert store.run(store.explain(query)).startswith("Join(")
+    kind_of(store, 2000, a=lambda at: at, b=1)
+    for _ in range(100):
+        store.run(store.run_query(query))
+    assert store.run(store.explain(query)).startswith("Gather(")
+    store.close()
 
 
 def test_entities_are_looked_up_before_where_the_scan_would_read_more() -> None:

@@ -54,7 +54,7 @@ from kindstore.values.errors import (
 from kindstore.values.key import Key, Partition, root_of
 
 from .memory_metadata import group_version, metadata_of
-from .memory_query import aggregations_of, page_of
+from .memory_query import aggregations_of, page_of, versions_of
 
 MAX_AGE = 270.0
 """Seconds from its beginning after which a transaction expires (spec/service.md 3.5)."""
@@ -271,12 +271,7 @@ class MemoryStore:
             return page_of(query, metadata_of(query, state.entities.values()), page_size)
         page = page_of(query, state.entities.values(), page_size)
         if reader is not None:
-            reader.queries.append(
-                lambda state: [
-                    (each.key, each.version)
-                    for each in page_of(query, state.entities.values(), page_size).results
-                ]
-            )
+            reader.queries.append(lambda state: versions_of(query, state.entities.values(), page_size))
         page.results[:] = map(_copy, page.results)
         return page
 

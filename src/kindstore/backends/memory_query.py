@@ -49,6 +49,14 @@ def page_of(query: Query, entities: Iterable[Entity], page_size: int | None) -> 
     )
 
 
+def versions_of(
+    query: Query, entities: Iterable[Entity], page_size: int | None
+) -> list[tuple[Key | None, int]]:
+    """The key of each result of that page, and the version of the entity that it was made of."""
+    _, found = _cut(query, entities)
+    return [(match.entity.key, match.entity.version) for match in found[:page_size]]
+
+
 def _cut(query: Query, entities: Iterable[Entity]) -> tuple[bytes, list[Match]]:
     """The results of *query* between its cursors, offset and limit honoured, and the cursor where they begin."""
     found = matches(query, entities)

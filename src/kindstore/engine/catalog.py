@@ -7,7 +7,7 @@ programs; the rest is memory.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from kindstore.store.program import Program, Row, Statement
@@ -61,11 +61,12 @@ class Kind:
         self.usual: dict[tuple[Any, ...], WritePlan] = {}
         """The plan that was last right for these columns and types, whatever the lists hold."""
 
-    def with_indexes(self, numbers: Container[int]) -> Kind:
-        """This kind with those of its indexes that have one of *numbers*, and without composite ones."""
-        kind = Kind(self.number, self.space, self.partition, self.name)
-        kind.indexes = {name: index for name, index in self.indexes.items() if index.number in numbers}
-        return kind
+    def within(self, numbers: set[int]) -> Kind:
+        """The same with those indexes of properties alone that have one of *numbers*: for reading, in a state before."""
+        found = Kind(self.number, self.space, self.partition, self.name)
+        found.indexes = {name: index for name, index in self.indexes.items() if index.number in numbers}
+        found.composites, found.deleting = self.composites, self.deleting
+        return found
 
 
 class Missing:

@@ -43,7 +43,14 @@ class Estimates:
     """How many rows some values have, as counted not long ago; good enough to choose an order by."""
 
     USES = 1000
-    """Answers given before it is time to count again."""
+    """Answers given before it is time to count again, at most."""
+
+    LEAST_USES, ROWS_OF_USE = 50, 16
+    """At least so many, and one for each so many rows.
+
+    Few rows are soon counted, and soon many: a kind of 20,000 entities that had 100 when they were counted is joined, in
+    40 ms, for results that are found in 0.1 ms by whoever knows its size.
+    """
 
     MOST = 20_000
     """Values of which the counts are kept; with more of them all are forgotten."""
@@ -55,7 +62,8 @@ class Estimates:
         """Remember *count*, which is at most *up_to*."""
         if len(self._counts) > self.MOST:
             self._counts.clear()
-        self._counts[wanted] = [count, up_to, self.USES]
+        uses = min(self.USES, max(self.LEAST_USES, count // self.ROWS_OF_USE))
+        self._counts[wanted] = [count, up_to, uses]
 
     def count(self, wanted: Wanted, up_to: int) -> int | Lacking:
         """How many rows it has, of which *up_to* matter."""

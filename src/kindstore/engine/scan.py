@@ -40,7 +40,7 @@ MOST = 1 << 61
 class Scan:
     """A query made ready: its plan, its kinds, and where its cursors begin and end it."""
 
-    __slots__ = ("decided", "empty", "end", "gather", "kinds", "plan", "query", "start", "there")
+    __slots__ = ("decided", "empty", "end", "gather", "kinds", "plan", "query", "start")
 
     def __init__(self, query: Query, kinds: list[Kind], plan: Plan | Join) -> None:
         self.query, self.kinds, self.plan = query, kinds, plan
@@ -50,8 +50,6 @@ class Scan:
         """Whether the query ends where it begins."""
         self.decided: tuple[Question, Hashable] | None = None
         """What was decided about its plan, which may be another for other operands and limits."""
-        self.there: set[int] | None = None
-        """The numbers of the indexes that may be read; None: all that are known."""
         self.gather: Gather | None = None
         """How to do without the join that its plan is."""
 
@@ -309,17 +307,19 @@ def _rows(
     versions: list[Row] = []
     text, check = scan.statement(fetch, limit, query.offset), again()
     if text is not None and check is not None:
-        batch = [text, check, (catalog.dialect.select_flags, ())]
         try:
-            rows, versions, [(flags,)] = yield Snapshot(transaction.name, batch)
-            is_other = scan.uses_composites and flags >> INDEX_EPOCH != catalog.index_epoch
+            rows, versions, [(flags,)] = yield Snapshot(
+                transaction.name, [text, check, (catalog.dialect.select_flags, ())]
+            )
+            # The snapshot may hold a composite index that is not built yet.
+            stale = scan.uses_composites and flags >> INDEX_EPOCH != catalog.index_epoch
         except MissingTableError:
-            is_other = True
-        if is_other:
-            # The snapshot may hold an index that is not built yet, or that is dropped by now, or lack a younger one.
-            yield from _as_in_snapshot(catalog, scan, transaction)
-            text, check = scan.statement(fetch, limit, query.offset), again()
-            scan.there = None
+            stale = True
+        if stale:
+            if scan.uses_composites:
+                scan.plan = join(query)
+            kinds = yield from _kinds_in(catalog, query, transaction)
+            text, check = _again(catalog, scan, fetch, limit, kinds), again(kinds)
             rows, versions = [], []
             if text is not None and check is not None:
                 rows, versions = yield Snapshot(transaction.name, [text, check])
@@ -329,13 +329,11 @@ def _rows(
     return rows
 
 
-def _as_in_snapshot(catalog: Catalog, scan: Scan, transaction: Transaction) -> Program[None]:
-    """Let *scan* read those indexes alone that are in the snapshot of *transaction*, and no composite ones."""
-    [rows] = yield Snapshot(transaction.name, [(catalog.dialect.properties, ())])
-    scan.there = {number for number, *_ in rows}
-    scan.kinds = [kind.with_indexes(scan.there) for kind in scan.kinds]
-    if scan.uses_composites:
-        scan.plan = join(scan.query)
+def _kinds_in(catalog: Catalog, query: Query, transaction: Transaction) -> Program[list[Kind]]:
+    """The kinds of *query* with those indexes of properties alone that are there in the snapshot of *transaction*."""
+    [properties] = yield Snapshot(transaction.name, [(catalog.dialect.properties, ())])
+    there = {number for number, *_ in properties}
+    return [each.within(there) for each in _kinds(catalog, query)]
 
 
 def _current_rows(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Program[list[Row]]:
@@ -393,11 +391,11 @@ def _replan(catalog: Catalog, scan: Scan) -> Program[None]:
     scan.plan = join(scan.query)
 
 
-def _again(catalog: Catalog, scan: Scan, fetch: str, limit: int | None) -> Statement | None:
-    """The statement by which commit repeats a read, with the kinds and indexes that there are by then."""
-    scan.kinds = _kinds(catalog, scan.query)
-    if scan.there is not None:
-        scan.kinds = [kind.with_indexes(scan.there) for kind in scan.kinds]
+def _again(
+    catalog: Catalog, scan: Scan, fetch: str, limit: int | None, kinds: list[Kind] | None = None
+) -> Statement | None:
+    """The statement by which commit repeats a read, with the kinds and indexes that there are by then, or with *kinds*."""
+    scan.kinds = _kinds(catalog, scan.query) if kinds is None else kinds
     return scan.statement(fetch, limit, scan.query.offset)
 
 
@@ -435,9 +433,11 @@ def run_aggregation(
     return found
 
 
-def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
+def _values_again(
+    catalog: Catalog, scan: Scan, name: str, kinds: list[Kind] | None = None
+) -> Statement | None:
     """The values of property *name* among the results, each with how often it is there."""
-    keys = _again(catalog, scan, statement.KEYS, scan.query.limit)
+    keys = _again(catalog, scan, statement.KEYS, scan.query.limit, kinds)
     is_split = name in scan.query.projection or name in scan.query.distinct_on
     if keys is not None and is_split and isinstance(scan.plan, Join):
         return join_statement.values_of(keys, scan.plan.names.index(name))
@@ -446,7 +446,7 @@ def _values_again(catalog: Catalog, scan: Scan, name: str) -> Statement | None:
 
 
 def _aggregated(
-    catalog: Catalog, scan: Scan, again: Callable[[], Statement | None], transaction: Transaction | None
+    catalog: Catalog, scan: Scan, again: Callable[..., Statement | None], transaction: Transaction | None
 ) -> Program[list[Row]]:
     """The rows of an aggregation; in a transaction commit repeats it."""
     rows: list[Row] = []
@@ -455,13 +455,12 @@ def _aggregated(
         try:
             [rows] = yield read([text], transaction)
         except MissingTableError:
-            if transaction is not None:  # its snapshot is older than the index of a property
-                yield from _as_in_snapshot(catalog, scan, transaction)
-                text = again()
-                scan.there = None
+            if transaction is not None:
+                text = again(kinds=(yield from _kinds_in(catalog, scan.query, transaction)))
             elif scan.uses_composites:
                 yield from _replan(catalog, scan)  # another process has dropped an index
                 text = again()
+                assert text is not None
             else:
                 raise
             if text is not None:
