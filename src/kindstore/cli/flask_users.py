@@ -14,10 +14,13 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
+from kindstore.cli.bar import progress
 from kindstore.cli.printable import printable
 from kindstore.values.errors import Error
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from kindstore.flask.security.copying import Report
 
 _SHOWN = 20
@@ -153,17 +156,11 @@ def _tell(report: Report, source: _Side, target: _Side) -> None:
 
 @contextmanager
 def _bar() -> Generator[Callable[[str, int, int], None] | None]:
-    """A progress bar on standard error, where that is a terminal and rich is there; what moves it on."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    try:
-        from rich.console import Console  # noqa: PLC0415  # an extra
-        from rich.progress import Progress, TaskID  # noqa: PLC0415
-    except ModuleNotFoundError:
-        yield None
-        return
-    with Progress(console=Console(stderr=True), transient=True) as shown:
+    """What moves a progress bar on, None where there is none."""
+    with progress() as shown:
+        if shown is None:
+            yield None
+            return
         tasks: dict[str, TaskID] = {}
 
         def move(step: str, done: int, total: int) -> None:

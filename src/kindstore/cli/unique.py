@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kindstore.cli.bar import progress
 from kindstore.cli.failure import CannotStart
 from kindstore.cli.opening import AppStore, add_file, add_project, opened
 from kindstore.cli.printable import printable
@@ -161,16 +161,10 @@ def _text(key: Key) -> str:
 
 @contextmanager
 def _bar(text: str) -> Generator[Callable[[int, int], None] | None]:
-    """A progress bar on standard error, where that is a terminal and rich is there; what moves it on."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    try:
-        from rich.console import Console  # noqa: PLC0415  # an extra
-        from rich.progress import Progress  # noqa: PLC0415
-    except ModuleNotFoundError:
-        yield None
-        return
-    with Progress(console=Console(stderr=True), transient=True) as shown:
+    """What moves a progress bar on, None where there is none."""
+    with progress() as shown:
+        if shown is None:
+            yield None
+            return
         task = shown.add_task(printable(text).replace("[", r"\["), total=None)
         yield lambda done, total: shown.update(task, completed=done, total=total)

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from kindstore.cli.bar import progress
 from kindstore.cli.printable import printable
 from kindstore.engine.building import Progress
 from kindstore.engine.composite import CompositeIndex
@@ -94,16 +94,10 @@ def as_json(index: CompositeIndex) -> dict[str, Any]:
 @contextmanager
 def bar(index: Progress) -> Generator[Callable[[Progress], None]]:
     """A progress bar on standard error, where that is a terminal; the function yielded moves it on."""
-    if not sys.stderr.isatty():
-        yield lambda index: None
-        return
-    try:
-        from rich.console import Console  # noqa: PLC0415  # an extra
-        from rich.progress import Progress as Bar  # noqa: PLC0415
-    except ModuleNotFoundError:
-        yield lambda index: None
-        return
-    with Bar(console=Console(stderr=True), transient=True) as shown:
+    with progress() as shown:
+        if shown is None:
+            yield lambda index: None
+            return
         task = shown.add_task(_named(index).replace("[", r"\["), total=index.total, completed=index.done)
         yield lambda index: shown.update(task, total=index.total, completed=index.done)
 
